@@ -1,0 +1,51 @@
+#ifndef WEIR_STORE_H
+#define WEIR_STORE_H
+/*
+ * State stores as a processor sees them: one partition of one store, reached by weir_context_store.
+ *
+ * Threads: only inside callbacks of the task that owns it, or of a query (read-only).
+ * Lifetime: bytes that a get or an iterator gives are borrowed until the next call on the same store.
+ * Errors: a failing disk is no concern of a callback: the call gives null and the worker stops before it commits.
+ * Isolation: a callback sees its own writes at once; others see them once the transaction is committed.
+ */
+#include <weir/bytes.h>
+
+typedef struct weir_store weir_store;
+typedef struct weir_iterator weir_iterator;
+
+/* --- key-value ------------------------------------------------------------------------------------------------ */
+
+/** The value, or null. *timestamp_ms (may be NULL) gets the time it was put with. */
+weir_bytes weir_store_get(weir_store *store, weir_bytes key, int64_t *timestamp_ms);
+/** Puts a copy; a null value deletes the key. The key must not be null. */
+void weir_store_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms);
+
+/** Keys from `from` to `to`, both inclusive, null = open; unsigned byte order, or backwards. The store must have been added
+ *  as `ordered` if this is to be cheap. No other write to the store while the iterator is open. */
+weir_iterator *weir_store_range(weir_store *store, weir_bytes from, weir_bytes to, bool reverse);
+/** Keys that begin with `prefix`. */
+weir_iterator *weir_store_prefix(weir_store *store, weir_bytes prefix);
+
+typedef struct weir_entry {
+	weir_bytes key, value;
+	int64_t timestamp_ms;
+	int64_t start_ms; /* of the window; 0 in a key-value store */
+} weir_entry;
+
+/** The next entry; false at the end. What it gives is valid until the next call on the iterator. */
+bool weir_iterator_next(weir_iterator *it, weir_entry *entry);
+void weir_iterator_close(weir_iterator *it);
+
+/* --- windows: a value for each (key, start) ----------------------------------------------------------------------- */
+
+weir_bytes weir_window_get(weir_store *store, weir_bytes key, int64_t start_ms, int64_t *timestamp_ms);
+/** A window past the store's retention is not stored. A null value deletes. */
+void weir_window_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t start_ms, int64_t timestamp_ms);
+/** Windows of one key with from_ms <= start <= to_ms, by start. */
+weir_iterator *weir_window_fetch(weir_store *store, weir_bytes key, int64_t from_ms, int64_t to_ms, bool reverse);
+/** Windows of all keys with from_ms <= start <= to_ms; by time segment, then by key, then by start. */
+weir_iterator *weir_window_fetch_all(weir_store *store, int64_t from_ms, int64_t to_ms);
+/** Windows of all keys that begin with `prefix` whose start is start_ms; by key. */
+weir_iterator *weir_window_prefix(weir_store *store, weir_bytes prefix, int64_t start_ms);
+
+#endif

@@ -1,0 +1,146 @@
+#ifndef WEIR_STATE_STORE_H
+#define WEIR_STATE_STORE_H
+/*
+ * State of tasks. The truth is the changelog; RocksDB is a fuzzy checkpoint of it; what has changed since lies in the
+ * store's cache, and what the open transaction has changed lies nowhere else.
+ *
+ * Life of a store partition, all on its worker's thread:
+ *   open (takes the lease) -> checkpoint offset -> restore_put ... restore_done -> [ get/put ... -> flush -> (commit of the
+ *   Kafka transaction) -> committed -> checkpoint when due ] ... -> close
+ *   after an abort: discard -> checkpoint offset -> restore ...
+ * Only weir__state_* is safe from any thread.
+ */
+#include <weir/error.h>
+#include <weir/store.h>
+#include <weir/clock.h>
+
+/* --- the instance's database ------------------------------------------------------------------------------------ */
+
+struct state;
+
+struct state_opts {
+	const char *dir;          /* the database lies in <dir>/rocksdb; NULL = no disk: every store is kept in memory */
+	int64_t memory_bytes_max; /* for block cache and memtables together */
+	weir_clock *clock;
+};
+
+/** Opens or makes the database; the directory is locked, a second process is refused by name. */
+struct state *weir__state_open(const struct state_opts *opts, weir_error *err);
+/** All stores must be closed. Flushes. NULL is fine. */
+void weir__state_close(struct state *state);
+/** True once the database has given an error: all workers must stop; *err says which. */
+bool weir__state_failed(struct state *state, weir_error *err);
+/** Memory that the database holds now: block cache, memtables, table readers. */
+int64_t weir__state_memory_bytes(struct state *state);
+/** A small value that outlives the process (instance id, cluster id), under a name; buf gets a terminated string.
+ *  False if there is none. */
+bool weir__state_note_get(struct state *state, const char *name, char *buf, size_t size);
+bool weir__state_note_put(struct state *state, const char *name, const char *value, weir_error *err);
+
+/* --- stores ------------------------------------------------------------------------------------------------------- */
+
+enum store_kind {
+	STORE_KEY_VALUE,
+	STORE_WINDOW, /* key in the changelog and below: key | start (8, BE) | seq (4, BE), as Kafka Streams' */
+};
+
+/* Live form of a value of fixed size, changed in place; bytes only at the edges. */
+struct store_codec {
+	size_t size;
+	/* Encoded bytes of *object, valid until the next call with the same user. */
+	weir_bytes (*encode)(const void *object, void *user);
+	/* Fills *object (size bytes); false if the bytes cannot be read. */
+	bool (*decode)(weir_bytes bytes, void *object, void *user);
+	void *user;
+};
+
+struct store_spec {
+	const char *name;
+	enum store_kind kind;
+	int64_t retention_ms;  /* windows: reads hide what starts before (greatest start seen) - retention */
+	int64_t segment_ms;    /* windows: 0 = max(retention / 2, 60 s), as Kafka Streams */
+	int64_t window_size_ms;/* kept beside the data: another size is refused at open (WEIR_STATE) */
+	bool in_memory;        /* no checkpoint: restored whole */
+	bool logged;           /* has a changelog; else its checkpoint is its only life */
+	bool ordered;          /* an ordered index over cached keys: range reads are cheap */
+	bool keep_old;         /* flush gives the value as of the last flush, too */
+	struct store_codec codec; /* size 0 = values are bytes */
+};
+
+/** Opens partition `partition` of the store; the spec is copied, its strings and codec must outlive the store. Fails with
+ *  `retriable` while another worker of this process holds the lease. */
+weir_store *weir__store_open(struct state *state, const struct store_spec *spec, int32_t partition, weir_error *err);
+/** Gives the lease back; what was not checkpointed is dropped. NULL is fine. */
+void weir__store_close(weir_store *store);
+const struct store_spec *weir__store_spec(const weir_store *store);
+
+/** Changelog offset up to which the checkpoint is complete (where restoring begins), or -1: none, restore from the first. */
+int64_t weir__store_checkpoint_offset(const weir_store *store);
+/** Wall time at which that checkpoint was written; -1 = none. */
+int64_t weir__store_checkpoint_wall_ms(const weir_store *store);
+/** Greatest time seen (window start or timestamp) as kept with the checkpoint; INT64_MIN = none. */
+int64_t weir__store_time(const weir_store *store);
+/** Drops all state of this partition, also on disk. */
+bool weir__store_wipe(weir_store *store, weir_error *err);
+
+/** One record of the changelog, in order: encoded key and value as there; a null value is a deletion. */
+void weir__store_restore_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms);
+/** Everything before next_offset has been put: writes what is pending. Called now and then, and at the end. */
+bool weir__store_restore_done(weir_store *store, int64_t next_offset, weir_error *err);
+
+/** In place: the object of that key (start_ms for windows), made of zero bytes with *created = true if there is none. It counts as
+ *  changed now; its timestamp becomes max(old, timestamp_ms). Valid until the next call on the store. Only with a codec.
+ *  NULL: a window past retention. */
+void *weir__store_object(weir_store *store, weir_bytes key, int64_t start_ms, int64_t timestamp_ms, bool *created);
+
+struct store_change {
+	weir_bytes key;      /* as in the changelog: with window start and seq */
+	weir_bytes value;    /* encoded; null = deleted */
+	weir_bytes old;      /* with keep_old: encoded, as of the last flush; null = there was none */
+	int64_t timestamp_ms;
+	const void *object;  /* live form, with a codec; NULL when deleted */
+};
+/**
+ * Gives each key changed since the last flush once, in the order in which they first changed, with its newest value; fn may
+ * write to other stores, and to this one (then the key comes again in this same flush). Deletions of keys that did not exist at the last flush and never
+ * reached the changelog come too. fn false = stop: the flush fails and false is returned.
+ */
+typedef bool store_flush_fn(const struct store_change *change, void *user);
+bool weir__store_flush(weir_store *store, store_flush_fn *fn, void *user);
+/** True if something has changed since the last flush. */
+bool weir__store_changed(const weir_store *store);
+
+/** The transaction that holds the last flush is committed; the changelog's next offset is `next_offset` (-1 = unchanged). */
+void weir__store_committed(weir_store *store, int64_t next_offset);
+/** Writes committed values and the offset to RocksDB in one batch, at a commit boundary; with `durable` flushes the family to disk as well. */
+bool weir__store_checkpoint(weir_store *store, bool durable, weir_error *err);
+/** Committed changelog records that the durable checkpoint does not have yet. */
+int64_t weir__store_tail(const weir_store *store);
+/** Forgets everything that is not in RocksDB, committed or not. The store must be restored from its checkpoint offset. */
+void weir__store_discard(weir_store *store);
+
+/** Bytes held by cache and indexes. */
+size_t weir__store_memory_bytes(const weir_store *store);
+/** Brings the cache down to about `bytes`: drops what is clean; writes back what is committed and untouched by the open transaction.
+ *  Returns what is held afterwards: more than asked when the rest is uncommitted (commit early then). */
+size_t weir__store_shrink(weir_store *store, size_t bytes);
+
+/** Windows: drops segments that lie wholly before `stream_time_ms` - retention, from cache and disk. Cheap if there is none. */
+void weir__store_expire(weir_store *store, int64_t stream_time_ms);
+/** Windows: the changelog offset below which every record has expired (DeleteRecords may cut there); -1 = nothing new. */
+int64_t weir__store_purge_offset(weir_store *store, int64_t stream_time_ms);
+
+/** Keys (estimate) and bytes on disk, for metrics. */
+void weir__store_size(weir_store *store, int64_t *keys, int64_t *disk_bytes);
+
+/** The two fields of a window store's changelog key. False if it is too short. */
+static inline bool weir__window_key_split(weir_bytes changelog_key, weir_bytes *key, int64_t *start_ms)
+{
+	if (changelog_key.len < 12)
+		return false;
+	*key = (weir_bytes){ changelog_key.data, changelog_key.len - 12 };
+	*start_ms = weir_get_be64((const char *)changelog_key.data + key->len);
+	return true;
+}
+
+#endif
