@@ -5,13 +5,15 @@
  *
  * Calling sequence: new -> add tables -> load_file / load_env / set (later wins) -> check -> getters.
  * Order of precedence is by source, not by call: default < file < environment < command line.
- * Environment: WEIR_ + the key in capitals, dots as underscores (evilnet.window -> WEIR_EVILNET_WINDOW).
+ * Environment: WEIR_ + the key in capitals, dots as underscores (evilnet.window -> WEIR_EVILNET_WINDOW). A variable that
+ * is empty counts as not there; names that begin with WEIR_TEST_ are left to tests.
  * Keys that begin with "kafka." are accepted whatever follows and go to librdkafka without that prefix.
  * Not thread-safe while being filled; read-only afterwards, then safe from any thread.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <weir/error.h>
 
 typedef enum weir_config_type {
@@ -29,7 +31,7 @@ typedef struct weir_config_key {
 	const char *def;      /* default, as text; NULL = none (getters give NULL / 0) */
 	int64_t min, max;     /* for numbers; both 0 = unbounded */
 	const char *choices;  /* for ENUM: "earliest|latest" */
-	bool secret;          /* shown as *** */
+	bool secret;          /* shown as ***, also in errors */
 	const char *help;     /* one sentence */
 } weir_config_key;
 
@@ -49,13 +51,16 @@ void weir_config_free(weir_config *cfg);
 /** Adds a table of n keys; `keys` must outlive cfg (static storage). A name that is there already is a bug. */
 void weir_config_add(weir_config *cfg, const weir_config_key *keys, size_t n);
 
-/** `key = value` lines, # and ; comments. Unknown keys and bad values are errors naming file and line. */
+/** `key = value` lines. A line that begins with # or ; is a comment; behind a value there is none, and quotes are part
+ *  of it. Unknown keys, bad values and lines over 4000 bytes are errors naming file and line. */
 bool weir_config_load_file(weir_config *cfg, const char *path, weir_error *err);
 /** Reads WEIR_* from the environment; unknown WEIR_ names are errors that suggest the nearest key. */
 bool weir_config_load_env(weir_config *cfg, weir_error *err);
 /** One key; `where` is named in errors and in `config` output ("-X", "--rate"). */
 bool weir_config_set(weir_config *cfg, const char *name, const char *value, weir_config_source source,
 		     const char *where, weir_error *err);
+/** What no single key can say: keys that do not fit each other, names that Kafka would refuse. Call it once all is set. */
+bool weir_config_check(const weir_config *cfg, weir_error *err);
 
 /* Getters: the key must exist in a table with that type, else it is a bug. */
 const char *weir_config_string(const weir_config *cfg, const char *name); /* owned by cfg; "" is kept, unset is NULL */
@@ -74,6 +79,12 @@ void weir_config_each_kafka(const weir_config *cfg, weir_config_pair_fn *fn, voi
 typedef void weir_config_key_fn(const weir_config_key *key, const char *value, weir_config_source source,
 				const char *where, void *user);
 void weir_config_each(const weir_config *cfg, weir_config_key_fn *fn, void *user);
+
+/** For people: key, value, where it comes from, default and meaning in aligned columns; kafka.* behind them. Secrets
+ *  are hidden (of kafka.*: names with "password" or "secret", private keys, OAuth configuration). */
+void weir_config_print(const weir_config *cfg, FILE *to);
+/** A Markdown table of all keys: type and range, default, meaning. The values that are set play no part. */
+void weir_config_print_markdown(const weir_config *cfg, FILE *to);
 
 /** Parsers, usable alone: "15m" -> 900000; "128m" -> 134217728. False on anything else or on overflow. */
 bool weir_parse_duration(const char *text, int64_t *ms);
