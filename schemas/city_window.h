@@ -14,6 +14,9 @@ struct city_window {
 	int64_t upto; /* offset, in the topic that the windows read, of the last post counted in */
 };
 
+/* So many bytes and the place's are always enough for city_window_encode. */
+#define CITY_WINDOW_FRAME_BYTES 136
+
 /** Views into `in`. False and *err (WEIR_DECODE): not a city window. Keys in any order, unknown ones skipped. */
 bool city_window_decode(weir_bytes in, struct city_window *out, weir_error *err);
 /** Writes the msgpack map into buf; returns its length, 0 if it does not fit in `size`. */

@@ -10,17 +10,26 @@
 #define POST_PLACE_CHARS_MAX 190 /* characters, not bytes: the width of city_windows.place */
 
 struct post {
-	weir_bytes id, author_id, place; /* UTF-8, not empty */
-	int64_t created_at_ms;
+	weir_bytes id, author_id, place; /* UTF-8, not empty, without NUL */
+	int64_t created_at_ms;           /* not before 1970: Kafka has no timestamps there */
 	bool is_retweet;
 };
 
-/** Views into `in`, or into memory from alloc(user, n) where the JSON form has escapes. False and *err (WEIR_DECODE, says what is
- *  wrong): not a post. Checks: all five there, types, id, author and place not empty, valid UTF-8, place within POST_PLACE_CHARS_MAX. */
+/** Views into `in`, or, from the JSON form, into memory from alloc(user, n), which must not give NULL. False and *err (WEIR_DECODE, says
+ *  what is wrong): not a post. Checks: all five there, once, of their types, nothing behind them, and post_check. */
 bool post_decode(weir_bytes in, struct post *out, void *(*alloc)(void *user, size_t n), void *user, weir_error *err);
 
-/** Appends nothing, allocates nothing: writes the msgpack map into buf; returns its length, 0 if it does not fit in `size`. */
+/** What every post must keep, wherever it comes from: id, author and place not empty, valid UTF-8 without NUL, place within
+ *  POST_PLACE_CHARS_MAX, not before 1970. */
+bool post_check(const struct post *post, weir_error *err);
+
+/** Allocates nothing: writes the msgpack map into buf; returns its length, 0 if it does not fit in `size`. */
 size_t post_encode(const struct post *post, void *buf, size_t size);
+/** So many bytes are always enough for post_encode. */
+static inline size_t post_encoded_max(const struct post *post)
+{
+	return post->id.len + post->author_id.len + post->place.len + 80;
+}
 
 /** object: struct post */
 extern const weir_serde post_serde;
