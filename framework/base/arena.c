@@ -6,6 +6,8 @@
 
 #include "framework/base/alloc.h"
 
+#define GROWN_BYTES_MAX ((size_t)1 << 20)
+
 struct arena_block {
 	struct arena_block *previous;
 	size_t size;
@@ -17,18 +19,12 @@ void weir__arena_init(struct arena *a, size_t block_size)
 	*a = (struct arena){ .block_size = block_size ? block_size : 16384 };
 }
 
-static void drop_all_but(struct arena *a, const struct arena_block *kept)
+void weir__arena_release(struct arena *a)
 {
 	for (struct arena_block *b = a->block, *previous; b; b = previous) {
 		previous = b->previous;
-		if (b != kept)
-			free(b);
+		free(b);
 	}
-}
-
-void weir__arena_release(struct arena *a)
-{
-	drop_all_but(a, NULL);
 	weir__arena_init(a, a->block_size);
 }
 
@@ -38,26 +34,28 @@ void weir__arena_reset(struct arena *a)
 
 	if (!b)
 		return;
-	if (b->previous) { /* more than one: keep the first, which has the standard size */
-		while (b->previous)
-			b = b->previous;
-		drop_all_but(a, b);
-		a->block = b;
+	if (b->previous) { /* one was too small: make it larger next time */
+		weir__arena_release(a);
+		if (a->block_size < GROWN_BYTES_MAX)
+			a->block_size *= 2;
+		return;
 	}
 	a->next = b->bytes;
-	a->end = b->bytes + b->size;
+	WEIR_ARENA_SHUT(b->bytes, b->size);
 }
 
-void *weir__arena_slow(struct arena *a, size_t n)
+void *weir__arena_slow(struct arena *a, size_t n, size_t rounded)
 {
-	size_t size = a->block && n < a->block_size ? a->block_size : (n > a->block_size ? n : a->block_size);
+	size_t size = rounded > a->block_size ? rounded : a->block_size;
 	struct arena_block *b = weir__malloc(sizeof *b + size);
 
 	b->size = size;
 	b->previous = a->block;
 	a->block = b;
-	a->next = b->bytes + n;
+	a->next = b->bytes + rounded;
 	a->end = b->bytes + size;
+	WEIR_ARENA_SHUT(b->bytes, size);
+	WEIR_ARENA_OPEN(b->bytes, n);
 	return b->bytes;
 }
 
