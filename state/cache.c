@@ -1,0 +1,212 @@
+#include "state/cache.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include "framework/base/alloc.h"
+#include "framework/base/hash.h"
+
+enum { BUCKETS_MIN = 64, MOVE_EACH = 4, MALLOC_HEAD = 8 };
+
+static size_t held(void *p)
+{
+	return malloc_usable_size(p) + MALLOC_HEAD;
+}
+
+uint32_t weir__cache_hash(weir_bytes key)
+{
+	return (uint32_t)weir__hash(key);
+}
+
+void weir__cache_init(struct cache *cache)
+{
+	*cache = (struct cache){ .mask = BUCKETS_MIN - 1 };
+	cache->buckets = weir__calloc(BUCKETS_MIN, sizeof *cache->buckets);
+	cache->bytes = BUCKETS_MIN * sizeof *cache->buckets;
+	weir__list_init(&cache->clean);
+	weir__list_init(&cache->changed);
+	weir__list_init(&cache->flushed);
+	weir__list_init(&cache->dirty);
+}
+
+static void free_list(struct link *head)
+{
+	for (struct link *l = head->next, *next; l != head; l = next) {
+		next = l->next;
+		free(weir__entry_of(l)->old);
+		free(l);
+	}
+}
+
+void weir__cache_release(struct cache *cache)
+{
+	free_list(&cache->clean);
+	free_list(&cache->changed);
+	free_list(&cache->flushed);
+	free_list(&cache->dirty);
+	free(cache->buckets);
+	free(cache->old_buckets);
+	*cache = (struct cache){ 0 };
+}
+
+/* --- buckets ------------------------------------------------------------------------------------------------------ */
+
+static struct entry **bucket(struct cache *cache, uint32_t hash)
+{
+	uint32_t old = hash & cache->old_mask;
+
+	if (cache->old_buckets && old >= cache->moved)
+		return &cache->old_buckets[old];
+	return &cache->buckets[hash & cache->mask];
+}
+
+static void move_buckets(struct cache *cache, uint32_t n)
+{
+	for (; n && cache->moved <= cache->old_mask; n--, cache->moved++) {
+		for (struct entry *e = cache->old_buckets[cache->moved], *next; e; e = next) {
+			struct entry **to = &cache->buckets[e->hash & cache->mask];
+
+			next = e->chain;
+			e->chain = *to;
+			*to = e;
+		}
+	}
+	if (cache->moved <= cache->old_mask)
+		return;
+	cache->bytes -= ((size_t)cache->old_mask + 1) * sizeof *cache->old_buckets;
+	free(cache->old_buckets);
+	cache->old_buckets = NULL;
+	cache->old_mask = 0;
+}
+
+static void resize(struct cache *cache, size_t buckets)
+{
+	if (cache->old_buckets)
+		move_buckets(cache, UINT32_MAX);
+	cache->old_buckets = cache->buckets;
+	cache->old_mask = cache->mask;
+	cache->moved = 0;
+	cache->buckets = weir__calloc(buckets, sizeof *cache->buckets);
+	cache->bytes += buckets * sizeof *cache->buckets;
+	cache->mask = (uint32_t)(buckets - 1);
+}
+
+void weir__cache_trim(struct cache *cache)
+{
+	size_t buckets = (size_t)cache->mask + 1;
+
+	if (buckets <= 1024 || cache->count > buckets / 8)
+		return;
+	while (buckets > BUCKETS_MIN && cache->count <= buckets / 4)
+		buckets /= 2;
+	resize(cache, buckets);
+	move_buckets(cache, UINT32_MAX);
+}
+
+struct entry *weir__cache_find(struct cache *cache, weir_bytes key, uint32_t hash)
+{
+	struct entry *e = *bucket(cache, hash);
+
+	while (e && (e->hash != hash || e->key_len != key.len ||
+		     memcmp(e->data + e->value_capacity, key.data, key.len) != 0))
+		e = e->chain;
+	return e;
+}
+
+/* --- entries ------------------------------------------------------------------------------------------------------ */
+
+static struct entry *make(struct cache *cache, weir_bytes key, uint32_t hash, size_t value_capacity)
+{
+	weir_assert(key.len < UINT32_MAX && value_capacity < UINT32_MAX - 16);
+	value_capacity = (value_capacity + 15) & ~(size_t)15;
+	struct entry *e = weir__malloc(sizeof *e + value_capacity + key.len);
+
+	memset(e, 0, sizeof *e);
+	e->hash = hash;
+	e->key_len = (uint32_t)key.len;
+	e->value_capacity = (uint32_t)value_capacity;
+	memcpy(e->data + value_capacity, key.data, key.len);
+	cache->bytes += held(e);
+	return e;
+}
+
+struct entry *weir__cache_insert(struct cache *cache, weir_bytes key, uint32_t hash, size_t value_capacity)
+{
+	struct entry *e = make(cache, key, hash, value_capacity);
+
+	if (cache->old_buckets)
+		move_buckets(cache, MOVE_EACH);
+	else if (cache->count > cache->mask && cache->mask < UINT32_MAX / 2)
+		resize(cache, 2 * ((size_t)cache->mask + 1));
+	struct entry **b = bucket(cache, hash);
+	e->chain = *b;
+	*b = e;
+	weir__list_append(&cache->clean, &e->link);
+	cache->count++;
+	return e;
+}
+
+static struct entry **place_of(struct cache *cache, struct entry *e)
+{
+	struct entry **at = bucket(cache, e->hash);
+
+	while (*at != e)
+		at = &(*at)->chain;
+	return at;
+}
+
+struct entry *weir__cache_replace(struct cache *cache, struct entry *e, size_t value_capacity)
+{
+	struct entry *n = make(cache, weir__entry_key(e), e->hash, value_capacity);
+
+	*place_of(cache, e) = n;
+	n->chain = e->chain;
+	weir__list_insert_after(&e->link, &n->link);
+	weir__list_remove(&e->link);
+	n->old = e->old;
+	e->old = NULL;
+	n->timestamp_ms = e->timestamp_ms;
+	n->txn = e->txn;
+	n->state = e->state;
+	n->present = e->present;
+	n->used = true;
+	n->value_len = e->value_len < n->value_capacity ? e->value_len : n->value_capacity;
+	if (n->value_len)
+		memcpy(n->data, e->data, n->value_len);
+	return n;
+}
+
+void weir__cache_free(struct cache *cache, struct entry *e)
+{
+	weir__cache_drop_old(cache, e);
+	cache->bytes -= held(e);
+	free(e);
+}
+
+void weir__cache_remove(struct cache *cache, struct entry *e)
+{
+	*place_of(cache, e) = e->chain;
+	weir__list_remove(&e->link);
+	cache->count--;
+	weir__cache_free(cache, e);
+}
+
+void weir__cache_save_old(struct cache *cache, struct entry *e)
+{
+	struct saved *old = weir__malloc(sizeof *old + e->value_len);
+
+	old->timestamp_ms = e->timestamp_ms;
+	old->len = e->value_len;
+	if (e->value_len)
+		memcpy(old->data, e->data, e->value_len);
+	cache->bytes += held(old);
+	e->old = old;
+}
+
+void weir__cache_drop_old(struct cache *cache, struct entry *e)
+{
+	if (!e->old)
+		return;
+	cache->bytes -= held(e->old);
+	free(e->old);
+	e->old = NULL;
+}

@@ -1,0 +1,127 @@
+#ifndef WEIR_STATE_CACHE_H
+#define WEIR_STATE_CACHE_H
+/*
+ * The hash table of a store partition. An entry is one allocation: header, value (or live object), key. It stays where it is
+ * while its values fit; the table holds pointers and grows a few buckets at a time.
+ *
+ * Each entry is in exactly one list, which says how far its value has got:
+ *
+ *   changed --flush--> flushed --commit--> dirty --checkpoint--> clean
+ *      ^------------------+-------------------+--------------------'   by a change
+ *
+ * flushed and dirty entries are both ENTRY_UNSAVED: a commit hands one whole list to the other. In a store without a disk
+ * there is no dirty: what is committed is clean, and stays.
+ */
+#include <weir/bytes.h>
+#include <weir/error.h>
+
+enum entry_state { ENTRY_CLEAN, ENTRY_CHANGED, ENTRY_UNSAVED };
+
+struct link {
+	struct link *prev, *next;
+};
+
+/* The value as of the last flush. */
+struct saved {
+	int64_t timestamp_ms;
+	uint32_t len;
+	_Alignas(16) char data[];
+};
+
+struct entry {
+	struct link link; /* first: see weir__entry_of */
+	struct entry *chain;
+	struct saved *old; /* with keep_old, while changed; NULL = there was none */
+	int64_t timestamp_ms;
+	uint32_t hash, key_len;
+	uint32_t value_len, value_capacity;
+	uint32_t txn; /* of the last flush; only while unsaved */
+	uint8_t state;
+	bool present;		  /* else deleted or known to be absent */
+	bool used;		  /* since the clock's hand last passed */
+	_Alignas(16) char data[]; /* value (value_capacity), key */
+};
+
+struct cache {
+	struct entry **buckets, **old_buckets; /* old: being moved */
+	uint32_t mask, old_mask;
+	uint32_t moved; /* buckets of old below this one are moved */
+	size_t count;
+	size_t bytes; /* entries and saved values as malloc counts them, and the buckets */
+	struct link clean, changed, flushed, dirty;
+};
+
+void weir__cache_init(struct cache *cache);
+void weir__cache_release(struct cache *cache);
+
+uint32_t weir__cache_hash(weir_bytes key);
+/** NULL if there is none. */
+struct entry *weir__cache_find(struct cache *cache, weir_bytes key, uint32_t hash);
+/** A new entry, absent and clean, for a key that has none. */
+struct entry *weir__cache_insert(struct cache *cache, weir_bytes key, uint32_t hash, size_t value_capacity);
+/** A copy with room for a larger value takes its place; the old one is no longer in the cache but must still be freed. */
+struct entry *weir__cache_replace(struct cache *cache, struct entry *e, size_t value_capacity);
+void weir__cache_remove(struct cache *cache, struct entry *e);
+/** An entry that was replaced. */
+void weir__cache_free(struct cache *cache, struct entry *e);
+/** Gives back buckets that are no longer wanted. */
+void weir__cache_trim(struct cache *cache);
+
+void weir__cache_save_old(struct cache *cache, struct entry *e);
+void weir__cache_drop_old(struct cache *cache, struct entry *e);
+
+static inline weir_bytes weir__entry_key(const struct entry *e)
+{
+	return (weir_bytes){ e->data + e->value_capacity, e->key_len };
+}
+
+static inline struct entry *weir__entry_of(struct link *link)
+{
+	return (struct entry *)link;
+}
+
+/* --- lists: circular, the head is a link without entry ------------------------------------------------------------ */
+
+static inline void weir__list_init(struct link *head)
+{
+	head->prev = head->next = head;
+}
+
+static inline bool weir__list_empty(const struct link *head)
+{
+	return head->next == head;
+}
+
+static inline void weir__list_remove(struct link *l)
+{
+	l->prev->next = l->next;
+	l->next->prev = l->prev;
+}
+
+/** Behind `l`: as the first, if `l` is the head. */
+static inline void weir__list_insert_after(struct link *at, struct link *l)
+{
+	l->prev = at;
+	l->next = at->next;
+	at->next->prev = l;
+	at->next = l;
+}
+
+static inline void weir__list_append(struct link *head, struct link *l)
+{
+	weir__list_insert_after(head->prev, l);
+}
+
+/** Moves all of `from` to the end of `to`. */
+static inline void weir__list_splice(struct link *to, struct link *from)
+{
+	if (weir__list_empty(from))
+		return;
+	from->next->prev = to->prev;
+	to->prev->next = from->next;
+	from->prev->next = to;
+	to->prev = from->prev;
+	weir__list_init(from);
+}
+
+#endif

@@ -1,0 +1,177 @@
+/* From the cache to disk. Only what is committed may go there. */
+#include "state/partition.h"
+
+enum { FILE_ROWS_MIN = 50000 };
+
+struct meta weir__store_meta(const weir_store *store, int64_t offset)
+{
+	struct meta meta = store->disk.meta;
+
+	meta.offset = offset;
+	meta.wall_ms = store->state->clock->wall_ms(store->state->clock);
+	meta.start_max = store->times_committed.start_max;
+	meta.timestamp_max = store->times_committed.timestamp_max;
+	return meta;
+}
+
+static int compare_entries(const void *a, const void *b, const void *user)
+{
+	return weir__place_compare(weir__place_of(user, weir__entry_key(a)),
+				   weir__place_of(user, weir__entry_key(b)));
+}
+
+static bool expired(const weir_store *store, const struct entry *e)
+{
+	return store->spec.kind == STORE_WINDOW &&
+	       weir__place_of(store, weir__entry_key(e)).segment < store->segment_live;
+}
+
+/* Dirty entries, oldest first, of at least so many bytes; expired ones are dropped. */
+static size_t collect(weir_store *store, size_t bytes)
+{
+	struct link *head = &store->cache.dirty;
+	size_t n = 0, seen = 0;
+
+	for (struct link *l = head->next, *next; l != head && seen < bytes; l = next) {
+		struct entry *e = weir__entry_of(l);
+
+		next = l->next;
+		weir_assert(e->state == ENTRY_UNSAVED && e->txn != store->txn); /* committed */
+		seen += sizeof *e + e->value_capacity + e->key_len;
+		if (expired(store, e)) {
+			weir__cache_remove(&store->cache, e);
+			continue;
+		}
+		if (n == store->sorted_capacity) {
+			store->sorted_capacity = n ? 2 * n : 1024;
+			store->sorted =
+				weir__realloc(store->sorted, store->sorted_capacity * sizeof *store->sorted);
+		}
+		store->sorted[n++] = (struct sort_item){ 0, e };
+	}
+	return n;
+}
+
+static void sort_collected(weir_store *store, size_t n)
+{
+	struct sort_item *items = store->sorted, *spare = weir__malloc((n / 2 + 1) * sizeof *spare);
+	int64_t min = INT64_MAX, max = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int64_t segment = weir__place_of(store, weir__entry_key(items[i].item)).segment;
+
+		min = segment < min ? segment : min;
+		max = segment > max ? segment : max;
+	}
+	for (size_t i = 0; i < n; i++)
+		items[i].prefix =
+			weir__sort_prefix(weir__place_of(store, weir__entry_key(items[i].item)), min, max);
+	weir__sort(items, spare, n, compare_entries, store);
+	free(spare);
+}
+
+/* Writes at least so many bytes of dirty entries, which become clean. */
+static bool write_back(weir_store *store, size_t bytes, const struct meta *meta, weir_error *err)
+{
+	struct disk_writer w;
+	size_t n = collect(store, bytes);
+
+	if (n >= FILE_ROWS_MIN)
+		sort_collected(store, n);
+	weir__disk_write_begin(&w, &store->disk,
+			       n >= FILE_ROWS_MIN   ? DISK_FILE
+			       : store->spec.logged ? DISK_BATCHES
+						    : DISK_ONE_BATCH,
+			       meta);
+	for (size_t i = 0; i < n; i++) {
+		const struct entry *e = store->sorted[i].item;
+
+		weir__disk_write(&w, weir__place_of(store, weir__entry_key(e)), e->timestamp_ms,
+				 weir__store_value(store, e));
+	}
+	if (!weir__disk_write_end(&w, err))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		struct entry *e = (struct entry *)store->sorted[i].item;
+
+		e->state = ENTRY_CLEAN;
+		weir__list_remove(&e->link);
+		weir__list_append(&store->cache.clean, &e->link);
+	}
+	store->version++;
+	return true;
+}
+
+bool weir__store_checkpoint(weir_store *store, bool durable, weir_error *err)
+{
+	struct cache *cache = &store->cache;
+
+	/* with an open transaction the offset would claim values that were changed since */
+	weir_assert(!store->flushing && weir__list_empty(&cache->changed) && weir__list_empty(&cache->flushed));
+	if (weir__state_failed(store->state, err))
+		return false;
+	if (store->in_memory)
+		return true;
+	if (store->run.count && !weir__run_write(store, err))
+		return false;
+	struct meta meta = weir__store_meta(store, store->offset);
+	bool news = !weir__list_empty(&cache->dirty) || meta.offset != store->disk.meta.offset ||
+		    meta.wall_ms - store->disk.meta.wall_ms > 60000; /* idle, but not stale */
+	if (news && !write_back(store, SIZE_MAX, &meta, err))
+		return false;
+	if (durable && atomic_load(&store->family->unflushed) && !weir__disk_flush(&store->disk, err))
+		return false;
+	if (durable)
+		store->unlogged_tail = 0;
+	return true;
+}
+
+int64_t weir__store_tail(const weir_store *store)
+{
+	int64_t durable = store->disk.durable_offset;
+
+	if (store->in_memory)
+		return 0;
+	if (!store->spec.logged)
+		return store->unlogged_tail;
+	return store->offset < 0 ? 0 : store->offset - (durable < 0 ? 0 : durable);
+}
+
+/* Second chance: what was used since the hand last came by goes to the end. */
+static void evict(weir_store *store, size_t bytes)
+{
+	struct cache *cache = &store->cache;
+
+	for (size_t n = 2 * cache->count; n && weir__store_memory_bytes(store) > bytes; n--) {
+		if (weir__list_empty(&cache->clean))
+			break;
+		struct entry *e = weir__entry_of(cache->clean.next);
+		if (!e->used) {
+			weir__cache_remove(cache, e);
+			continue;
+		}
+		e->used = false;
+		weir__list_remove(&e->link);
+		weir__list_append(&cache->clean, &e->link);
+	}
+	weir__cache_trim(cache);
+}
+
+size_t weir__store_shrink(weir_store *store, size_t bytes)
+{
+	weir_assert(!store->flushing);
+	if (weir__store_memory_bytes(store) <= bytes || store->in_memory || weir__state_failed(store->state, NULL))
+		return weir__store_memory_bytes(store);
+	if (store->run.count && !weir__run_write(store, NULL))
+		return weir__store_memory_bytes(store);
+	evict(store, bytes);
+	/* The offset stays: of these keys the changelog is replayed onto newer values, which ends in the same state. */
+	struct meta meta = weir__store_meta(store, store->disk.meta.offset);
+	meta.wall_ms = store->disk.meta.wall_ms;
+	while (weir__store_memory_bytes(store) > bytes && !weir__list_empty(&store->cache.dirty)) {
+		if (!write_back(store, weir__store_memory_bytes(store) - bytes, &meta, NULL))
+			break;
+		evict(store, bytes);
+	}
+	return weir__store_memory_bytes(store);
+}

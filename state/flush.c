@@ -1,0 +1,104 @@
+/* The transaction of a store: what has changed is given out, then counts as committed. */
+#include "state/partition.h"
+
+/* Encoded values are copied: the same codec may be used again before the function returns. */
+static struct store_change describe(weir_store *store, const struct entry *e)
+{
+	const struct store_codec *codec = &store->spec.codec;
+	struct store_change c = { .key = weir__entry_key(e), .timestamp_ms = e->timestamp_ms };
+
+	if (!codec->size) {
+		c.value = weir__store_value(store, e);
+		c.old = e->old ? (weir_bytes){ e->old->data, e->old->len } : WEIR_NULL;
+		return c;
+	}
+	if (e->present) {
+		weir__buffer_set(&store->value, codec->encode(e->data, codec->user));
+		c.value = weir__buffer_view(&store->value);
+		c.object = e->data;
+	}
+	if (e->old) {
+		weir__buffer_set(&store->old, codec->encode(e->old->data, codec->user));
+		c.old = weir__buffer_view(&store->old);
+	}
+	return c;
+}
+
+static bool flush_entry(weir_store *store, struct entry *e, store_flush_fn *fn, void *user)
+{
+	struct cache *cache = &store->cache;
+	struct saved *old = e->old;
+	struct store_change c = describe(store, e);
+
+	/* From here on a change is a new one. */
+	e->old = NULL;
+	e->state = ENTRY_UNSAVED;
+	e->txn = store->txn;
+	weir__list_remove(&e->link);
+	weir__list_append(&cache->flushed, &e->link);
+	store->flushed_count++;
+	store->pinned = e;
+	store->pinned_replaced = false;
+	bool go_on = fn(&c, user);
+	store->pinned = NULL;
+	if (!store->pinned_replaced && !go_on) {
+		e->state = ENTRY_CHANGED;
+		weir__list_remove(&e->link);
+		weir__list_insert_after(&cache->changed, &e->link);
+		store->flushed_count--;
+		e->old = old;
+		return false;
+	}
+	if (old) {
+		struct entry dead = { .old = old };
+		weir__cache_drop_old(cache, &dead);
+	}
+	if (store->pinned_replaced)
+		weir__cache_free(cache, e);
+	return go_on;
+}
+
+bool weir__store_flush(weir_store *store, store_flush_fn *fn, void *user)
+{
+	bool go_on = true;
+
+	weir_assert(!store->flushing);
+	store->flushing = true;
+	while (go_on && !weir__list_empty(&store->cache.changed))
+		go_on = flush_entry(store, weir__entry_of(store->cache.changed.next), fn, user);
+	store->flushing = false;
+	if (go_on)
+		store->times_flushed = store->times;
+	return go_on;
+}
+
+void weir__store_committed(weir_store *store, int64_t next_offset)
+{
+	struct cache *cache = &store->cache;
+
+	weir_assert(!store->flushing);
+	store->times_committed = store->times_flushed;
+	if (next_offset >= 0) {
+		store->offset = next_offset;
+		weir__purge_note(store, next_offset, store->times_committed.start_max);
+	}
+	if (!store->spec.logged)
+		store->unlogged_tail += (int64_t)store->flushed_count;
+	store->flushed_count = 0;
+	store->txn++;
+	if (!store->in_memory) {
+		weir__list_splice(&cache->dirty, &cache->flushed);
+		return;
+	}
+	while (!weir__list_empty(&cache->flushed)) {
+		struct entry *e = weir__entry_of(cache->flushed.next);
+
+		if (!e->present) {
+			weir__cache_remove(cache, e);
+			continue;
+		}
+		e->state = ENTRY_CLEAN;
+		weir__list_remove(&e->link);
+		weir__list_append(&cache->clean, &e->link);
+	}
+}

@@ -1,0 +1,92 @@
+#ifndef WEIR_STATE_PARTITION_H
+#define WEIR_STATE_PARTITION_H
+/* A store partition from inside: what store.c, flush.c, checkpoint.c, expire.c, restore.c and iterator.c share. */
+#include "state/cache.h"
+#include "state/disk.h"
+#include "state/restore.h"
+
+struct times {
+	int64_t start_max;     /* of windows; INT64_MIN = none */
+	int64_t timestamp_max; /* of everything */
+};
+
+/* All records of the changelog below `offset` are of windows that start at `start_max` or before. */
+struct purge_point {
+	int64_t offset, start_max;
+};
+enum { PURGE_POINTS = 128 };
+
+struct weir_store {
+	struct store_spec spec;
+	int32_t partition;
+	struct state *state;
+	struct family *family;
+	bool in_memory;
+	struct disk disk; /* without in_memory */
+	struct cache cache;
+	struct run run;			  /* restored, not written yet */
+	int64_t run_offset;		  /* the changelog's next one once it is; -1 = not known yet */
+	int64_t segment_ms, segment_live; /* segments below have been dropped */
+
+	uint32_t txn;
+	int64_t offset; /* the changelog's next one as of the last commit; -1 = not known */
+	int64_t unlogged_tail;
+	size_t flushed_count;
+	struct times times, times_flushed, times_committed;
+
+	bool flushing;
+	struct entry *pinned;	  /* being given to a flush function: must not change or go */
+	bool pinned_replaced;	  /* it is no longer in the cache */
+	struct buffer key;	  /* of the window asked for */
+	struct buffer value, old; /* what a flush function is given */
+	struct sort_item *sorted; /* scratch of a checkpoint */
+	size_t sorted_capacity;
+
+	struct purge_point purge[PURGE_POINTS];
+	size_t purge_count;
+	int64_t purged; /* the last answer */
+
+	uint32_t version; /* counts changes, for open iterators */
+	weir_iterator *iterators, *spare;
+};
+
+/* --- store.c ------------------------------------------------------------------------------------------------------ */
+
+static inline struct place weir__place_of(const weir_store *store, weir_bytes key)
+{
+	int64_t segment = store->spec.kind == STORE_WINDOW ? weir__window_start(key) / store->segment_ms : 0;
+
+	return (struct place){ segment, key };
+}
+
+/** Windows that start earlier are hidden; INT64_MIN: none is. */
+static inline int64_t weir__store_floor(const weir_store *store, int64_t start_max)
+{
+	return start_max == INT64_MIN ? INT64_MIN : weir_time_sub(start_max, store->spec.retention_ms);
+}
+
+/** Encoded value of an entry, null if it is absent. */
+weir_bytes weir__store_value(const weir_store *store, const struct entry *e);
+/** Takes note of a window start and a timestamp. */
+void weir__times_see(struct times *times, int64_t start_ms, int64_t timestamp_ms);
+/** Puts a committed value into a store without a disk. */
+void weir__store_put_committed(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms);
+/** After this, every entry that is left equals what is on disk. */
+void weir__store_forget(weir_store *store);
+
+/* --- checkpoint.c ------------------------------------------------------------------------------------------------- */
+
+/** The record for a checkpoint at `offset` that is complete now. */
+struct meta weir__store_meta(const weir_store *store, int64_t offset);
+
+/* --- expire.c ----------------------------------------------------------------------------------------------------- */
+
+/** The changelog below `offset` holds no window that starts after start_max. */
+void weir__purge_note(weir_store *store, int64_t offset, int64_t start_max);
+
+/* --- iterator.c --------------------------------------------------------------------------------------------------- */
+
+/** Iterators still open give nothing more. */
+void weir__iterators_orphan(weir_store *store);
+
+#endif

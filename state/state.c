@@ -1,0 +1,362 @@
+#include "state/disk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <weir/log.h>
+
+enum { MIB = 1 << 20 };
+
+bool weir__state_fail(struct state *state, weir_error *err, const char *what, const char *where,
+		      const char *message)
+{
+	weir_error error;
+
+	weir_fail(&error, WEIR_STORE, "%s %s in %s: %s", what, where, state->dir ? state->dir : "memory", message);
+	error.fatal = true;
+	pthread_mutex_lock(&state->lock);
+	bool first = !atomic_load(&state->failed);
+	if (first) {
+		state->error = error;
+		atomic_store(&state->failed, true);
+	}
+	pthread_mutex_unlock(&state->lock);
+	if (first)
+		weir_log(WEIR_LOG_ERROR, "state", "database failed error=\"%s\"", error.message);
+	if (err)
+		*err = error;
+	return false;
+}
+
+bool weir__state_failed(struct state *state, weir_error *err)
+{
+	if (!atomic_load(&state->failed))
+		return false;
+	pthread_mutex_lock(&state->lock);
+	if (err)
+		*err = state->error;
+	pthread_mutex_unlock(&state->lock);
+	return true;
+}
+
+/* --- opening ------------------------------------------------------------------------------------------------------ */
+
+static bool make_directories(const char *dir, weir_error *err)
+{
+	char *path = weir__strdup(dir);
+	bool done = true;
+
+	for (char *p = path + 1; done; p++) {
+		if (*p && *p != '/')
+			continue;
+		char end = *p;
+		*p = 0;
+		if (mkdir(path, 0750) != 0 && errno != EEXIST)
+			done = weir_fail(err, WEIR_STORE, "make the state directory %s: %s", path, strerror(errno));
+		if (!end)
+			break;
+		*p = end;
+	}
+	free(path);
+	return done;
+}
+
+/* What was to be ingested when the process died. */
+static void remove_leftovers(const char *dir)
+{
+	char *path = weir__asprintf("%s/ingest", dir);
+	DIR *d = opendir(path);
+
+	for (struct dirent *e; d && (e = readdir(d));) {
+		if (e->d_name[0] == '.')
+			continue;
+		char *file = weir__asprintf("%s/%s", path, e->d_name);
+		unlink(file);
+		free(file);
+	}
+	if (d)
+		closedir(d);
+	free(path);
+}
+
+static void set_table_options(struct state *state)
+{
+	rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
+
+	rocksdb_block_based_options_set_block_cache(table, state->block_cache);
+	rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom_full(10));
+	/* indexes and filters count towards the one budget, too */
+	rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
+	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
+	rocksdb_options_set_block_based_table_factory(state->options, table);
+	rocksdb_block_based_options_destroy(table);
+}
+
+/* Half of the memory for memtables, half for blocks. */
+static bool make_options(struct state *state, int64_t memory_bytes_max, weir_error *err)
+{
+	/* what the C interface of RocksDB 7.8 has no setter for */
+	static const char by_string[] = "avoid_flush_during_shutdown=true;stats_dump_period_sec=0;"
+					"stats_persist_period_sec=0";
+	rocksdb_options_t *base = rocksdb_options_create();
+	char *message = NULL;
+	int64_t memtables = memory_bytes_max / 2 > 4 * MIB ? memory_bytes_max / 2 : 4 * MIB;
+	int64_t buffer = memtables / 4 < 64 * (int64_t)MIB ? memtables / 4 : 64 * (int64_t)MIB;
+	rocksdb_options_t *o = state->options = rocksdb_options_create();
+
+	rocksdb_get_options_from_string(base, by_string, o, &message);
+	rocksdb_options_destroy(base);
+	if (message)
+		return weir__state_fail(state, err, "options of", "the database", message);
+	rocksdb_options_set_create_if_missing(o, 1);
+	rocksdb_options_set_db_write_buffer_size(o, (size_t)memtables);
+	rocksdb_options_set_write_buffer_size(o, (size_t)buffer);
+	rocksdb_options_set_arena_block_size(o, 64 << 10); /* there may be many families, most of them small */
+	/* 10 bits a row of some 70 bytes */
+	rocksdb_options_set_memtable_prefix_bloom_size_ratio(o, 0.02);
+	rocksdb_options_set_memtable_whole_key_filtering(o, 1);
+	rocksdb_options_set_compression(o, rocksdb_no_compression);
+	rocksdb_options_set_max_open_files(o, 512);
+	rocksdb_options_set_info_log_level(o, 2); /* warnings */
+	rocksdb_options_set_keep_log_file_num(o, 3);
+	state->block_cache = rocksdb_cache_create_lru((size_t)memtables);
+	set_table_options(state);
+	state->restore_bytes_max = memtables < 64 * (int64_t)MIB ? memtables : 64 * (int64_t)MIB;
+	state->read_options = rocksdb_readoptions_create();
+	state->write_options = rocksdb_writeoptions_create();
+	rocksdb_writeoptions_disable_WAL(state->write_options, 1);
+	state->flush_options = rocksdb_flushoptions_create();
+	rocksdb_flushoptions_set_wait(state->flush_options, 1);
+	return true;
+}
+
+static struct family *family_add(struct state *state, const char *name)
+{
+	struct family *f = weir__calloc(1, sizeof *f);
+
+	f->name = weir__strdup(name);
+	f->next = state->families;
+	state->families = f;
+	return f;
+}
+
+static bool open_database(struct state *state, const char *path, weir_error *err)
+{
+	char *current = weir__asprintf("%s/CURRENT", path), *message = NULL;
+	static const char *fresh[] = { "default" };
+	size_t n = 1;
+	char **listed = NULL;
+
+	if (access(current, F_OK) == 0)
+		listed = rocksdb_list_column_families(state->options, path, &n, &message);
+	free(current);
+	if (message) {
+		weir_fail(err, WEIR_STORE, "read the database %s: %s", path, message);
+		rocksdb_free(message);
+		return false;
+	}
+	const char *const *names = listed ? (const char *const *)listed : fresh;
+	rocksdb_column_family_handle_t **handles = weir__calloc(n, sizeof(void *));
+	const rocksdb_options_t **options = weir__calloc(n, sizeof(void *));
+	for (size_t i = 0; i < n; i++)
+		options[i] = state->options;
+	state->db = rocksdb_open_column_families(state->options, path, (int)n, names, options, handles, &message);
+	for (size_t i = 0; state->db && i < n; i++) {
+		if (strcmp(names[i], "default") == 0)
+			state->default_family = handles[i];
+		else
+			family_add(state, names[i])->handle = handles[i];
+	}
+	if (listed)
+		rocksdb_list_column_families_destroy(listed, n);
+	free(handles);
+	free(options);
+	if (state->db)
+		return true;
+	if (strstr(message, "LOCK") || strstr(message, "lock"))
+		weir_fail(err, WEIR_STORE,
+			  "the state directory %s is in use by another process (or twice in this one): %s",
+			  state->dir, message);
+	else
+		weir_fail(err, WEIR_STORE, "open the database %s: %s", path, message);
+	rocksdb_free(message);
+	return false;
+}
+
+struct state *weir__state_open(const struct state_opts *opts, weir_error *err)
+{
+	struct state *state = weir__calloc(1, sizeof *state);
+
+	pthread_mutex_init(&state->lock, NULL);
+	state->clock = opts->clock;
+	if (!opts->dir)
+		return state;
+	state->dir = weir__strdup(opts->dir);
+	char *path = weir__asprintf("%s/rocksdb", opts->dir), *ingest = weir__asprintf("%s/ingest", opts->dir);
+	bool done = make_directories(path, err) && make_options(state, opts->memory_bytes_max, err) &&
+		    open_database(state, path, err) && make_directories(ingest, err);
+	if (done)
+		remove_leftovers(opts->dir); /* only now: it is certain that nobody else writes there */
+	free(path);
+	free(ingest);
+	if (done)
+		return state;
+	weir__state_close_dirty(state);
+	return NULL;
+}
+
+/* --- closing ------------------------------------------------------------------------------------------------------ */
+
+static void free_options(struct state *state)
+{
+	if (!state->options)
+		return;
+	rocksdb_options_destroy(state->options);
+	rocksdb_cache_destroy(state->block_cache);
+	rocksdb_readoptions_destroy(state->read_options);
+	rocksdb_writeoptions_destroy(state->write_options);
+	rocksdb_flushoptions_destroy(state->flush_options);
+}
+
+void weir__state_close_dirty(struct state *state)
+{
+	for (struct family *f; (f = state->families);) {
+		weir_assert(!f->holder);
+		state->families = f->next;
+		if (f->handle)
+			rocksdb_column_family_handle_destroy(f->handle);
+		free(f->name);
+		free(f);
+	}
+	for (struct note *n; (n = state->notes);) {
+		state->notes = n->next;
+		free(n->name);
+		free(n->value);
+		free(n);
+	}
+	if (state->default_family)
+		rocksdb_column_family_handle_destroy(state->default_family);
+	if (state->db)
+		rocksdb_close(state->db);
+	free_options(state);
+	pthread_mutex_destroy(&state->lock);
+	free(state->dir);
+	free(state);
+}
+
+void weir__state_close(struct state *state)
+{
+	if (!state)
+		return;
+	for (struct family *f = state->families; f; f = f->next) {
+		char *message = NULL;
+
+		if (!f->handle || !atomic_load(&f->unflushed) || atomic_load(&state->failed))
+			continue;
+		rocksdb_flush_cf(state->db, state->flush_options, f->handle, &message);
+		if (message) {
+			weir__state_fail(state, NULL, "flush", f->name, message);
+			rocksdb_free(message);
+		}
+	}
+	weir__state_close_dirty(state);
+}
+
+int64_t weir__state_memory_bytes(struct state *state)
+{
+	if (!state->db)
+		return 0;
+	char *message = NULL;
+	rocksdb_memory_consumers_t *consumers = rocksdb_memory_consumers_create();
+	rocksdb_memory_consumers_add_db(consumers, state->db);
+	rocksdb_memory_consumers_add_cache(consumers, state->block_cache);
+	rocksdb_memory_usage_t *usage = rocksdb_approximate_memory_usage_create(consumers, &message);
+	int64_t bytes = 0;
+	if (!message) {
+		bytes = (int64_t)(rocksdb_approximate_memory_usage_get_mem_table_total(usage) +
+				  rocksdb_approximate_memory_usage_get_mem_table_readers_total(usage) +
+				  rocksdb_approximate_memory_usage_get_cache_total(usage));
+		rocksdb_approximate_memory_usage_destroy(usage);
+	}
+	rocksdb_free(message);
+	rocksdb_memory_consumers_destroy(consumers);
+	return bytes;
+}
+
+/* --- leases ------------------------------------------------------------------------------------------------------- */
+
+static struct family *family_find(struct state *state, const char *name)
+{
+	struct family *f = state->families;
+
+	while (f && strcmp(f->name, name) != 0)
+		f = f->next;
+	return f;
+}
+
+/* Also made anew after a wipe. */
+static bool family_create(struct state *state, struct family *f, weir_error *err)
+{
+	char *message = NULL;
+
+	f->handle = rocksdb_create_column_family(state->db, state->options, f->name, &message);
+	atomic_store(&f->unflushed, false);
+	if (!message)
+		return true;
+	f->handle = NULL;
+	weir__state_fail(state, err, "make the column family", f->name, message);
+	rocksdb_free(message);
+	return false;
+}
+
+struct family *weir__family_take(struct state *state, const char *store, int32_t partition, bool on_disk,
+				 const void *holder, weir_error *err)
+{
+	char *name = weir__asprintf("%s/%" PRId32, store, partition);
+
+	pthread_mutex_lock(&state->lock);
+	struct family *f = family_find(state, name);
+	if (!f)
+		f = family_add(state, name);
+	bool held = f->holder != NULL;
+	if (!held)
+		f->holder = holder;
+	pthread_mutex_unlock(&state->lock);
+	free(name);
+	if (held) {
+		weir_fail(err, WEIR_STORE, "partition %" PRId32 " of store %s is still held by another worker",
+			  partition, store);
+		if (err)
+			err->retriable = true;
+		return NULL;
+	}
+	if (on_disk && !f->handle && !family_create(state, f, err)) {
+		weir__family_give(state, f);
+		return NULL;
+	}
+	return f;
+}
+
+void weir__family_give(struct state *state, struct family *f)
+{
+	pthread_mutex_lock(&state->lock);
+	f->holder = NULL;
+	pthread_mutex_unlock(&state->lock);
+}
+
+bool weir__family_drop(struct state *state, struct family *f, weir_error *err)
+{
+	char *message = NULL;
+
+	rocksdb_drop_column_family(state->db, f->handle, &message);
+	if (message) {
+		weir__state_fail(state, err, "drop the column family", f->name, message);
+		rocksdb_free(message);
+		return false;
+	}
+	rocksdb_column_family_handle_destroy(f->handle);
+	return family_create(state, f, err);
+}

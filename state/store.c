@@ -1,0 +1,362 @@
+/* A store partition: open, close, and what a processor does with single keys. */
+#include "state/partition.h"
+
+#include <inttypes.h>
+#include <weir/log.h>
+
+/* --- open and close ----------------------------------------------------------------------------------------------- */
+
+weir_store *weir__store_open(struct state *state, const struct store_spec *spec, int32_t partition, weir_error *err)
+{
+	weir_store *store = weir__calloc(1, sizeof *store);
+
+	store->spec = *spec;
+	store->partition = partition;
+	store->state = state;
+	store->in_memory = spec->in_memory || !state->db;
+	store->family = weir__family_take(state, spec->name, partition, !store->in_memory, store, err);
+	if (!store->family) {
+		free(store);
+		return NULL;
+	}
+	bool opened =
+		weir__disk_open(&store->disk, state, store->in_memory ? NULL : store->family, store, spec, err);
+	weir__cache_init(&store->cache);
+	store->segment_ms = store->disk.meta.segment_ms;
+	store->txn = 1;
+	store->purged = -1;
+	weir__store_forget(store);
+	weir__purge_note(store, store->offset, store->times.start_max);
+	if (opened)
+		return store;
+	weir__store_close(store);
+	return NULL;
+}
+
+void weir__store_close(weir_store *store)
+{
+	if (!store)
+		return;
+	weir_assert(!store->flushing);
+	weir__iterators_orphan(store);
+	weir__run_release(store);
+	weir__disk_release(&store->disk);
+	weir__cache_release(&store->cache);
+	weir__family_give(store->state, store->family);
+	weir__buffer_release(&store->key);
+	weir__buffer_release(&store->value);
+	weir__buffer_release(&store->old);
+	free(store->sorted);
+	free(store);
+}
+
+void weir__store_forget(weir_store *store)
+{
+	struct link *unsaved[] = { &store->cache.changed, &store->cache.flushed, &store->cache.dirty,
+				   store->in_memory ? &store->cache.clean : NULL };
+
+	for (size_t i = 0; i < sizeof unsaved / sizeof *unsaved; i++)
+		while (unsaved[i] && !weir__list_empty(unsaved[i]))
+			weir__cache_remove(&store->cache, weir__entry_of(unsaved[i]->next));
+	weir__cache_trim(&store->cache);
+	weir__run_release(store);
+	store->offset = store->disk.meta.offset;
+	store->times = (struct times){ store->disk.meta.start_max, store->disk.meta.timestamp_max };
+	store->times_flushed = store->times_committed = store->times;
+	store->flushed_count = 0;
+	store->version++;
+}
+
+void weir__store_discard(weir_store *store)
+{
+	weir_assert(!store->flushing);
+	weir__store_forget(store);
+	store->txn++;
+}
+
+bool weir__store_wipe(weir_store *store, weir_error *err)
+{
+	weir_assert(!store->flushing);
+	if (!store->in_memory && !weir__disk_wipe(&store->disk, err))
+		return false;
+	while (!weir__list_empty(&store->cache.clean))
+		weir__cache_remove(&store->cache, weir__entry_of(store->cache.clean.next));
+	weir__store_discard(store);
+	store->segment_live = 0;
+	store->purge_count = 0;
+	store->purged = -1;
+	store->unlogged_tail = 0;
+	return true;
+}
+
+/* --- facts -------------------------------------------------------------------------------------------------------- */
+
+const struct store_spec *weir__store_spec(const weir_store *store)
+{
+	return &store->spec;
+}
+
+int64_t weir__store_checkpoint_offset(const weir_store *store)
+{
+	return store->disk.meta.offset;
+}
+
+int64_t weir__store_checkpoint_wall_ms(const weir_store *store)
+{
+	return store->disk.meta.wall_ms;
+}
+
+int64_t weir__store_time(const weir_store *store)
+{
+	return store->times.timestamp_max > store->times.start_max ? store->times.timestamp_max
+								   : store->times.start_max;
+}
+
+bool weir__store_changed(const weir_store *store)
+{
+	return !weir__list_empty(&store->cache.changed);
+}
+
+size_t weir__store_memory_bytes(const weir_store *store)
+{
+	return store->cache.bytes + store->run.bytes;
+}
+
+void weir__store_size(weir_store *store, int64_t *keys, int64_t *disk_bytes)
+{
+	*keys = (int64_t)store->cache.count;
+	*disk_bytes = 0;
+	if (!store->in_memory)
+		weir__disk_size(&store->disk, keys, disk_bytes);
+}
+
+/* --- entries ------------------------------------------------------------------------------------------------------ */
+
+weir_bytes weir__store_value(const weir_store *store, const struct entry *e)
+{
+	if (!e->present)
+		return WEIR_NULL;
+	if (store->spec.codec.size)
+		return store->spec.codec.encode(e->data, store->spec.codec.user);
+	return (weir_bytes){ e->data, e->value_len };
+}
+
+/* The value goes in; the entry has room for it. */
+static void set_value(weir_store *store, struct entry *e, weir_bytes value, int64_t timestamp_ms)
+{
+	const struct store_codec *codec = &store->spec.codec;
+
+	e->timestamp_ms = timestamp_ms;
+	e->present = !weir_is_null(value);
+	if (!e->present) {
+		e->value_len = 0;
+		return;
+	}
+	if (!codec->size) {
+		if (value.len)
+			memmove(e->data, value.data, value.len); /* may come from this very entry */
+		e->value_len = (uint32_t)value.len;
+		return;
+	}
+	e->value_len = (uint32_t)codec->size;
+	if (codec->decode(value, e->data, codec->user))
+		return;
+	e->present = false;
+	weir__state_fail(store->state, NULL, "read a value of", store->family->name, "the codec refuses its bytes");
+}
+
+static size_t room_for(const weir_store *store, weir_bytes value)
+{
+	return store->spec.codec.size ? store->spec.codec.size : value.len;
+}
+
+static bool may_be_on_disk(const weir_store *store, struct place place)
+{
+	const struct disk *disk = &store->disk;
+
+	if (store->in_memory || !disk->rows)
+		return false;
+	if (store->spec.kind == STORE_KEY_VALUE)
+		return true;
+	/* A window that starts after all that was ever written is new: no need to look. */
+	return place.segment >= disk->segment_min && weir__window_start(place.key) <= disk->meta.start_max;
+}
+
+/* From disk into the cache, also when there is nothing. NULL: the database failed. */
+static struct entry *load(weir_store *store, weir_bytes key, uint32_t hash)
+{
+	struct place place = weir__place_of(store, key);
+	struct row row = { 0 };
+
+	if (store->run.count && !weir__run_write(store, NULL))
+		return NULL;
+	if (may_be_on_disk(store, place) && !weir__disk_get(&store->disk, place, &row))
+		return NULL;
+	struct entry *e = weir__cache_insert(&store->cache, key, hash, room_for(store, row.value));
+	set_value(store, e, row.value, row.timestamp_ms);
+	weir__row_release(&row);
+	return atomic_load_explicit(&store->state->failed, memory_order_relaxed) ? NULL : e;
+}
+
+/* NULL: there is none, or the database failed. */
+static struct entry *find(weir_store *store, weir_bytes key, uint32_t hash)
+{
+	struct entry *e = weir__cache_find(&store->cache, key, hash);
+
+	if (!e && !store->in_memory)
+		e = load(store, key, hash);
+	if (e)
+		e->used = true;
+	return e;
+}
+
+static struct entry *replace(weir_store *store, struct entry *e, size_t room)
+{
+	/* what grows once may grow again */
+	size_t slack = e->value_capacity && !store->spec.codec.size ? room / 4 : 0;
+	struct entry *n = weir__cache_replace(&store->cache, e, room + slack);
+
+	if (e == store->pinned)
+		store->pinned_replaced = true;
+	else
+		weir__cache_free(&store->cache, e);
+	return n;
+}
+
+/* The entry is about to change, to a value that wants so much room. */
+static struct entry *change(weir_store *store, struct entry *e, size_t room)
+{
+	store->version++;
+	if (e->value_capacity < room || e == store->pinned)
+		e = replace(store, e, room);
+	if (e->state == ENTRY_CHANGED)
+		return e;
+	if (store->spec.keep_old && e->present)
+		weir__cache_save_old(&store->cache, e);
+	e->state = ENTRY_CHANGED;
+	weir__list_remove(&e->link);
+	weir__list_append(&store->cache.changed, &e->link);
+	return e;
+}
+
+void weir__times_see(struct times *times, int64_t start_ms, int64_t timestamp_ms)
+{
+	if (start_ms > times->start_max)
+		times->start_max = start_ms;
+	if (timestamp_ms > times->timestamp_max)
+		times->timestamp_max = timestamp_ms;
+}
+
+static void put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
+{
+	uint32_t hash = weir__cache_hash(key);
+	struct entry *e =
+		store->spec.keep_old ? find(store, key, hash) : weir__cache_find(&store->cache, key, hash);
+	size_t room = room_for(store, value);
+
+	if (!e)
+		e = weir__cache_insert(&store->cache, key, hash, room);
+	e = change(store, e, room);
+	e->used = true;
+	set_value(store, e, value, timestamp_ms);
+}
+
+void weir__store_put_committed(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
+{
+	uint32_t hash = weir__cache_hash(key);
+	struct entry *e = weir__cache_find(&store->cache, key, hash);
+	size_t room = room_for(store, value);
+
+	store->version++;
+	if (weir_is_null(value)) {
+		if (e)
+			weir__cache_remove(&store->cache, e);
+		return;
+	}
+	if (!e)
+		e = weir__cache_insert(&store->cache, key, hash, room);
+	else if (e->value_capacity < room)
+		e = replace(store, e, room);
+	set_value(store, e, value, timestamp_ms);
+}
+
+/* --- what a processor calls --------------------------------------------------------------------------------------- */
+
+static weir_bytes get(weir_store *store, weir_bytes key, int64_t *timestamp_ms)
+{
+	struct entry *e = find(store, key, weir__cache_hash(key));
+
+	if (!e || !e->present)
+		return WEIR_NULL;
+	if (timestamp_ms)
+		*timestamp_ms = e->timestamp_ms;
+	return weir__store_value(store, e);
+}
+
+weir_bytes weir_store_get(weir_store *store, weir_bytes key, int64_t *timestamp_ms)
+{
+	weir_assert(store->spec.kind == STORE_KEY_VALUE && !weir_is_null(key));
+	return get(store, key, timestamp_ms);
+}
+
+void weir_store_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
+{
+	weir_assert(store->spec.kind == STORE_KEY_VALUE && !weir_is_null(key));
+	weir__times_see(&store->times, INT64_MIN, timestamp_ms);
+	put(store, key, value, timestamp_ms);
+}
+
+/* False: past retention. Else store->key is the changelog key. */
+static bool window_key(weir_store *store, weir_bytes key, int64_t start_ms)
+{
+	weir_assert(store->spec.kind == STORE_WINDOW && !weir_is_null(key));
+	if (start_ms < 0 || start_ms < weir__store_floor(store, store->times.start_max))
+		return false;
+	weir__window_key_encode(&store->key, key, start_ms, 0);
+	return true;
+}
+
+weir_bytes weir_window_get(weir_store *store, weir_bytes key, int64_t start_ms, int64_t *timestamp_ms)
+{
+	if (!window_key(store, key, start_ms))
+		return WEIR_NULL;
+	return get(store, weir__buffer_view(&store->key), timestamp_ms);
+}
+
+void weir_window_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t start_ms, int64_t timestamp_ms)
+{
+	if (!window_key(store, key, start_ms))
+		return;
+	weir__times_see(&store->times, start_ms, timestamp_ms);
+	put(store, weir__buffer_view(&store->key), value, timestamp_ms);
+}
+
+void *weir__store_object(weir_store *store, weir_bytes key, int64_t start_ms, int64_t timestamp_ms, bool *created)
+{
+	size_t size = store->spec.codec.size;
+
+	weir_assert(size > 0 && !weir_is_null(key));
+	if (store->spec.kind == STORE_WINDOW) {
+		if (!window_key(store, key, start_ms))
+			return NULL;
+		key = weir__buffer_view(&store->key);
+	}
+	weir__times_see(&store->times, store->spec.kind == STORE_WINDOW ? start_ms : INT64_MIN, timestamp_ms);
+	uint32_t hash = weir__cache_hash(key);
+	struct entry *e = find(store, key, hash);
+	if (!e && !store->in_memory)
+		return NULL; /* the database failed */
+	if (!e)
+		e = weir__cache_insert(&store->cache, key, hash, size);
+	e = change(store, e, size);
+	*created = !e->present;
+	if (!e->present) {
+		memset(e->data, 0, size);
+		e->value_len = (uint32_t)size;
+		e->present = true;
+		e->timestamp_ms = timestamp_ms;
+	} else if (timestamp_ms > e->timestamp_ms) {
+		e->timestamp_ms = timestamp_ms;
+	}
+	return e->data;
+}

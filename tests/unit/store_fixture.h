@@ -1,0 +1,198 @@
+#ifndef STORE_FIXTURE_H
+#define STORE_FIXTURE_H
+/* A state directory under /tmp (or none), a store in it, and a changelog in memory that outlives both. */
+#include <weir/store.h>
+
+#include <ftw.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "state/store.h"
+
+struct state;
+void weir__state_close_dirty(struct state *state);
+
+struct fixture {
+	char dir[64];
+	weir_manual_clock clock;
+	struct state *state;
+	weir_store *store;
+	struct store_spec spec;
+	char flushed[4096]; /* what the last flush gave: key=value@timestamp(old) */
+};
+
+static inline int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+static inline void fixture_make_dir(struct fixture *f)
+{
+	snprintf(f->dir, sizeof f->dir, "/tmp/weir-store-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+}
+
+static inline void fixture_remove_dir(struct fixture *f)
+{
+	if (f->dir[0])
+		nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static inline void fixture_open(struct fixture *f)
+{
+	weir_error err = { 0 };
+
+	if (!f->state)
+		f->state = weir__state_open(&(struct state_opts){ .dir = f->dir[0] ? f->dir : NULL,
+								  .memory_bytes_max = 16 << 20,
+								  .clock = &f->clock.clock },
+					    &err);
+	if (!f->state)
+		fail_msg("%s", err.message);
+	f->store = weir__store_open(f->state, &f->spec, 0, &err);
+	if (!f->store)
+		fail_msg("%s", err.message);
+}
+
+static inline void fixture_close(struct fixture *f)
+{
+	weir__store_close(f->store);
+	f->store = NULL;
+	weir__state_close(f->state);
+	f->state = NULL;
+}
+
+static inline void fixture_crash(struct fixture *f)
+{
+	weir__store_close(f->store);
+	f->store = NULL;
+	weir__state_close_dirty(f->state);
+	f->state = NULL;
+}
+
+/* on_disk: in a directory of its own. */
+static inline struct fixture *fixture_new(bool on_disk, struct store_spec spec)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	weir_manual_clock_init(&f->clock, 1000000);
+	f->spec = spec;
+	f->spec.name = "counts";
+	f->spec.logged = true;
+	if (on_disk)
+		fixture_make_dir(f);
+	fixture_open(f);
+	return f;
+}
+
+static inline void fixture_free(struct fixture *f)
+{
+	fixture_close(f);
+	fixture_remove_dir(f);
+	free(f);
+}
+
+/* --- short forms: keys and values are strings --------------------------------------------------------------------- */
+
+static inline void put(struct fixture *f, const char *key, const char *value)
+{
+	weir_store_put(f->store, weir_str(key), weir_str(value), 7);
+}
+
+static inline void assert_value(weir_bytes value, const char *wanted)
+{
+	if (!wanted) {
+		assert_true(weir_is_null(value));
+		return;
+	}
+	if (weir_is_null(value) || value.len != strlen(wanted) || memcmp(value.data, wanted, value.len) != 0)
+		fail_msg("wanted %s, got %.*s", wanted, weir_is_null(value) ? 4 : (int)value.len,
+			 weir_is_null(value) ? "null" : (const char *)value.data);
+}
+
+static inline void assert_get(struct fixture *f, const char *key, const char *wanted)
+{
+	assert_value(weir_store_get(f->store, weir_str(key), NULL), wanted);
+}
+
+static inline void assert_window(struct fixture *f, const char *key, int64_t start_ms, const char *wanted)
+{
+	assert_value(weir_window_get(f->store, weir_str(key), start_ms, NULL), wanted);
+}
+
+static inline bool note_change(const struct store_change *c, void *user)
+{
+	struct fixture *f = user;
+	size_t used = strlen(f->flushed);
+	weir_bytes key = c->key;
+	int64_t start = -1;
+
+	if (f->spec.kind == STORE_WINDOW)
+		assert_true(weir__window_key_split(c->key, &key, &start));
+	used += (size_t)snprintf(f->flushed + used, sizeof f->flushed - used, "%.*s", (int)key.len,
+				 (const char *)key.data);
+	if (start >= 0)
+		used += (size_t)snprintf(f->flushed + used, sizeof f->flushed - used, "/%" PRId64, start);
+	used += (size_t)snprintf(f->flushed + used, sizeof f->flushed - used, "=%.*s",
+				 weir_is_null(c->value) ? 4 : (int)c->value.len,
+				 weir_is_null(c->value) ? "null" : (const char *)c->value.data);
+	if (f->spec.keep_old)
+		used += (size_t)snprintf(f->flushed + used, sizeof f->flushed - used, "(%.*s)",
+					 weir_is_null(c->old) ? 4 : (int)c->old.len,
+					 weir_is_null(c->old) ? "null" : (const char *)c->old.data);
+	snprintf(f->flushed + used, sizeof f->flushed - used, " ");
+	return true;
+}
+
+static inline void flush(struct fixture *f)
+{
+	f->flushed[0] = 0;
+	assert_true(weir__store_flush(f->store, note_change, f));
+}
+
+static inline void commit(struct fixture *f, int64_t next_offset)
+{
+	flush(f);
+	weir__store_committed(f->store, next_offset);
+}
+
+static inline void checkpoint(struct fixture *f, bool durable)
+{
+	weir_error err = { 0 };
+
+	if (!weir__store_checkpoint(f->store, durable, &err))
+		fail_msg("%s", err.message);
+}
+
+/* All that an iterator gives, as key=value or key/start=value; closes it. */
+static inline const char *listed(struct fixture *f, weir_iterator *it)
+{
+	static char text[8192];
+	weir_entry e;
+	size_t used = 0;
+
+	text[0] = 0;
+	while (weir_iterator_next(it, &e)) {
+		used += (size_t)snprintf(text + used, sizeof text - used, "%.*s", (int)e.key.len,
+					 (const char *)e.key.data);
+		if (f->spec.kind == STORE_WINDOW)
+			used += (size_t)snprintf(text + used, sizeof text - used, "/%" PRId64, e.start_ms);
+		used += (size_t)snprintf(text + used, sizeof text - used, "=%.*s ", (int)e.value.len,
+					 (const char *)e.value.data);
+	}
+	weir_iterator_close(it);
+	return text;
+}
+
+#endif
