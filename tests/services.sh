@@ -122,7 +122,7 @@ start_kafka() {
 	say "kafka runs, pid $(cat "$kafka/pid"), 127.0.0.1:$kafka_port"
 }
 
-mysql_answers() { mariadb-admin --no-defaults --socket="$mysql/socket" --user=root ping; }
+mysql_answers() { mariadb --no-defaults --socket="$mysql/socket" --user=root -e "select 1"; }
 
 start_mysql() {
 	pid_of mysql >/dev/null && return
