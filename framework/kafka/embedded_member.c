@@ -1,0 +1,163 @@
+#include "framework/kafka/embedded.h"
+
+#include <stdlib.h>
+
+#include "framework/base/alloc.h"
+
+/* Runs on_group without the lock. Partitions that are taken away and that it has not let go of are dropped. */
+static void tell(struct embedded_consumer *c, weir_group_event event, const struct places *list)
+{
+	if (list->count == 0)
+		return;
+	weir_partition *partitions = weir__calloc(list->count, sizeof *partitions);
+
+	for (size_t i = 0; i < list->count; i++)
+		partitions[i] = (weir_partition){ .topic = list->items[i].topic,
+						  .partition = list->items[i].partition,
+						  .offset = WEIR_OFFSET_NONE };
+	c->in_callback = c->member->busy = true;
+	pthread_mutex_unlock(&c->cluster->lock);
+	if (c->opts.on_group)
+		c->opts.on_group(&c->base, event, partitions, list->count, c->opts.user);
+	free(partitions);
+	pthread_mutex_lock(&c->cluster->lock);
+	c->in_callback = c->member->busy = false;
+	c->member->seen_ms = weir__embedded_now(c->cluster);
+	if (event != WEIR_GROUP_ASSIGNED)
+		weir__consumer_drop(c, list);
+}
+
+/* The membership is gone: what was held is somebody else's. */
+static bool lose(struct embedded_consumer *c, weir_error *err)
+{
+	struct member *m = c->member;
+	bool fenced = m->fenced;
+
+	tell(c, WEIR_GROUP_LOST, &m->owned);
+	c->member = NULL;
+	weir__member_free(m);
+	c->fenced = fenced;
+	if (!fenced)
+		return true;
+	weir_fail(err, WEIR_FENCED, "group %s: another consumer has taken the place of group.instance.id %s",
+		  c->opts.group, c->instance);
+	if (err)
+		err->fatal = true;
+	return false;
+}
+
+/* Gives up what the generation takes away, takes what it gives. True = a callback ran. */
+static bool act_on_generation(struct embedded_consumer *c, struct member *m)
+{
+	struct places revoked = { 0 }, added = { 0 };
+	bool gave_up = false;
+
+	m->out_of_date = false;
+	weir__places_minus(&revoked, &m->owned, &m->assigned);
+	weir__places_minus(&added, &m->assigned, &m->owned);
+	if (revoked.count) {
+		struct places kept = { 0 };
+
+		tell(c, WEIR_GROUP_REVOKED, &revoked);
+		weir__places_minus(&kept, &m->owned, &revoked);
+		weir__places_release(&m->owned);
+		m->owned = kept;
+		gave_up = true;
+	}
+	if (added.count && !m->evicted && !m->fenced) {
+		for (size_t i = 0; i < added.count; i++)
+			weir__places_add(&m->owned, added.items[i].topic, added.items[i].partition);
+		tell(c, WEIR_GROUP_ASSIGNED, &added);
+	}
+	bool told = revoked.count + added.count > 0;
+
+	weir__places_release(&revoked);
+	weir__places_release(&added);
+	if (gave_up && !m->evicted && !m->fenced) { /* so that others get it */
+		m->joined = true;
+		weir__group_rebalance(c->cluster, m->group);
+	}
+	return told;
+}
+
+/* Topics of the subscription that are not there: reported once. */
+static void report_missing(struct embedded_consumer *c)
+{
+	for (size_t i = 0; i < c->topic_count; i++) {
+		weir_partition p = { .topic = c->topics[i], .partition = -1, .offset = WEIR_OFFSET_NONE };
+		weir_error error;
+
+		if (c->topic_missing[i] || weir__topic_use(c->cluster, c->topics[i], &error))
+			continue;
+		c->topic_missing[i] = true;
+		pthread_mutex_unlock(&c->cluster->lock);
+		if (c->opts.on_partition_error)
+			c->opts.on_partition_error(&c->base, &p, &error, c->opts.user);
+		pthread_mutex_lock(&c->cluster->lock);
+	}
+}
+
+static void resubscribe(struct embedded_consumer *c, struct member *m)
+{
+	free(m->topics);
+	m->topics = weir__memdup(c->topics, c->topic_count * sizeof *c->topics);
+	m->topic_count = c->topic_count;
+	m->joined = true;
+	weir__group_rebalance(c->cluster, m->group);
+}
+
+bool weir__consumer_serve_group(struct embedded_consumer *c, bool *served, weir_error *err)
+{
+	struct embedded *e = c->cluster;
+
+	if (!c->topics)
+		return true;
+	report_missing(c);
+	for (;;) {
+		struct member *m = c->member;
+
+		if (m && (m->evicted || m->fenced)) {
+			*served = true;
+			if (!lose(c, err))
+				return false;
+			continue;
+		}
+		if (!m) {
+			c->subscription_changed = false;
+			m = c->member = weir__group_join(e, c->group, c);
+		}
+		m->seen_ms = weir__embedded_now(e);
+		if (m->out_of_date) {
+			*served |= act_on_generation(c, m);
+			continue;
+		}
+		if (c->subscription_changed) {
+			c->subscription_changed = false;
+			resubscribe(c, m);
+			continue;
+		}
+		if (m->group->state == GROUP_JOINING && !m->joined) {
+			weir__member_rejoin(e, m);
+			continue;
+		}
+		return true;
+	}
+}
+
+void weir__consumer_leave(struct embedded_consumer *c)
+{
+	struct member *m = c->member;
+
+	if (!m)
+		return;
+	if (!m->evicted && !m->fenced)
+		tell(c, WEIR_GROUP_REVOKED, &m->owned);
+	if (m->evicted || m->fenced) {
+		lose(c, NULL);
+		return;
+	}
+	c->member = NULL;
+	m->consumer = NULL;
+	if (!m->instance)
+		weir__member_leave(c->cluster, m);
+}
