@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "framework/base/alloc.h"
+#include "framework/base/hash.h"
 
 /*
  * The cleaner, as Kafka's: from what was written since the last time it learns the newest offset of each key, then it
@@ -41,19 +42,9 @@ bool weir__journal_clean_due(const struct journal *j)
 
 /* --- which record of a key is the newest -------------------------------------------------------------------------- */
 
-static uint64_t hash_of(weir_bytes key)
-{
-	const unsigned char *p = key.data;
-	uint64_t h = 0xcbf29ce484222325u;
-
-	for (size_t i = 0; i < key.len; i++)
-		h = (h ^ p[i]) * 0x100000001b3u;
-	return h ^ h >> 32;
-}
-
 static struct newest *slot_of(const struct cleaning *c, weir_bytes key)
 {
-	size_t i = hash_of(key) & c->mask;
+	size_t i = weir__hash(key) & c->mask;
 
 	while (c->table[i].entry && !weir_bytes_equal(weir__entry_key(c->table[i].entry), key))
 		i = (i + 1) & c->mask;

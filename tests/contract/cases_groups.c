@@ -1,0 +1,330 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/contract/cases.h"
+
+void a_lone_member_gets_all_partitions(struct contract *c)
+{
+	const char *topic = fresh_topic(c, 4);
+	struct joiner j, *all[] = { &j };
+
+	for (int32_t p = 0; p < 4; p++)
+		put_numbers(c, topic, p, 25);
+	joiner_open(c, &j, (struct joiner_opts){ fresh(c, "group"), topic });
+	joiners_until(all, (int[]){ 4 }, 1);
+	assert_false(weir_consumer_lost(j.consumer));
+	for (struct patience w = patience(c); j.count < 100 && patience_left(&w, "records");)
+		joiner_poll(&j);
+	assert_int_equal(j.assigned, 1);
+	joiner_close(&j);
+	assert_int_equal(j.revoked, 1);
+	assert_int_equal(joiner_owned(&j), 0);
+}
+
+void two_members_share_the_anchor_and_read_the_companion(struct contract *c)
+{
+	const char *anchor = fresh_topic(c, 4), *companion = fresh_topic(c, 4);
+	struct joiner a, b, *both[] = { &a, &b };
+	struct joiner_opts opts = { fresh(c, "group"), anchor, companion };
+
+	joiner_open(c, &a, opts);
+	joiner_open(c, &b, opts);
+	joiners_until(both, (int[]){ 2, 2 }, 2);
+	assert_one_owner(both, 2, 4);
+	for (int32_t p = 0; p < 4; p++) {
+		put_numbers(c, anchor, p, 10);
+		put_numbers(c, companion, p, 20);
+	}
+	for (struct patience w = patience(c); a.count + b.count < 120 && patience_left(&w, "records");) {
+		joiner_poll(&a);
+		joiner_poll(&b);
+	}
+	assert_int_equal(a.per_topic[0], 20);
+	assert_int_equal(a.per_topic[1], 40);
+	assert_int_equal(b.per_topic[0], 20);
+	assert_int_equal(b.per_topic[1], 40);
+	joiner_close(&a);
+	joiner_close(&b);
+}
+
+static size_t counted(struct joiner **list, size_t n)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += list[i]->count;
+	return count;
+}
+
+/* Each commits what it has read when it gives a partition up: nobody may read a record again or miss one. */
+void a_third_member_comes_and_goes_without_loss(struct contract *c)
+{
+	const char *anchor = fresh_topic(c, 6), *companion = fresh_topic(c, 6);
+	struct joiner a, b, d, *all[] = { &a, &b, &d };
+	struct joiner_opts opts = { fresh(c, "group"), anchor, companion };
+	weir_producer *committers[3];
+	struct joiner *list[] = { &a, &b, &d };
+
+	for (int i = 0; i < 3; i++)
+		committers[i] = producer_of(c, fresh(c, "txn"));
+	for (int32_t p = 0; p < 6; p++) {
+		put_numbers(c, anchor, p, 50);
+		put_numbers(c, companion, p, 50);
+	}
+	for (int i = 0; i < 2; i++) {
+		opts.committer = committers[i];
+		joiner_open(c, list[i], opts);
+	}
+	joiners_until(all, (int[]){ 3, 3 }, 2);
+	opts.committer = committers[2];
+	joiner_open(c, &d, opts);
+	joiners_until(all, (int[]){ 2, 2, 2 }, 3);
+	assert_one_owner(all, 3, 6);
+	for (int32_t p = 0; p < 6; p++)
+		put_numbers(c, anchor, p, 50);
+	for (struct patience w = patience(c); counted(all, 3) < 900 && patience_left(&w, "records");)
+		for (int i = 0; i < 3; i++)
+			joiner_poll(all[i]);
+	joiner_close(&d);
+	joiners_until(all, (int[]){ 3, 3 }, 2);
+	assert_one_owner(all, 2, 6);
+	for (int i = 0; i < 40; i++) {
+		joiner_poll(&a);
+		joiner_poll(&b);
+	}
+	assert_int_equal(counted(all, 3), 900);
+	assert_int_equal(a.lost + b.lost + d.lost, 0);
+	joiner_close(&a);
+	joiner_close(&b);
+	for (int i = 0; i < 3; i++)
+		weir_producer_close(committers[i]);
+}
+
+void close_gives_the_partitions_to_those_who_stay(struct contract *c)
+{
+	const char *topic = fresh_topic(c, 3);
+	struct joiner a, b, *both[] = { &a, &b };
+	struct joiner_opts opts = { fresh(c, "group"), topic };
+
+	joiner_open(c, &a, opts);
+	joiners_until(both, (int[]){ 3 }, 1);
+	joiner_open(c, &b, opts);
+	for (struct patience w = patience(c); joiner_owned(&a) + joiner_owned(&b) < 3 || joiner_owned(&b) == 0;) {
+		joiner_poll(&a);
+		joiner_poll(&b);
+		patience_left(&w, "assignment");
+	}
+	assert_int_equal(a.lost + b.lost, 0);
+	joiner_close(&a);
+	joiners_until(&both[1], (int[]){ 3 }, 1);
+	joiner_close(&b);
+}
+
+/* --- static members ----------------------------------------------------------------------------------------------- */
+
+void a_static_member_comes_back_unnoticed(struct contract *c)
+{
+	const char *topic = fresh_topic(c, 4), *group = fresh(c, "group");
+	struct joiner_opts opts[2] = { { group, topic, .instance = fresh(c, "instance"), .session_timeout_ms = 20000 },
+				       { group, topic, .instance = fresh(c, "instance"), .session_timeout_ms = 20000 } };
+	struct joiner a, b, *both[] = { &a, &b };
+	bool owned[PARTITIONS_MAX];
+
+	joiner_open(c, &a, opts[0]);
+	joiner_open(c, &b, opts[1]);
+	joiners_until(both, (int[]){ 2, 2 }, 2);
+	for (int i = 0; i < 5; i++)
+		assert_true(joiner_poll(&a) && joiner_poll(&b));
+	int events = a.assigned + a.revoked;
+
+	memcpy(owned, b.owns, sizeof owned);
+	joiner_close(&b);
+	for (int i = 0; i < 10; i++)
+		joiner_poll(&a);
+	assert_int_equal(joiner_owned(&a), 2);
+	joiner_open(c, &b, opts[1]);
+	joiners_until(both, (int[]){ 2, 2 }, 2);
+	assert_memory_equal(owned, b.owns, sizeof owned);
+	assert_int_equal(a.assigned + a.revoked, events);
+	assert_int_equal(a.lost, 0);
+	joiner_close(&a);
+	joiner_close(&b);
+}
+
+void a_static_member_is_fenced_by_its_successor(struct contract *c)
+{
+	const char *topic = fresh_topic(c, 2);
+	struct joiner_opts opts = { fresh(c, "group"), topic, .instance = fresh(c, "instance") };
+	struct joiner old, new, *list[] = { &old, &new };
+
+	joiner_open(c, &old, opts);
+	joiners_until(list, (int[]){ 2 }, 1);
+	joiner_open(c, &new, opts);
+	for (struct patience w = patience(c); !(old.fenced && joiner_owned(&new) == 2);) {
+		if (!old.fenced)
+			joiner_poll(&old);
+		joiner_poll(&new);
+		patience_left(&w, "fencing");
+	}
+	assert_true(weir_consumer_lost(old.consumer));
+	assert_false(weir_consumer_lost(new.consumer));
+	joiner_close(&old);
+	joiner_poll(&new);
+	assert_int_equal(joiner_owned(&new), 2);
+	joiner_close(&new);
+}
+
+/* --- membership lost ---------------------------------------------------------------------------------------------- */
+
+void a_member_that_does_not_poll_loses_its_membership(struct contract *c)
+{
+	const char *topic = fresh_topic(c, 2);
+	struct joiner_opts opts = { fresh(c, "group"), topic, .session_timeout_ms = 6000 };
+	weir_producer *p = producer_of(c, fresh(c, "txn"));
+	weir_partition at = { .topic = topic, .partition = 0, .offset = 1 };
+	struct joiner j, *list[] = { &j };
+	weir_error err = { 0 };
+
+	put_numbers(c, topic, 0, 5);
+	joiner_open(c, &j, opts);
+	joiners_until(list, (int[]){ 2 }, 1);
+	assert_false(weir_consumer_lost(j.consumer));
+	let_pass(c, 6000);
+	WAIT_UNTIL(c, weir_consumer_lost(j.consumer));
+	begin(p);
+	put(p, topic, 1, "k", "zombie");
+	assert_false(weir_producer_send_offsets(p, j.consumer, &at, 1, 30000, &err));
+	assert_true(err.abort_txn);
+	assert_false(err.fatal);
+	abort_txn(p);
+	for (struct patience w = patience(c); !(j.lost && joiner_owned(&j) == 2) && patience_left(&w, "rejoining");)
+		joiner_poll(&j);
+	assert_int_equal(j.lost, 1);
+	assert_int_equal(j.revoked, 0);
+	assert_false(weir_consumer_lost(j.consumer));
+	begin(p);
+	assert_done(weir_producer_send_offsets(p, j.consumer, &at, 1, 30000, &err), err);
+	commit(p);
+	assert_int_equal(committed_of(c, j.group, topic, 0, NULL, 0), 1);
+	joiner_close(&j);
+	weir_producer_close(p);
+}
+
+/* --- administration ----------------------------------------------------------------------------------------------- */
+
+struct listed {
+	const char *topic;
+	int members[3], owners[4]; /* by client id web-1, web-2; by partition */
+	char ids[2][128];
+	int rows;
+};
+
+static void note_member(const char *client_id, const char *member_id, const char *topic, int32_t partition, void *user)
+{
+	struct listed *l = user;
+	int i = !strcmp(client_id, "web-1:80") ? 0 : !strcmp(client_id, "web-2:80") ? 1 : 2;
+
+	l->rows++;
+	l->members[i]++;
+	assert_true(strlen(member_id) > 0);
+	if (i < 2)
+		snprintf(l->ids[i], sizeof l->ids[i], "%s", member_id);
+	if (partition >= 0) {
+		assert_string_equal(topic, l->topic);
+		assert_in_range(partition, 0, 3);
+		l->owners[partition]++;
+	}
+}
+
+static void assign_all(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n, void *user)
+{
+	int *owned = user;
+
+	(void)consumer;
+	(void)list;
+	*owned += event == WEIR_GROUP_ASSIGNED ? (int)n : -(int)n;
+}
+
+static bool ignore(const weir_kafka_record *record, void *user)
+{
+	(void)record;
+	(void)user;
+	return true;
+}
+
+void a_group_can_be_described(struct contract *c)
+{
+	const char *topic = fresh_topic(c, 4), *group = fresh(c, "group");
+	const char *ids[] = { "web-1:80", "web-2:80" };
+	struct listed listed = { topic, { 0 }, { 0 }, { "", "" }, 0 };
+	weir_consumer *consumers[2];
+	int owned[2] = { 0 };
+	weir_error err;
+
+	assert_done(weir_group_describe(c->cluster, group, note_member, &listed, &err), err);
+	assert_int_equal(listed.rows, 0);
+	for (int i = 0; i < 2; i++) {
+		weir_consumer_opts opts = { .group = group,
+					    .client_id = ids[i],
+					    .on_group = assign_all,
+					    .user = &owned[i] };
+
+		consumers[i] = weir_consumer_open(c->cluster, opts, &err);
+		assert_done(consumers[i], err);
+		assert_done(weir_consumer_subscribe(consumers[i], &topic, 1, &err), err);
+	}
+	for (struct patience w = patience(c); !(owned[0] == 2 && owned[1] == 2) && patience_left(&w, "assignment");)
+		for (int i = 0; i < 2; i++)
+			assert_done(weir_consumer_poll(consumers[i], 20, ignore, NULL, &err), err);
+	assert_done(weir_group_describe(c->cluster, group, note_member, &listed, &err), err);
+	assert_int_equal(listed.members[0], 2);
+	assert_int_equal(listed.members[1], 2);
+	assert_int_equal(listed.members[2], 0);
+	assert_string_not_equal(listed.ids[0], listed.ids[1]);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(listed.owners[i], 1);
+	weir_consumer_close(consumers[0]);
+	weir_consumer_close(consumers[1]);
+}
+
+void committed_offsets_can_be_set_and_deleted(struct contract *c)
+{
+	const char *topic = fresh_topic(c, 2), *group = fresh(c, "group");
+	weir_partition list[] = { { .topic = topic, .partition = 0, .offset = 3, .metadata = (char *)"note" },
+				  { .topic = topic, .partition = 1, .offset = 4 } };
+	char metadata[32];
+	weir_error err;
+
+	put_numbers(c, topic, 0, 5);
+	put_numbers(c, topic, 1, 5);
+	assert_int_equal(committed_of(c, group, topic, 0, NULL, 0), WEIR_OFFSET_NONE);
+	assert_done(weir_group_delete(c->cluster, group, &err), err);
+	assert_done(weir_group_alter(c->cluster, group, list, 2, &err), err);
+	assert_int_equal(committed_of(c, group, topic, 0, metadata, sizeof metadata), 3);
+	assert_string_equal(metadata, "note");
+	assert_int_equal(committed_of(c, group, topic, 1, NULL, 0), 4);
+	list[0].offset = 1;
+	assert_done(weir_group_alter(c->cluster, group, list, 1, &err), err);
+	assert_int_equal(committed_of(c, group, topic, 0, NULL, 0), 1);
+	assert_int_equal(committed_of(c, group, topic, 1, NULL, 0), 4);
+	assert_done(weir_group_delete(c->cluster, group, &err), err);
+	assert_int_equal(committed_of(c, group, topic, 0, NULL, 0), WEIR_OFFSET_NONE);
+}
+
+void a_group_with_members_is_not_altered(struct contract *c)
+{
+	const char *topic = fresh_topic(c, 1);
+	weir_partition at = { .topic = topic, .partition = 0, .offset = 3 };
+	struct joiner j, *list[] = { &j };
+	weir_error err = { 0 };
+
+	put_numbers(c, topic, 0, 5);
+	joiner_open(c, &j, (struct joiner_opts){ fresh(c, "group"), topic });
+	joiners_until(list, (int[]){ 1 }, 1);
+	assert_false(weir_group_alter(c->cluster, j.group, &at, 1, &err));
+	assert_false(weir_group_delete(c->cluster, j.group, &err));
+	assert_int_equal(committed_of(c, j.group, topic, 0, NULL, 0), WEIR_OFFSET_NONE);
+	joiner_close(&j);
+	assert_done(weir_group_alter(c->cluster, j.group, &at, 1, &err), err);
+}
