@@ -53,7 +53,7 @@ static int read_line(FILE *file, char *line)
 
 static bool load_lines(weir_config *cfg, FILE *file, const char *path, weir_error *err)
 {
-	char line[LINE_BYTES_MAX + 1];
+	char line[LINE_BYTES_MAX + 1] = { 0 };
 	int got, number = 1;
 
 	for (; (got = read_line(file, line)) > 0; number++) {

@@ -49,9 +49,8 @@ static bool parse_with_unit(const char *text, const struct unit *units, int64_t 
 	}
 	for (const struct unit *u = units; u->name; u++) {
 		/* "5M" could be meant as months or mega: durations are lower case only. */
-		if (units == duration_units ? strcmp(rest, u->name) : strcasecmp(rest, u->name))
-			continue;
-		return !__builtin_mul_overflow(n, u->factor, result);
+		if ((units == duration_units ? strcmp(rest, u->name) : strcasecmp(rest, u->name)) == 0)
+			return !__builtin_mul_overflow(n, u->factor, result);
 	}
 	return false;
 }

@@ -71,9 +71,15 @@ static void every_code_has_a_name(void **state)
 	assert_string_equal(weir_code_name((weir_code)-1), "?");
 }
 
-/* What the sanitizer does by default is to end the process before weir sees the failure. */
+/* What the sanitizers do by default is to end the process before weir sees the failure. */
 const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
 const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
+const char *__tsan_default_options(void)
 {
 	return "allocator_may_return_null=1";
 }
