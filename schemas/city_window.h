@@ -1,8 +1,9 @@
 #ifndef SCHEMAS_CITY_WINDOW_H
 #define SCHEMAS_CITY_WINDOW_H
 /*
- * A result as it stands in evilnet.metrics: key = place (UTF-8) | window start (8 bytes, big-endian, ms); value = a msgpack map with the keys
- * place, window_start (int, ms), window_seconds, tweets, retweets, users, upto, in this order. Absolute: the newest replaces the older.
+ * A result as it stands in evilnet.metrics: key = place (UTF-8) | window start (8 bytes, big-endian, ms); value = a
+ * msgpack map with the keys place, window_start (int, ms), window_seconds, tweets, retweets, users, upto, in this
+ * order. Absolute: the newest replaces the older.
  */
 #include <weir/serde.h>
 

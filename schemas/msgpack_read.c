@@ -129,7 +129,8 @@ bool msgpack_skip(struct msgpack_reader *r)
 {
 	struct msgpack_reader at = *r;
 
-	/* Each value takes a byte at least: more of them than bytes cannot be there, so the sum cannot overflow either. */
+	/* Each value takes a byte at least: more of them than bytes cannot be there, so the sum cannot overflow
+	 * either. */
 	for (uint64_t values = 1; values > 0; values--) {
 		uint64_t bytes, inside;
 

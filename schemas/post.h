@@ -1,9 +1,10 @@
 #ifndef SCHEMAS_POST_H
 #define SCHEMAS_POST_H
 /*
- * A post as it stands in evilnet.posts: key = place (UTF-8), timestamp = created_at, value = a msgpack map with the keys
- * id, author_id, created_at (int, ms), is_retweet, place, in this order when written; read in any order, unknown keys skipped.
- * The JSON form of the original pipeline ({"author_id","id","created_at":"...Z","is_retweet","place"}) is read as well.
+ * A post as it stands in evilnet.posts: key = place (UTF-8), timestamp = created_at, value = a msgpack map with the
+ * keys id, author_id, created_at (int, ms), is_retweet, place, in this order when written; read in any order,
+ * unknown keys skipped. The JSON form of the original pipeline
+ * ({"author_id","id","created_at":"...Z","is_retweet","place"}) is read as well.
  */
 #include <weir/serde.h>
 
@@ -15,12 +16,14 @@ struct post {
 	bool is_retweet;
 };
 
-/** Views into `in`, or, from the JSON form, into memory from alloc(user, n), which must not give NULL. False and *err (WEIR_DECODE, says
- *  what is wrong): not a post. Checks: all five there, once, of their types, nothing behind them, and post_check. */
-bool post_decode(weir_bytes in, struct post *out, void *(*alloc)(void *user, size_t n), void *user, weir_error *err);
+/** Views into `in`, or, from the JSON form, into memory from alloc(user, n), which must not give NULL. False and
+ *  *err (WEIR_DECODE, says what is wrong): not a post. Checks: all five there, once, of their types, nothing behind
+ *  them, and post_check. */
+bool post_decode(weir_bytes in, struct post *out, void *(*alloc)(void *user, size_t n), void *user,
+		 weir_error *err);
 
-/** What every post must keep, wherever it comes from: id, author and place not empty, valid UTF-8 without NUL, place within
- *  POST_PLACE_CHARS_MAX, not before 1970. */
+/** What every post must keep, wherever it comes from: id, author and place not empty, valid UTF-8 without NUL,
+ *  place within POST_PLACE_CHARS_MAX, not before 1970. */
 bool post_check(const struct post *post, weir_error *err);
 
 /** Allocates nothing: writes the msgpack map into buf; returns its length, 0 if it does not fit in `size`. */

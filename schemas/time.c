@@ -3,7 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Days since 1970-01-01 in the Gregorian calendar, and back; years begin in March, so that the leap day comes last. */
+/* Days since 1970-01-01 in the Gregorian calendar, and back; years begin in March, so that the leap day comes
+ * last. */
 static int64_t days_of(int64_t year, int month, int day)
 {
 	year -= month <= 2;

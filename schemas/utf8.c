@@ -1,6 +1,7 @@
 #include "schemas/post.h"
 
-/* Lead bytes: how many bytes follow, and the bounds of the first of them (which shut out overlong forms and surrogates). */
+/* Lead bytes: how many bytes follow, and the bounds of the first of them (which shut out overlong forms and
+ * surrogates). */
 static int continuation(unsigned char lead, unsigned char *low, unsigned char *high)
 {
 	*low = 0x80;

@@ -1,12 +1,12 @@
 #ifndef WEIR_STATE_STORE_H
 #define WEIR_STATE_STORE_H
 /*
- * State of tasks. The truth is the changelog; RocksDB is a fuzzy checkpoint of it; what has changed since lies in the
- * store's cache, and what the open transaction has changed lies nowhere else.
+ * State of tasks. The truth is the changelog; RocksDB is a fuzzy checkpoint of it; what has changed since lies in
+ * the store's cache, and what the open transaction has changed lies nowhere else.
  *
  * Life of a store partition, all on its worker's thread:
- *   open (takes the lease) -> checkpoint offset -> restore_put ... restore_done -> [ get/put ... -> flush -> (commit of the
- *   Kafka transaction) -> committed -> checkpoint when due ] ... -> close
+ *   open (takes the lease) -> checkpoint offset -> restore_put ... restore_done -> [ get/put ... -> flush ->
+ *   (commit of the Kafka transaction) -> committed -> checkpoint when due ] ... -> close
  *   after an abort: discard -> checkpoint offset -> restore ...
  * Only weir__state_* is safe from any thread.
  */
@@ -14,12 +14,12 @@
 #include <weir/store.h>
 #include <weir/clock.h>
 
-/* --- the instance's database ------------------------------------------------------------------------------------ */
+/* --- the instance's database ---------------------------------------------------------------------------------- */
 
 struct state;
 
 struct state_opts {
-	const char *dir;          /* the database lies in <dir>/rocksdb; NULL = no disk: every store is kept in memory */
+	const char *dir; /* the database lies in <dir>/rocksdb; NULL = no disk: every store is kept in memory */
 	int64_t memory_bytes_max; /* for block cache and memtables together */
 	weir_clock *clock;
 };
@@ -37,7 +37,7 @@ int64_t weir__state_memory_bytes(struct state *state);
 bool weir__state_note_get(struct state *state, const char *name, char *buf, size_t size);
 bool weir__state_note_put(struct state *state, const char *name, const char *value, weir_error *err);
 
-/* --- stores ------------------------------------------------------------------------------------------------------- */
+/* --- stores --------------------------------------------------------------------------------------------------- */
 
 enum store_kind {
 	STORE_KEY_VALUE,
@@ -67,14 +67,16 @@ struct store_spec {
 	struct store_codec codec; /* size 0 = values are bytes */
 };
 
-/** Opens partition `partition` of the store; the spec is copied, its strings and codec must outlive the store. Fails with
- *  `retriable` while another worker of this process holds the lease. */
-weir_store *weir__store_open(struct state *state, const struct store_spec *spec, int32_t partition, weir_error *err);
+/** Opens partition `partition` of the store; the spec is copied, its strings and codec must outlive the store.
+ *  Fails with `retriable` while another worker of this process holds the lease. */
+weir_store *weir__store_open(struct state *state, const struct store_spec *spec, int32_t partition,
+			     weir_error *err);
 /** Gives the lease back; what was not checkpointed is dropped. NULL is fine. */
 void weir__store_close(weir_store *store);
 const struct store_spec *weir__store_spec(const weir_store *store);
 
-/** Changelog offset up to which the checkpoint is complete (where restoring begins), or -1: none, restore from the first. */
+/** Changelog offset up to which the checkpoint is complete (where restoring begins), or -1: none, restore from the
+ *  first. */
 int64_t weir__store_checkpoint_offset(const weir_store *store);
 /** Wall time at which that checkpoint was written; -1 = none. */
 int64_t weir__store_checkpoint_wall_ms(const weir_store *store);
@@ -88,8 +90,9 @@ void weir__store_restore_put(weir_store *store, weir_bytes key, weir_bytes value
 /** Everything before next_offset has been put: writes what is pending. Called now and then, and at the end. */
 bool weir__store_restore_done(weir_store *store, int64_t next_offset, weir_error *err);
 
-/** In place: the object of that key (start_ms for windows), made of zero bytes with *created = true if there is none. It counts as
- *  changed now; its timestamp becomes max(old, timestamp_ms). Valid until the next call on the store. Only with a codec.
+/** In place: the object of that key (start_ms for windows), made of zero bytes with *created = true if there is
+ *  none. It counts as changed now; its timestamp becomes max(old, timestamp_ms). Valid until the next call on the
+ *  store. Only with a codec.
  *  NULL: a window past retention. */
 void *weir__store_object(weir_store *store, weir_bytes key, int64_t start_ms, int64_t timestamp_ms, bool *created);
 
@@ -101,33 +104,40 @@ struct store_change {
 	const void *object;  /* live form, with a codec; NULL when deleted */
 };
 /**
- * Gives each key changed since the last flush once, in the order in which they first changed, with its newest value; fn may
- * write to other stores, and to this one (then the key comes again in this same flush). Deletions of keys that did not exist at the last flush and never
- * reached the changelog come too. fn false = stop: the flush fails and false is returned.
+ * Gives each key changed since the last flush once, in the order in which they first changed, with its newest
+ * value; fn may write to other stores, and to this one (then the key comes again in this same flush). Deletions of
+ * keys that did not exist at the last flush and never reached the changelog come too. fn false = stop: the flush
+ * fails and false is returned.
  */
 typedef bool store_flush_fn(const struct store_change *change, void *user);
 bool weir__store_flush(weir_store *store, store_flush_fn *fn, void *user);
 /** True if something has changed since the last flush. */
 bool weir__store_changed(const weir_store *store);
 
-/** The transaction that holds the last flush is committed; the changelog's next offset is `next_offset` (-1 = unchanged). */
+/** The transaction that holds the last flush is committed; the changelog's next offset is `next_offset` (-1 =
+ *  unchanged). */
 void weir__store_committed(weir_store *store, int64_t next_offset);
-/** Writes committed values and the offset to RocksDB in one batch, at a commit boundary; with `durable` flushes the family to disk as well. */
+/** Writes committed values and the offset to RocksDB in one batch, at a commit boundary; with `durable` flushes the
+ *  family to disk as well. */
 bool weir__store_checkpoint(weir_store *store, bool durable, weir_error *err);
 /** Committed changelog records that the durable checkpoint does not have yet. */
 int64_t weir__store_tail(const weir_store *store);
-/** Forgets everything that is not in RocksDB, committed or not. The store must be restored from its checkpoint offset. */
+/** Forgets everything that is not in RocksDB, committed or not. The store must be restored from its checkpoint
+ *  offset. */
 void weir__store_discard(weir_store *store);
 
 /** Bytes held by cache and indexes. */
 size_t weir__store_memory_bytes(const weir_store *store);
-/** Brings the cache down to about `bytes`: drops what is clean; writes back what is committed and untouched by the open transaction.
- *  Returns what is held afterwards: more than asked when the rest is uncommitted (commit early then). */
+/** Brings the cache down to about `bytes`: drops what is clean; writes back what is committed and untouched by the
+ *  open transaction. Returns what is held afterwards: more than asked when the rest is uncommitted (commit early
+ *  then). */
 size_t weir__store_shrink(weir_store *store, size_t bytes);
 
-/** Windows: drops segments that lie wholly before `stream_time_ms` - retention, from cache and disk. Cheap if there is none. */
+/** Windows: drops segments that lie wholly before `stream_time_ms` - retention, from cache and disk. Cheap if there
+ *  is none. */
 void weir__store_expire(weir_store *store, int64_t stream_time_ms);
-/** Windows: the changelog offset below which every record has expired (DeleteRecords may cut there); -1 = nothing new. */
+/** Windows: the changelog offset below which every record has expired (DeleteRecords may cut there); -1 = nothing
+ *  new. */
 int64_t weir__store_purge_offset(weir_store *store, int64_t stream_time_ms);
 
 /** Keys (estimate) and bytes on disk, for metrics. */

@@ -1,7 +1,8 @@
 #ifndef WEB_WEB_H
 #define WEB_WEB_H
 /*
- * The dashboard: pages, JSON, live events, health and metrics over CivetWeb. Knows nothing of Kafka or MySQL: rows come from a source.
+ * The dashboard: pages, JSON, live events, health and metrics over CivetWeb. Knows nothing of Kafka or MySQL: rows
+ * come from a source.
  */
 #include <weir/error.h>
 #include <weir/bytes.h>
@@ -19,8 +20,8 @@ typedef void web_row_fn(const struct web_row *row, void *user);
 /* Where rows come from. Called from several threads at once. */
 struct web_source {
 	void *self;
-	/** Calls fn for each (place, window) with from_ms <= window start < to_ms, of one place or, with a null `place`, of all.
-	 *  Order is free. False: the source is away for the moment. */
+	/** Calls fn for each (place, window) with from_ms <= window start < to_ms, of one place or, with a null
+	 *  `place`, of all. Order is free. False: the source is away for the moment. */
 	bool (*rows)(void *self, weir_bytes place, int64_t from_ms, int64_t to_ms, web_row_fn *fn, void *user,
 		     weir_error *err);
 	/** Grows whenever rows may have changed; cheap; 0 = not known, ask every second. */
@@ -42,7 +43,8 @@ struct web_opts {
 
 struct web;
 
-/** Starts the server on its own threads; false if the port is taken and so on. opts is copied; *source must outlive it. */
+/** Starts the server on its own threads; false if the port is taken and so on. opts is copied; *source must outlive
+ *  it. */
 struct web *web_start(const struct web_opts *opts, weir_error *err);
 int web_port(const struct web *web);
 /** Ends live connections and returns within a second. NULL is fine. */

@@ -26,7 +26,8 @@ int evilnet_demo(struct evilnet *e);
 int evilnet_reprocess(struct evilnet *e);
 int evilnet_reset(struct evilnet *e);
 
-/** Makes the application's topics if they are not there: posts (retention.ms=-1: weir purges by event time), metrics, dead letters. */
+/** Makes the application's topics if they are not there: posts (retention.ms=-1: weir purges by event time),
+ *  metrics, dead letters. */
 bool evilnet_topics_ensure(struct evilnet *e, weir_error *err);
 
 #endif

@@ -1,6 +1,7 @@
 #ifndef WEIR_ALLOC_H
 #define WEIR_ALLOC_H
-/* Allocation that cannot fail: out of memory ends the process with a message (there is nothing sensible left to do). */
+/* Allocation that cannot fail: out of memory ends the process with a message (there is nothing sensible left to
+ * do). */
 #include <stddef.h>
 
 void *weir__malloc(size_t n) __attribute__((malloc, returns_nonnull));

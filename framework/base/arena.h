@@ -1,9 +1,9 @@
 #ifndef WEIR_ARENA_H
 #define WEIR_ARENA_H
 /*
- * Memory that is given back all at once. A block is kept over resets, and grows until it holds all that is wanted between
- * two of them (up to 1 MiB), so that a steady state allocates nothing. Out of memory aborts the process. Not thread-safe.
- * Under the address sanitizer, bytes that are not allocated, or no longer, are poisoned.
+ * Memory that is given back all at once. A block is kept over resets, and grows until it holds all that is wanted
+ * between two of them (up to 1 MiB), so that a steady state allocates nothing. Out of memory aborts the process.
+ * Not thread-safe. Under the address sanitizer, bytes that are not allocated, or no longer, are poisoned.
  */
 #include <stddef.h>
 #include <weir/bytes.h>

@@ -82,7 +82,8 @@ static bool unknown_key(const weir_config *cfg, const char *name, weir_error *er
 
 	if (nearest)
 		return weir_fail(err, WEIR_CONFIG, "unknown key \"%s\"; did you mean \"%s\"?", name, nearest);
-	return weir_fail(err, WEIR_CONFIG, "unknown key \"%s\" (librdkafka's own settings begin with \"kafka.\")", name);
+	return weir_fail(err, WEIR_CONFIG, "unknown key \"%s\" (librdkafka's own settings begin with \"kafka.\")",
+			 name);
 }
 
 static bool set_value(weir_config *cfg, const char *name, const char *value, weir_config_source source,
@@ -127,8 +128,9 @@ static bool check_name(const weir_config *cfg, const char *key, size_t len_max, 
 
 	for (size_t i = 0; i < len; i++)
 		if (!isalnum((unsigned char)name[i]) && !strchr("._-", name[i]))
-			return weir_fail(err, WEIR_CONFIG, "%s = \"%s\": only letters, digits, '.', '_' and '-' can be in it",
-					 key, name);
+			return weir_fail(err, WEIR_CONFIG,
+					 "%s = \"%s\": only letters, digits, '.', '_' and '-' can be in it", key,
+					 name);
 	if (len > len_max)
 		return weir_fail(err, WEIR_CONFIG, "%s: at most %zu characters, got %zu", key, len_max, len);
 	return true;
@@ -142,12 +144,14 @@ bool weir_config_check(const weir_config *cfg, weir_error *err)
 	int64_t poll_ms = weir_config_ms(cfg, "max.poll.interval.ms");
 
 	if (commit_ms >= transaction_ms)
-		return weir_fail(err, WEIR_CONFIG,
-				 "commit.interval.ms (%lld) must be less than transaction.timeout.ms (%lld), or the broker"
-				 " would abort each transaction before its commit",
-				 (long long)commit_ms, (long long)transaction_ms);
+		return weir_fail(
+			err, WEIR_CONFIG,
+			"commit.interval.ms (%lld) must be less than transaction.timeout.ms (%lld), or the broker"
+			" would abort each transaction before its commit",
+			(long long)commit_ms, (long long)transaction_ms);
 	if (session_ms > poll_ms)
-		return weir_fail(err, WEIR_CONFIG, "session.timeout.ms (%lld) must not exceed max.poll.interval.ms (%lld)",
+		return weir_fail(err, WEIR_CONFIG,
+				 "session.timeout.ms (%lld) must not exceed max.poll.interval.ms (%lld)",
 				 (long long)session_ms, (long long)poll_ms);
 	/* Names of topics, which Kafka limits to 249, are made from application.id. */
 	return check_name(cfg, "application.id", 100, err) &&

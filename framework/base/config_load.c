@@ -67,8 +67,8 @@ static bool load_lines(weir_config *cfg, FILE *file, const char *path, weir_erro
 			return false;
 	}
 	if (got < 0)
-		return weir_fail(err, WEIR_CONFIG, "%s:%d: a line of over %d bytes, or with a NUL byte", path, number,
-				 LINE_BYTES_MAX);
+		return weir_fail(err, WEIR_CONFIG, "%s:%d: a line of over %d bytes, or with a NUL byte", path,
+				 number, LINE_BYTES_MAX);
 	return ferror(file) ? weir_fail(err, WEIR_CONFIG, "read %s: %s", path, strerror(errno)) : true;
 }
 
@@ -108,17 +108,19 @@ static bool load_variable(weir_config *cfg, const char *variable, const char *va
 	for (size_t i = 0; i < cfg->count; i++) {
 		env_name(cfg->entries[i].key->name, name, sizeof name);
 		if (strcmp(name, variable) == 0)
-			return weir_config_set(cfg, cfg->entries[i].key->name, value, WEIR_FROM_ENVIRONMENT, variable, err);
+			return weir_config_set(cfg, cfg->entries[i].key->name, value, WEIR_FROM_ENVIRONMENT,
+					       variable, err);
 	}
 	key_name(variable, name, sizeof name);
 	if (strncmp(name, CONFIG_KAFKA_PREFIX, strlen(CONFIG_KAFKA_PREFIX)) == 0)
 		return weir_config_set(cfg, name, value, WEIR_FROM_ENVIRONMENT, variable, err);
 	const char *nearest = weir__config_nearest(cfg, name);
 	if (!nearest)
-		return weir_fail(err, WEIR_CONFIG, "environment variable %s: there is no key \"%s\"", variable, name);
+		return weir_fail(err, WEIR_CONFIG, "environment variable %s: there is no key \"%s\"", variable,
+				 name);
 	env_name(nearest, guess, sizeof guess);
-	return weir_fail(err, WEIR_CONFIG, "environment variable %s: there is no key \"%s\"; did you mean %s?", variable,
-			 name, guess);
+	return weir_fail(err, WEIR_CONFIG, "environment variable %s: there is no key \"%s\"; did you mean %s?",
+			 variable, name, guess);
 }
 
 bool weir_config_load_env(weir_config *cfg, weir_error *err)

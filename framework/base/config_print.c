@@ -21,8 +21,8 @@ static const char *source_name(weir_config_source source, const char *where)
 
 bool weir__config_pair_secret(const char *name)
 {
-	return strcasestr(name, "password") || strcasestr(name, "secret") || strcasestr(name, "oauthbearer.config") ||
-	       strcasecmp(name, "ssl.key.pem") == 0;
+	return strcasestr(name, "password") || strcasestr(name, "secret") ||
+	       strcasestr(name, "oauthbearer.config") || strcasecmp(name, "ssl.key.pem") == 0;
 }
 
 static struct row row_of_entry(const struct config_entry *entry)
@@ -31,8 +31,12 @@ static struct row row_of_entry(const struct config_entry *entry)
 	const char *value = weir__config_text(entry);
 	const char *def = key->def ? key->def : "-";
 
-	return (struct row){ { key->name, !value ? "-" : key->secret ? "***" : value,
-			       source_name(entry->source, entry->where), key->secret && key->def ? "***" : def, key->help },
+	return (struct row){ { key->name,
+			       !value        ? "-"
+			       : key->secret ? "***"
+					     : value,
+			       source_name(entry->source, entry->where), key->secret && key->def ? "***" : def,
+			       key->help },
 			     "" };
 }
 

@@ -17,8 +17,9 @@ static const struct unit duration_units[] = {
 	{ "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 }, { NULL, 0 },
 };
 static const struct unit size_units[] = {
-	{ "b", 1 },        { "k", 1 << 10 },  { "m", 1 << 20 },   { "g", 1 << 30 },   { "kb", 1 << 10 },  { "mb", 1 << 20 },
-	{ "gb", 1 << 30 }, { "kib", 1 << 10 }, { "mib", 1 << 20 }, { "gib", 1 << 30 }, { NULL, 0 },
+	{ "b", 1 },         { "k", 1 << 10 },   { "m", 1 << 20 },  { "g", 1 << 30 },
+	{ "kb", 1 << 10 },  { "mb", 1 << 20 },  { "gb", 1 << 30 }, { "kib", 1 << 10 },
+	{ "mib", 1 << 20 }, { "gib", 1 << 30 }, { NULL, 0 },
 };
 
 static bool parse_int(const char *text, int64_t *number, const char **rest)
@@ -138,11 +139,11 @@ bool weir__config_parse(const weir_config_key *key, const char *text, int64_t *n
 {
 	char wanted[200];
 
-	if (parse_as_type(key, text, number) &&
-	    (!is_bounded(key) || (*number >= key->min && *number <= key->max)))
+	if (parse_as_type(key, text, number) && (!is_bounded(key) || (*number >= key->min && *number <= key->max)))
 		return true;
 	weir__config_describe_type(key, wanted, sizeof wanted);
-	return weir_fail(err, WEIR_CONFIG, "%s: wanted %s, got \"%s\"", key->name, wanted, key->secret ? "***" : text);
+	return weir_fail(err, WEIR_CONFIG, "%s: wanted %s, got \"%s\"", key->name, wanted,
+			 key->secret ? "***" : text);
 }
 
 /* In the largest unit that leaves a whole number. */

@@ -2,8 +2,8 @@
 
 #include <weir/kafka.h>
 
-/* A transcript of org.apache.kafka.common.utils.Utils.murmur2: records keyed by a Java program and by weir have to meet
- * in the same partition. */
+/* A transcript of org.apache.kafka.common.utils.Utils.murmur2: records keyed by a Java program and by weir have to
+ * meet in the same partition. */
 uint32_t weir__murmur2(weir_bytes b)
 {
 	const uint32_t m = 0x5bd1e995;

@@ -8,8 +8,8 @@
 
 #include <weir/bytes.h>
 
-/** XXH3, 64 bits. The same on every machine and in every version (sketches in a changelog depend on it). Null hashes as
- *  empty. */
+/** XXH3, 64 bits. The same on every machine and in every version (sketches in a changelog depend on it). Null
+ *  hashes as empty. */
 static inline uint64_t weir__hash(weir_bytes b)
 {
 	return XXH3_64bits(b.data ? b.data : "", b.len);

@@ -28,8 +28,8 @@ void weir_hll_merge(weir_hll *into, const weir_hll *from)
 }
 
 /*
- * Otmar Ertl, "New cardinality estimation algorithms for HyperLogLog sketches" (2017), algorithm 6. sigma corrects for
- * registers never hit, tau for those at the greatest rank, so no range needs a formula of its own.
+ * Otmar Ertl, "New cardinality estimation algorithms for HyperLogLog sketches" (2017), algorithm 6. sigma corrects
+ * for registers never hit, tau for those at the greatest rank, so no range needs a formula of its own.
  */
 static double sigma(double x)
 {
@@ -155,8 +155,8 @@ bool weir_hll_chunk_decode(weir_hll *h, unsigned i, weir_bytes from, weir_error 
 	for (unsigned r = 0; ok && r < WEIR_HLL_CHUNK_REGISTERS; r++)
 		ok = registers[r] <= WEIR_HLL_RANK_MAX;
 	if (!ok)
-		return weir_fail(err, WEIR_DECODE, "chunk %u of a distinct-count sketch: %zu bytes that are not one", i,
-				 from.len);
+		return weir_fail(err, WEIR_DECODE,
+				 "chunk %u of a distinct-count sketch: %zu bytes that are not one", i, from.len);
 	memcpy(h->registers + (size_t)i * WEIR_HLL_CHUNK_REGISTERS, registers, sizeof registers);
 	return true;
 }

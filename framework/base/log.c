@@ -119,8 +119,8 @@ void weir_log_limited(weir_log_limit *limit, int64_t interval_ms, weir_log_level
 	int64_t next = __atomic_load_n(&limit->next_ms, __ATOMIC_RELAXED);
 
 	/* Of several threads that come at once, the one whose exchange succeeds speaks. */
-	if (now < next || !__atomic_compare_exchange_n(&limit->next_ms, &next, weir_time_add(now, interval_ms), false,
-						       __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+	if (now < next || !__atomic_compare_exchange_n(&limit->next_ms, &next, weir_time_add(now, interval_ms),
+						       false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
 		__atomic_fetch_add(&limit->held_back, 1, __ATOMIC_RELAXED);
 		return;
 	}

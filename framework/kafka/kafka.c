@@ -24,7 +24,7 @@ const weir_headers *weir_kafka_record_headers(const weir_kafka_record *record)
 	return record->consumer->ops->headers(record);
 }
 
-/* --- cluster ---------------------------------------------------------------------------------------------------- */
+/* --- cluster -------------------------------------------------------------------------------------------------- */
 
 void weir_cluster_free(weir_cluster *cluster)
 {
@@ -85,7 +85,8 @@ bool weir_group_committed(weir_cluster *cluster, const char *group, weir_partiti
 	return cluster->ops->group_committed(cluster, group, list, n, timeout_ms, err);
 }
 
-bool weir_group_alter(weir_cluster *cluster, const char *group, const weir_partition *list, size_t n, weir_error *err)
+bool weir_group_alter(weir_cluster *cluster, const char *group, const weir_partition *list, size_t n,
+		      weir_error *err)
 {
 	return cluster->ops->group_alter(cluster, group, list, n, err);
 }
@@ -100,7 +101,7 @@ bool weir_group_describe(weir_cluster *cluster, const char *group, weir_member_f
 	return cluster->ops->group_describe(cluster, group, fn, user, err);
 }
 
-/* --- consumer --------------------------------------------------------------------------------------------------- */
+/* --- consumer ------------------------------------------------------------------------------------------------- */
 
 weir_consumer *weir_consumer_open(weir_cluster *cluster, weir_consumer_opts opts, weir_error *err)
 {
@@ -143,7 +144,8 @@ bool weir_consumer_resume(weir_consumer *consumer, const weir_partition *list, s
 	return consumer->ops->resume(consumer, list, n, err);
 }
 
-bool weir_consumer_poll(weir_consumer *consumer, int64_t timeout_ms, weir_record_fn *fn, void *user, weir_error *err)
+bool weir_consumer_poll(weir_consumer *consumer, int64_t timeout_ms, weir_record_fn *fn, void *user,
+			weir_error *err)
 {
 	return consumer->ops->poll(consumer, timeout_ms, fn, user, err);
 }
@@ -163,7 +165,7 @@ int64_t weir_consumer_lag(weir_consumer *consumer, const char *topic, int32_t pa
 	return consumer->ops->lag(consumer, topic, partition);
 }
 
-/* --- producer --------------------------------------------------------------------------------------------------- */
+/* --- producer ------------------------------------------------------------------------------------------------- */
 
 weir_producer *weir_producer_open(weir_cluster *cluster, weir_producer_opts opts, weir_error *err)
 {
@@ -206,8 +208,8 @@ bool weir_producer_begin(weir_producer *producer, weir_error *err)
 	return producer->ops->begin(producer, err);
 }
 
-bool weir_producer_send_offsets(weir_producer *producer, weir_consumer *consumer, const weir_partition *list, size_t n,
-				int64_t timeout_ms, weir_error *err)
+bool weir_producer_send_offsets(weir_producer *producer, weir_consumer *consumer, const weir_partition *list,
+				size_t n, int64_t timeout_ms, weir_error *err)
 {
 	return producer->ops->send_offsets(producer, consumer, list, n, timeout_ms, err);
 }

@@ -1,7 +1,8 @@
 #ifndef WEIR_PORT_H
 #define WEIR_PORT_H
 /*
- * The two implementations of <weir/kafka.h> behind function tables; kafka.c dispatches. Each object begins with its table.
+ * The two implementations of <weir/kafka.h> behind function tables; kafka.c dispatches. Each object begins with its
+ * table.
  */
 #include <weir/kafka.h>
 
@@ -47,7 +48,8 @@ struct producer_ops {
 	int64_t (*delivered)(weir_producer *, const char *, int32_t);
 	bool (*init)(weir_producer *, int64_t, weir_error *);
 	bool (*begin)(weir_producer *, weir_error *);
-	bool (*send_offsets)(weir_producer *, weir_consumer *, const weir_partition *, size_t, int64_t, weir_error *);
+	bool (*send_offsets)(weir_producer *, weir_consumer *, const weir_partition *, size_t, int64_t,
+			     weir_error *);
 	bool (*commit)(weir_producer *, int64_t, weir_error *);
 	bool (*abort)(weir_producer *, int64_t, weir_error *);
 };

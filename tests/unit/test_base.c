@@ -38,8 +38,8 @@ static void bytes_are_equal_by_content(void **state)
 static void order_is_by_unsigned_byte_and_a_prefix_comes_first(void **state)
 {
 	static const weir_bytes sorted[] = {
-		{ "", 0 }, { "\0", 1 }, { "\0\0", 2 }, { "a", 1 }, { "a\0", 2 }, { "ab", 2 }, { "b", 1 }, { "\x7f", 1 },
-		{ "\x80", 1 }, { "\xff", 1 }, { "\xff\xff", 2 },
+		{ "", 0 },  { "\0", 1 },   { "\0\0", 2 }, { "a", 1 },    { "a\0", 2 },      { "ab", 2 },
+		{ "b", 1 }, { "\x7f", 1 }, { "\x80", 1 }, { "\xff", 1 }, { "\xff\xff", 2 },
 	};
 	const int n = sizeof sorted / sizeof *sorted;
 

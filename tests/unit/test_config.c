@@ -12,13 +12,26 @@
 
 static const weir_config_key keys[] = {
 	{ .name = "app.name", .type = WEIR_CONFIG_STRING, .help = "A name." },
-	{ .name = "app.rate", .type = WEIR_CONFIG_INT, .def = "10", .min = 1, .max = 1000, .help = "Posts a second." },
+	{ .name = "app.rate",
+	  .type = WEIR_CONFIG_INT,
+	  .def = "10",
+	  .min = 1,
+	  .max = 1000,
+	  .help = "Posts a second." },
 	{ .name = "app.offset", .type = WEIR_CONFIG_INT, .def = "-3", .help = "Any number." },
-	{ .name = "app.window", .type = WEIR_CONFIG_DURATION, .def = "5m", .min = 1000, .max = INT64_MAX,
+	{ .name = "app.window",
+	  .type = WEIR_CONFIG_DURATION,
+	  .def = "5m",
+	  .min = 1000,
+	  .max = INT64_MAX,
 	  .help = "Size of a window." },
 	{ .name = "app.cache", .type = WEIR_CONFIG_SIZE, .def = "1m", .help = "Bytes | of cache." },
 	{ .name = "app.on", .type = WEIR_CONFIG_BOOL, .def = "yes", .help = "Whether." },
-	{ .name = "app.from", .type = WEIR_CONFIG_ENUM, .def = "latest", .choices = "earliest|latest", .help = "Where." },
+	{ .name = "app.from",
+	  .type = WEIR_CONFIG_ENUM,
+	  .def = "latest",
+	  .choices = "earliest|latest",
+	  .help = "Where." },
 	{ .name = "app.password", .type = WEIR_CONFIG_STRING, .secret = true, .help = "A password." },
 };
 
@@ -53,7 +66,7 @@ static int tear_down(void **state)
 static bool load_bytes(struct fixture *f, const void *bytes, size_t n)
 {
 	if (!*f->path) {
-		strcpy(f->path, "/tmp/weir-config-XXXXXX");
+		snprintf(f->path, sizeof f->path, "/tmp/weir-config-XXXXXX");
 		close(mkstemp(f->path));
 	}
 	FILE *file = fopen(f->path, "w");
@@ -191,7 +204,8 @@ static void an_unknown_key_suggests_the_nearest(void **state)
 	struct fixture *f = *state;
 
 	assert_false(set(f, "comit.interval.ms", "1s"));
-	assert_string_equal(f->err.message, "-X: unknown key \"comit.interval.ms\"; did you mean \"commit.interval.ms\"?");
+	assert_string_equal(f->err.message,
+			    "-X: unknown key \"comit.interval.ms\"; did you mean \"commit.interval.ms\"?");
 	assert_false(set(f, "linger.ms", "1"));
 	assert_contains(f->err.message, "librdkafka's own settings begin with \"kafka.\"");
 	assert_false(set(f, "kafka.", "1"));
@@ -312,7 +326,7 @@ static void the_text_form_is_aligned(void **state)
 	assert_true(set(f, "app.name", "a rather long value to be aligned with"));
 	print(f, weir_config_print);
 	assert_contains(f->text, "app.name");
-	for (char *line = strtok(f->text, "\n"); line; line = strtok(NULL, "\n")) {
+	for (char *rest = f->text, *line; (line = strsep(&rest, "\n"));) {
 		if (strncmp(line, "KEY", 3) == 0)
 			meaning = strstr(line, "MEANING") - line;
 		else if (strncmp(line, "app.name", 8) == 0)
@@ -340,7 +354,8 @@ static void keys_that_do_not_fit_each_other_are_refused(void **state)
 
 	assert_true(set(f, "commit.interval.ms", "10s"));
 	assert_false(weir_config_check(f->cfg, &f->err));
-	assert_contains(f->err.message, "commit.interval.ms (10000) must be less than transaction.timeout.ms (10000)");
+	assert_contains(f->err.message,
+			"commit.interval.ms (10000) must be less than transaction.timeout.ms (10000)");
 	assert_true(set(f, "commit.interval.ms", "1s"));
 	assert_true(set(f, "session.timeout.ms", "6m"));
 	assert_false(weir_config_check(f->cfg, &f->err));
@@ -358,10 +373,27 @@ static void durations_are_read_with_and_without_unit(void **state)
 		const char *text;
 		int64_t ms; /* -1 = refused */
 	} cases[] = {
-		{ "0", 0 }, { "250", 250 }, { "250ms", 250 }, { "10s", 10000 }, { "15m", 900000 }, { "2h", 7200000 },
-		{ "1d", 86400000 }, { "106751991167d", 106751991167 * 86400000 }, { "106751991168d", -1 },
-		{ "9223372036854775807", INT64_MAX }, { "9223372036854775808", -1 }, { "", -1 }, { "s", -1 }, { "-1", -1 },
-		{ "+1", -1 }, { " 1", -1 }, { "1 s", -1 }, { "1.5h", -1 }, { "5M", -1 }, { "1w", -1 }, { "0x10", -1 },
+		{ "0", 0 },
+		{ "250", 250 },
+		{ "250ms", 250 },
+		{ "10s", 10000 },
+		{ "15m", 900000 },
+		{ "2h", 7200000 },
+		{ "1d", 86400000 },
+		{ "106751991167d", 106751991167 * 86400000 },
+		{ "106751991168d", -1 },
+		{ "9223372036854775807", INT64_MAX },
+		{ "9223372036854775808", -1 },
+		{ "", -1 },
+		{ "s", -1 },
+		{ "-1", -1 },
+		{ "+1", -1 },
+		{ " 1", -1 },
+		{ "1 s", -1 },
+		{ "1.5h", -1 },
+		{ "5M", -1 },
+		{ "1w", -1 },
+		{ "0x10", -1 },
 		{ "1s2", -1 },
 	};
 
@@ -381,10 +413,24 @@ static void sizes_are_powers_of_1024(void **state)
 		const char *text;
 		int64_t bytes;
 	} cases[] = {
-		{ "0", 0 }, { "1024", 1024 }, { "64k", 65536 }, { "64K", 65536 }, { "64kb", 65536 }, { "64KiB", 65536 },
-		{ "128m", 134217728 }, { "128MB", 134217728 }, { "2g", 2147483648 }, { "2GiB", 2147483648 }, { "7b", 7 },
-		{ "8589934591g", 8589934591 << 30 }, { "8589934592g", -1 }, { "1t", -1 }, { "k", -1 }, { "-1k", -1 },
-		{ "1 k", -1 }, { "", -1 },
+		{ "0", 0 },
+		{ "1024", 1024 },
+		{ "64k", 65536 },
+		{ "64K", 65536 },
+		{ "64kb", 65536 },
+		{ "64KiB", 65536 },
+		{ "128m", 134217728 },
+		{ "128MB", 134217728 },
+		{ "2g", 2147483648 },
+		{ "2GiB", 2147483648 },
+		{ "7b", 7 },
+		{ "8589934591g", 8589934591 << 30 },
+		{ "8589934592g", -1 },
+		{ "1t", -1 },
+		{ "k", -1 },
+		{ "-1k", -1 },
+		{ "1 k", -1 },
+		{ "", -1 },
 	};
 
 	(void)state;

@@ -23,7 +23,8 @@ static void keys_go_to_the_partitions_that_the_java_client_gives_them(void **sta
 	(void)state;
 	assert_true(sizeof vectors / sizeof *vectors >= 50);
 	for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
-		/* On the heap and of exact size, so that reading past the end does not go unseen under a sanitizer. */
+		/* On the heap and of exact size, so that reading past the end does not go unseen under a
+		 * sanitizer. */
 		char *exact = malloc(vectors[i].len ? vectors[i].len : 1);
 		weir_bytes key = { memcpy(exact, vectors[i].key, vectors[i].len), vectors[i].len };
 

@@ -61,11 +61,12 @@ static void every_hash_has_a_register_and_a_rank(void **state)
 	free(h);
 }
 
-/* One run in 370 may lie beyond 3 sigma; of what is tried here, at most one in 50 may, none beyond 5, and the mean must lie
- * as near as 20 runs can bring it. Seeded, so it either always holds or never. */
+/* One run in 370 may lie beyond 3 sigma; of what is tried here, at most one in 50 may, none beyond 5, and the mean
+ * must lie as near as 20 runs can bring it. Seeded, so it either always holds or never. */
 static void estimates_are_within_their_error_and_without_bias(void **state)
 {
-	static const int stops[] = { 1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 30000, 40000, 50000,
+	static const int stops[] = { 1,     2,     3,      5,      10,     20,     50,     100,    200,
+				     500,   1000,  2000,   5000,   10000,  20000,  30000,  40000,  50000,
 				     60000, 80000, 100000, 150000, 200000, 300000, 500000, 700000, 1000000 };
 	enum { STOPS = sizeof stops / sizeof *stops, RUNS = 20 };
 	double sums[STOPS] = { 0 };
@@ -195,14 +196,13 @@ static void bytes_that_are_no_chunk_are_refused_and_change_nothing(void **state)
 		const char *bytes;
 		size_t len;
 	} bad[] = {
-		{ "", 0 },
-		{ "\2", 1 },              /* no such form */
-		{ "\0\1", 2 },            /* half a pair */
-		{ "\0\1\0", 3 },          /* rank 0 */
-		{ "\0\1\64", 3 },         /* rank 52 */
-		{ "\0\1\1\1\1", 5 },      /* the same position twice */
-		{ "\0\2\1\1\1", 5 },      /* out of order */
-		{ "\1\1\1\1", 4 },        /* packed, too short */
+		{ "", 0 },           { "\2", 1 }, /* no such form */
+		{ "\0\1", 2 },                    /* half a pair */
+		{ "\0\1\0", 3 },                  /* rank 0 */
+		{ "\0\1\64", 3 },                 /* rank 52 */
+		{ "\0\1\1\1\1", 5 },              /* the same position twice */
+		{ "\0\2\1\1\1", 5 },              /* out of order */
+		{ "\1\1\1\1", 4 },                /* packed, too short */
 	};
 	uint8_t packed[1 + 192];
 	weir_hll *h = sketch(), *before = sketch();

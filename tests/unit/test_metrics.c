@@ -338,7 +338,8 @@ static void one_table_can_be_added_twice_and_makes_the_documents(void **state)
 	fclose(to);
 	assert_non_null(strstr(text, "| `t_records_total` | counter | `task`, `node` | Records taken. |\n"));
 	assert_non_null(strstr(text, "| `t_busy_seconds_total` | counter | | Time spent. |\n"));
-	assert_non_null(strstr(text, "| `t_commit_seconds` | histogram | `worker` | Time of a commit \\| in all. |\n"));
+	assert_non_null(
+		strstr(text, "| `t_commit_seconds` | histogram | `worker` | Time of a commit \\| in all. |\n"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

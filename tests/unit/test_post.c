@@ -341,10 +341,11 @@ static void both(const char *place, const char *because)
 static const char *repeated(const char *c, int n)
 {
 	static char text[4 * 200 + 1];
+	size_t len = strlen(c);
 
-	text[0] = 0;
-	while (n-- > 0)
-		strcat(text, c);
+	for (int i = 0; i < n; i++)
+		memcpy(text + (size_t)i * len, c, len);
+	text[(size_t)n * len] = 0;
 	return text;
 }
 

@@ -31,6 +31,7 @@ static inline weir_bytes weir_str(const char *s)
 	return (weir_bytes){ s, s ? strlen(s) : 0 };
 }
 
+/** True of null alone; an empty value is not null. */
 static inline bool weir_is_null(weir_bytes b)
 {
 	return b.data == NULL;
@@ -54,6 +55,8 @@ static inline int weir_bytes_compare(weir_bytes a, weir_bytes b)
 }
 
 /* Big-endian integers, as Kafka Streams lays them into keys and values. */
+
+/** 8 bytes. */
 static inline void weir_put_be64(void *to, int64_t v)
 {
 	unsigned char *p = to;
@@ -63,6 +66,7 @@ static inline void weir_put_be64(void *to, int64_t v)
 		p[i] = (unsigned char)u;
 }
 
+/** Reads what weir_put_be64 wrote. */
 static inline int64_t weir_get_be64(const void *from)
 {
 	const unsigned char *p = from;
@@ -73,6 +77,7 @@ static inline int64_t weir_get_be64(const void *from)
 	return (int64_t)u;
 }
 
+/** 4 bytes. */
 static inline void weir_put_be32(void *to, int32_t v)
 {
 	unsigned char *p = to;
@@ -82,6 +87,7 @@ static inline void weir_put_be32(void *to, int32_t v)
 		p[i] = (unsigned char)u;
 }
 
+/** Reads what weir_put_be32 wrote. */
 static inline int32_t weir_get_be32(const void *from)
 {
 	const unsigned char *p = from;

@@ -28,9 +28,12 @@ typedef struct weir_manual_clock {
 	weir_clock clock;
 	int64_t now_ms;
 } weir_manual_clock;
+/** Both clocks stand at now_ms. Set .now_ms to move them; not while another thread reads them. */
 void weir_manual_clock_init(weir_manual_clock *clock, int64_t now_ms);
 
 /* Time arithmetic that stops at the ends of the range instead of wrapping (CVE-2026-111496 in Kafka Streams). */
+
+/** a + b, within the range. */
 static inline int64_t weir_time_add(int64_t a, int64_t b)
 {
 	int64_t r;
@@ -40,6 +43,7 @@ static inline int64_t weir_time_add(int64_t a, int64_t b)
 	return r;
 }
 
+/** a - b, within the range. */
 static inline int64_t weir_time_sub(int64_t a, int64_t b)
 {
 	int64_t r;

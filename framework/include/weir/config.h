@@ -5,8 +5,8 @@
  *
  * Calling sequence: new -> add tables -> load_file / load_env / set (later wins) -> check -> getters.
  * Order of precedence is by source, not by call: default < file < environment < command line.
- * Environment: WEIR_ + the key in capitals, dots as underscores (evilnet.window -> WEIR_EVILNET_WINDOW). A variable that
- * is empty counts as not there; names that begin with WEIR_TEST_ are left to tests.
+ * Environment: WEIR_ + the key in capitals, dots as underscores (evilnet.window -> WEIR_EVILNET_WINDOW). A variable
+ * that is empty counts as not there; names that begin with WEIR_TEST_ are left to tests.
  * Keys that begin with "kafka." are accepted whatever follows and go to librdkafka without that prefix.
  * Not thread-safe while being filled; read-only afterwards, then safe from any thread.
  */
@@ -26,13 +26,13 @@ typedef enum weir_config_type {
 } weir_config_type;
 
 typedef struct weir_config_key {
-	const char *name;     /* as in Kafka where Kafka has it: "commit.interval.ms" */
+	const char *name; /* as in Kafka where Kafka has it: "commit.interval.ms" */
 	weir_config_type type;
-	const char *def;      /* default, as text; NULL = none (getters give NULL / 0) */
-	int64_t min, max;     /* for numbers; both 0 = unbounded */
-	const char *choices;  /* for ENUM: "earliest|latest" */
-	bool secret;          /* shown as ***, also in errors */
-	const char *help;     /* one sentence */
+	const char *def;     /* default, as text; NULL = none (getters give NULL / 0) */
+	int64_t min, max;    /* for numbers; both 0 = unbounded */
+	const char *choices; /* for ENUM: "earliest|latest" */
+	bool secret;         /* shown as ***, also in errors */
+	const char *help;    /* one sentence */
 } weir_config_key;
 
 typedef enum weir_config_source {
@@ -44,26 +44,29 @@ typedef enum weir_config_source {
 
 typedef struct weir_config weir_config;
 
-/** The framework's own keys (application.id, bootstrap.servers, commit.interval.ms, ...) are in it from the start. */
+/** The framework's own keys (application.id, bootstrap.servers, commit.interval.ms, ...) are in it from the
+ *  start. */
 weir_config *weir_config_new(void);
 void weir_config_free(weir_config *cfg);
 
 /** Adds a table of n keys; `keys` must outlive cfg (static storage). A name that is there already is a bug. */
 void weir_config_add(weir_config *cfg, const weir_config_key *keys, size_t n);
 
-/** `key = value` lines. A line that begins with # or ; is a comment; behind a value there is none, and quotes are part
- *  of it. Unknown keys, bad values and lines over 4000 bytes are errors naming file and line. */
+/** `key = value` lines. A line that begins with # or ; is a comment; behind a value there is none, and quotes are
+ *  part of it. Unknown keys, bad values and lines over 4000 bytes are errors naming file and line. */
 bool weir_config_load_file(weir_config *cfg, const char *path, weir_error *err);
 /** Reads WEIR_* from the environment; unknown WEIR_ names are errors that suggest the nearest key. */
 bool weir_config_load_env(weir_config *cfg, weir_error *err);
 /** One key; `where` is named in errors and in `config` output ("-X", "--rate"). */
 bool weir_config_set(weir_config *cfg, const char *name, const char *value, weir_config_source source,
 		     const char *where, weir_error *err);
-/** What no single key can say: keys that do not fit each other, names that Kafka would refuse. Call it once all is set. */
+/** What no single key can say: keys that do not fit each other, names that Kafka would refuse. Call it once all is
+ *  set. */
 bool weir_config_check(const weir_config *cfg, weir_error *err);
 
 /* Getters: the key must exist in a table with that type, else it is a bug. */
-const char *weir_config_string(const weir_config *cfg, const char *name); /* owned by cfg; "" is kept, unset is NULL */
+/** Of STRING and ENUM keys; owned by cfg. "" is kept, unset is NULL. */
+const char *weir_config_string(const weir_config *cfg, const char *name);
 int64_t weir_config_int(const weir_config *cfg, const char *name);
 bool weir_config_bool(const weir_config *cfg, const char *name);
 int64_t weir_config_ms(const weir_config *cfg, const char *name);
@@ -80,8 +83,8 @@ typedef void weir_config_key_fn(const weir_config_key *key, const char *value, w
 				const char *where, void *user);
 void weir_config_each(const weir_config *cfg, weir_config_key_fn *fn, void *user);
 
-/** For people: key, value, where it comes from, default and meaning in aligned columns; kafka.* behind them. Secrets
- *  are hidden (of kafka.*: names with "password" or "secret", private keys, OAuth configuration). */
+/** For people: key, value, where it comes from, default and meaning in aligned columns; kafka.* behind them.
+ *  Secrets are hidden (of kafka.*: names with "password" or "secret", private keys, OAuth configuration). */
 void weir_config_print(const weir_config *cfg, FILE *to);
 /** A Markdown table of all keys: type and range, default, meaning. The values that are set play no part. */
 void weir_config_print_markdown(const weir_config *cfg, FILE *to);

@@ -1,10 +1,11 @@
 #ifndef WEIR_EXTERNAL_SINK_H
 #define WEIR_EXTERNAL_SINK_H
 /*
- * Exactly once into a system outside Kafka, without XA: a sink worker reads a committed topic (read_committed) in a group of its own and
- * hands batches to the sink, which stores the rows and the next offset of their partition in ONE transaction of its own. The stored
- * offset, not the group's, says where to go on. Ownership is fenced by an epoch that each new owner raises.
- * A system that is away stops the sink, with back-off, never the topology that fills the topic.
+ * Exactly once into a system outside Kafka, without XA: a sink worker reads a committed topic (read_committed) in a
+ * group of its own and hands batches to the sink, which stores the rows and the next offset of their partition in
+ * ONE transaction of its own. The stored offset, not the group's, says where to go on. Ownership is fenced by an
+ * epoch that each new owner raises. A system that is away stops the sink, with back-off, never the topology that
+ * fills the topic.
  */
 #include <weir/config.h>
 #include <weir/kafka.h>
@@ -14,13 +15,15 @@ typedef struct weir_external_sink {
 	const char *name;
 	/** Connects; called again after a failure. False: retried with back-off unless err->fatal. */
 	bool (*open)(void *self, weir_error *err);
-	/** This worker owns the partition now: raises its epoch, so that older owners can write no more, and gives the next offset as stored;
-	 *  WEIR_OFFSET_NONE = none. `cluster_id` tells whether the offset belongs to this cluster's topic at all. */
+	/** This worker owns the partition now: raises its epoch, so that older owners can write no more, and gives
+	 *  the next offset as stored; WEIR_OFFSET_NONE = none. `cluster_id` tells whether the offset belongs to
+	 *  this cluster's topic at all. */
 	bool (*own)(void *self, const char *cluster_id, const char *topic, int32_t partition, int64_t *next_offset,
 		    weir_error *err);
-	/** Writes n records of one partition and next_offset in one transaction. False: nothing is written; code FENCED = another owner has raised
-	 *  the epoch (own is called again, with back-off, if the partition is still assigned); retriable or not connected = open is called again.
-	 *  A record that can never be written is handed to reject(reject_user, index, reason) and left out; the rest goes on. */
+	/** Writes n records of one partition and next_offset in one transaction. False: nothing is written; code
+	 *  FENCED = another owner has raised the epoch (own is called again, with back-off, if the partition is
+	 *  still assigned); retriable or not connected = open is called again. A record that can never be written
+	 *  is handed to reject(reject_user, index, reason) and left out; the rest goes on. */
 	bool (*write)(void *self, const char *topic, int32_t partition, const weir_kafka_record *records, size_t n,
 		      int64_t next_offset, void (*reject)(void *reject_user, size_t index, const char *reason),
 		      void *reject_user, weir_error *err);
@@ -35,7 +38,8 @@ typedef struct weir_sink_worker_opts {
 	void *self;
 	const char *topic;
 	const char *group;             /* e.g. "<application.id>-mysql" */
-	const char *dead_letter_topic; /* rejected records go there with their reason; NULL = they stop the worker */
+	/* Rejected records go there with their reason; NULL = they stop the worker. */
+	const char *dead_letter_topic;
 	size_t batch_records_max;      /* 0 = 1000 */
 	int64_t idle_interval_ms;      /* 0 = 10 s */
 } weir_sink_worker_opts;
@@ -58,7 +62,8 @@ typedef struct weir_sink_status {
 } weir_sink_status;
 /** From any thread. */
 void weir_sink_worker_status(weir_sink_worker *worker, weir_sink_status *status);
-/** From any thread: true once everything that lay in the topic when this was first called is written. For --exit-at-end. */
+/** From any thread: true once everything that lay in the topic when this was first called is written. For
+ *  --exit-at-end. */
 bool weir_sink_worker_caught_up(weir_sink_worker *worker);
 
 #endif

@@ -3,10 +3,10 @@
 /*
  * HyperLogLog: how many different things were seen, in 16 KB whatever their number; standard error 0.81 %.
  *
- * A sketch is a plain value: zeroed memory is an empty one, memcpy copies it, nothing is to be freed. Adding and merging
- * take a maximum per register, so they may come in any order and twice. The 16384 registers are seen as 64 chunks of 256,
- * each with a bit in `dirty`, so that a store need write only what has changed; a small sketch has mostly empty chunks.
- * Not thread-safe.
+ * A sketch is a plain value: zeroed memory is an empty one, memcpy copies it, nothing is to be freed. Adding and
+ * merging take a maximum per register, so they may come in any order and twice. The 16384 registers are seen as 64
+ * chunks of 256, each with a bit in `dirty`, so that a store need write only what has changed; a small sketch has
+ * mostly empty chunks. Not thread-safe.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -48,16 +48,16 @@ static inline bool weir_hll_add(weir_hll *h, uint64_t hash)
 /** `into` becomes the sketch of the union; its changed chunks become dirty. */
 void weir_hll_merge(weir_hll *into, const weir_hll *from);
 
-/** The number of different hashes added, estimated without bias (Ertl's improved raw estimator). Reads all registers:
- *  some ten microseconds. */
+/** The number of different hashes added, estimated without bias (Ertl's improved raw estimator). Reads all
+ *  registers: some ten microseconds. */
 uint64_t weir_hll_estimate(const weir_hll *h);
 
-/** Writes chunk i (0..63) compactly to `to`, which has room for WEIR_HLL_CHUNK_BYTES_MAX; returns the length, at least 1.
- *  Leaves `dirty` alone. */
+/** Writes chunk i (0..63) compactly to `to`, which has room for WEIR_HLL_CHUNK_BYTES_MAX; returns the length, at
+ *  least 1. Leaves `dirty` alone. */
 size_t weir_hll_chunk_encode(const weir_hll *h, unsigned i, uint8_t *to);
 
-/** Replaces chunk i by one that was encoded; `dirty` stays. Fails with WEIR_DECODE, the sketch unchanged, on bytes that
- *  no encoder has written. */
+/** Replaces chunk i by one that was encoded; `dirty` stays. Fails with WEIR_DECODE, the sketch unchanged, on bytes
+ *  that no encoder has written. */
 bool weir_hll_chunk_decode(weir_hll *h, unsigned i, weir_bytes from, weir_error *err);
 
 #endif

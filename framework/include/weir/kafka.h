@@ -4,7 +4,8 @@
  * Kafka as a port: the whole of what weir asks of a broker, with two implementations - librdkafka against a real
  * cluster, and a log embedded in this process. Programs may use it too (a producer beside the topology, a replay).
  *
- * Calling sequence: a cluster first; consumers and producers from it; all of them closed before the cluster is freed.
+ * Calling sequence: a cluster first; consumers and producers from it; all of them closed before the cluster is
+ * freed.
  * Threads: a cluster is safe from any thread. A consumer or producer belongs to one thread at a time; its callbacks
  * run on that thread, inside the call that says so.
  * Lists of partitions are arrays of weir_partition owned by the caller; functions copy what they keep.
@@ -27,8 +28,8 @@ typedef struct weir_partition {
 	const char *topic;
 	int32_t partition;
 	int64_t offset;
-	/* With committed offsets: text kept beside the offset; NULL = none. Where a function fills it in, it is on the
-	 * heap and weir_partitions_release frees it. */
+	/* With committed offsets: text kept beside the offset; NULL = none. Where a function fills it in, it is on
+	 * the heap and weir_partitions_release frees it. */
 	char *metadata;
 	/* Handed back with each record of this partition (set at weir_consumer_assign). */
 	void *user;
@@ -67,7 +68,8 @@ const weir_headers *weir_kafka_record_headers(const weir_kafka_record *record);
 
 /* --- cluster and administration ------------------------------------------------------------------------------- */
 
-/** A real cluster; reads bootstrap.servers, client.id and kafka.* from cfg, which must outlive it. Connects lazily. */
+/** A real cluster; reads bootstrap.servers, client.id and kafka.* from cfg, which must outlive it. Connects
+ *  lazily. */
 weir_cluster *weir_cluster_open(const weir_config *cfg, weir_error *err);
 
 typedef struct weir_embedded_opts {
@@ -108,8 +110,8 @@ bool weir_topic_config(weir_cluster *cluster, const char *topic, const char *nam
 typedef void weir_topic_fn(const char *topic, int32_t partitions, void *user);
 bool weir_topics_each(weir_cluster *cluster, weir_topic_fn *fn, void *user, weir_error *err);
 
-/** First offset and end of a partition. The end is the high watermark, as a read_uncommitted reader sees it: an open
- *  transaction may lie below it (KAFKA-10167). */
+/** First offset and end of a partition. The end is the high watermark, as a read_uncommitted reader sees it: an
+ *  open transaction may lie below it (KAFKA-10167). */
 bool weir_offsets_range(weir_cluster *cluster, const char *topic, int32_t partition, int64_t *first, int64_t *end,
 			weir_error *err);
 /** For each entry: in .offset a time in ms, out the first offset with a timestamp at or after it (or the end). */
@@ -140,9 +142,9 @@ typedef enum weir_group_event {
 } weir_group_event;
 
 /**
- * Called inside weir_consumer_poll and weir_consumer_close. The lists name partitions of *subscribed* topics only; the
- * callback assigns or unassigns, with weir_consumer_assign / _unassign, these and whatever else belongs to them.
- * Rebalances are cooperative: partitions that are not named stay.
+ * Called inside weir_consumer_poll and weir_consumer_close. The lists name partitions of *subscribed* topics only;
+ * the callback assigns or unassigns, with weir_consumer_assign / _unassign, these and whatever else belongs to
+ * them. Rebalances are cooperative: partitions that are not named stay.
  */
 typedef void weir_group_fn(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n,
 			   void *user);
@@ -163,6 +165,7 @@ typedef struct weir_consumer_opts {
 	void *user;
 } weir_consumer_opts;
 
+/** Connects lazily. NULL: *err says what of the options or the configuration is wrong. */
 weir_consumer *weir_consumer_open(weir_cluster *cluster, weir_consumer_opts opts, weir_error *err);
 /** Leaves the group (a static member does not) after on_group(REVOKED) for what is held. NULL is fine. */
 void weir_consumer_close(weir_consumer *consumer);
@@ -181,14 +184,15 @@ bool weir_consumer_resume(weir_consumer *consumer, const weir_partition *list, s
 /** True to go on, false to leave the poll after this record (which counts as taken). */
 typedef bool weir_record_fn(const weir_kafka_record *record, void *user);
 /**
- * Waits up to timeout_ms for something, then hands over all that is there, in order per partition; serves group events.
+ * Waits up to timeout_ms for something, then hands over all that is there, in order per partition; serves group
+ * events.
  * False: *err says why; err->fatal = close this consumer and open another (fenced, or the client gave up).
  * With a clock that stands still it never waits.
  */
 bool weir_consumer_poll(weir_consumer *consumer, int64_t timeout_ms, weir_record_fn *fn, void *user,
 			weir_error *err);
-/** Where the next record would come from: behind the last one handed over, and behind transaction markers and aborted
- *  records once the reader has passed them. WEIR_OFFSET_NONE before it is known. */
+/** Where the next record would come from: behind the last one handed over, and behind transaction markers and
+ *  aborted records once the reader has passed them. WEIR_OFFSET_NONE before it is known. */
 int64_t weir_consumer_position(weir_consumer *consumer, const char *topic, int32_t partition);
 /** The membership was lost although no event has been served yet: do not commit. */
 bool weir_consumer_lost(weir_consumer *consumer);
@@ -198,7 +202,8 @@ int64_t weir_consumer_lag(weir_consumer *consumer, const char *topic, int32_t pa
 /* --- producer ------------------------------------------------------------------------------------------------- */
 
 /**
- * Outcome of one produced record, called inside send, poll, flush, commit, abort and close. error == NULL: acknowledged at `offset`.
+ * Outcome of one produced record, called inside send, poll, flush, commit, abort and close. error == NULL:
+ * acknowledged at `offset`.
  * `tag` is what was given to weir_producer_send.
  */
 typedef void weir_delivery_fn(const char *topic, int32_t partition, int64_t offset, uint64_t tag,
@@ -215,9 +220,10 @@ typedef struct weir_producer_opts {
 	void *user;
 } weir_producer_opts;
 
+/** Connects lazily; with a transactional id call weir_producer_init next. */
 weir_producer *weir_producer_open(weir_cluster *cluster, weir_producer_opts opts, weir_error *err);
-/** Without transactions: flushes first, up to 10 s. An open transaction is aborted if that is quick, else left to its
- *  time-out. NULL is fine. */
+/** Without transactions: flushes first, up to 10 s. An open transaction is aborted if that is quick, else left to
+ *  its time-out. NULL is fine. */
 void weir_producer_close(weir_producer *producer);
 
 typedef struct weir_produced {
@@ -229,8 +235,9 @@ typedef struct weir_produced {
 	uint64_t tag;
 } weir_produced;
 
-/** Queues a copy of the record; waits while the queue is full. On failure *err says whether the record itself is at fault
- *  (code USER: too large, refused) or the producer (fatal, abort_txn). A timestamp <= 0 is sent as 1, since librdkafka takes 0 for "now". */
+/** Queues a copy of the record; waits while the queue is full. On failure *err says whether the record itself is at
+ *  fault (code USER: too large, refused) or the producer (fatal, abort_txn). A timestamp <= 0 is sent as 1, since
+ *  librdkafka takes 0 for "now". */
 bool weir_producer_send(weir_producer *producer, const weir_produced *record, weir_error *err);
 /** Serves deliveries; waits up to timeout_ms for one. Returns the number of records not yet acknowledged. */
 size_t weir_producer_poll(weir_producer *producer, int64_t timeout_ms);
@@ -243,8 +250,8 @@ int64_t weir_producer_delivered(weir_producer *producer, const char *topic, int3
 bool weir_producer_init(weir_producer *producer, int64_t timeout_ms, weir_error *err);
 bool weir_producer_begin(weir_producer *producer, weir_error *err);
 /** Adds positions (with metadata) to the transaction, fenced by the consumer's membership (KIP-447). n > 0. */
-bool weir_producer_send_offsets(weir_producer *producer, weir_consumer *consumer, const weir_partition *list, size_t n,
-				int64_t timeout_ms, weir_error *err);
+bool weir_producer_send_offsets(weir_producer *producer, weir_consumer *consumer, const weir_partition *list,
+				size_t n, int64_t timeout_ms, weir_error *err);
 bool weir_producer_commit(weir_producer *producer, int64_t timeout_ms, weir_error *err);
 bool weir_producer_abort(weir_producer *producer, int64_t timeout_ms, weir_error *err);
 

@@ -27,17 +27,20 @@ void weir_log_stderr(weir_log_level level, const char *area, const char *line, v
 /** "debug", "info", "warn", "error" to a level; false when it is none of them. */
 bool weir_log_level_parse(const char *text, weir_log_level *level);
 
+/** One line, built only if somebody listens at that level; cut at 1023 bytes, control characters made blanks. */
 void weir_log(weir_log_level level, const char *area, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /**
  * Rate limit for lines that could come by the thousand: at most one line each `interval_ms` a limiter;
- * the next line that gets through says how many were held back. The limiter lies in static or object storage, zeroed.
+ * the next line that gets through says how many were held back. The limiter lies in static or object storage,
+ * zeroed.
  */
 typedef struct weir_log_limit {
 	int64_t next_ms;
 	uint64_t held_back;
 } weir_log_limit;
+/** As weir_log, within the limit. A limiter may be shared by threads. */
 void weir_log_limited(weir_log_limit *limit, int64_t interval_ms, weir_log_level level, const char *area,
 		      const char *format, ...) __attribute__((format(printf, 5, 6)));
 

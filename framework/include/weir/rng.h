@@ -3,8 +3,8 @@
 /*
  * Random numbers from a seed: xoshiro256** (Blackman, Vigna), the same sequence on every machine. Not for secrets.
  *
- * A generator is a small value that its owner keeps; there is no global one, so that a simulation with a seed repeats
- * itself exactly. Not thread-safe: each thread has its own (weir_rng_fork).
+ * A generator is a small value that its owner keeps; there is no global one, so that a simulation with a seed
+ * repeats itself exactly. Not thread-safe: each thread has its own (weir_rng_fork).
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,7 +50,8 @@ static inline uint64_t weir_rng_next(weir_rng *r)
 	return result;
 }
 
-/** A generator of its own for a part (a thread, a simulated node): what the part draws does not shift what others draw. */
+/** A generator of its own for a part (a thread, a simulated node): what the part draws does not shift what others
+ *  draw. */
 static inline weir_rng weir_rng_fork(weir_rng *r)
 {
 	return weir_rng_seeded(weir_rng_next(r));

@@ -1,8 +1,8 @@
 #ifndef WEIR_SERDE_H
 #define WEIR_SERDE_H
 /*
- * How objects become bytes and back. A serde is a const table, usually static; every function must be pure, since it is
- * called on any worker's thread.
+ * How objects become bytes and back. A serde is a const table, usually static; every function must be pure, since
+ * it is called on any worker's thread.
  */
 #include <weir/bytes.h>
 #include <weir/error.h>
@@ -15,13 +15,16 @@ void *weir_alloc(weir_context *cx, size_t n);
 
 typedef struct weir_serde {
 	const char *name; /* for descriptions and messages: "post", "int64" */
-	/** The object that `bytes` (never null) stand for: from weir_alloc, or pointing into `bytes`, which outlive it. NULL and *err: unreadable. */
+	/** The object that `bytes` (never null) stand for: from weir_alloc, or pointing into `bytes`, which outlive
+	 *  it. NULL and *err: unreadable. */
 	const void *(*decode)(weir_context *cx, weir_bytes bytes, weir_error *err);
 	/** The bytes that stand for *object; from weir_alloc or longer-lived. */
 	weir_bytes (*encode)(weir_context *cx, const void *object);
-	/** Objects of one fixed size that can be copied as they are (no pointers in them); 0 = not so. Aggregates in place need it. */
+	/** Objects of one fixed size that can be copied as they are (no pointers in them); 0 = not so. Aggregates
+	 *  in place need it. */
 	size_t size;
-	/** Keys only: the inner key is followed by the window's start (8 bytes, big-endian), as Kafka Streams' TimeWindowedSerializer lays it. */
+	/** Keys only: the inner key is followed by the window's start (8 bytes, big-endian), as Kafka Streams'
+	 *  TimeWindowedSerializer lays it. */
 	bool windowed;
 } weir_serde;
 
@@ -29,7 +32,7 @@ extern const weir_serde weir_utf8;          /* object: weir_bytes */
 extern const weir_serde weir_raw;           /* object: weir_bytes */
 extern const weir_serde weir_int64;         /* object: int64_t; 8 bytes, big-endian, as Java's LongSerializer */
 extern const weir_serde weir_int32;         /* object: int32_t; 4 bytes, big-endian, as Java's IntegerSerializer */
-extern const weir_serde weir_double;        /* object: double; 8 bytes, IEEE 754 big-endian, as Java's DoubleSerializer */
+extern const weir_serde weir_double; /* object: double; 8 bytes, IEEE 754 big-endian, as Java's DoubleSerializer */
 extern const weir_serde weir_windowed_utf8; /* keys of windowed streams */
 
 #endif

@@ -20,8 +20,8 @@ weir_bytes weir_store_get(weir_store *store, weir_bytes key, int64_t *timestamp_
 /** Puts a copy; a null value deletes the key. The key must not be null. */
 void weir_store_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms);
 
-/** Keys from `from` to `to`, both inclusive, null = open; unsigned byte order, or backwards. The store must have been added
- *  as `ordered` if this is to be cheap. No other write to the store while the iterator is open. */
+/** Keys from `from` to `to`, both inclusive, null = open; unsigned byte order, or backwards. The store must have
+ *  been added as `ordered` if this is to be cheap. No other write to the store while the iterator is open. */
 weir_iterator *weir_store_range(weir_store *store, weir_bytes from, weir_bytes to, bool reverse);
 /** Keys that begin with `prefix`. */
 weir_iterator *weir_store_prefix(weir_store *store, weir_bytes prefix);
@@ -36,8 +36,9 @@ typedef struct weir_entry {
 bool weir_iterator_next(weir_iterator *it, weir_entry *entry);
 void weir_iterator_close(weir_iterator *it);
 
-/* --- windows: a value for each (key, start) ----------------------------------------------------------------------- */
+/* --- windows: a value for each (key, start) ------------------------------------------------------------------- */
 
+/** The value of the window, valid until the next call on the store, and its time; null when there is none. */
 weir_bytes weir_window_get(weir_store *store, weir_bytes key, int64_t start_ms, int64_t *timestamp_ms);
 /** A window past the store's retention is not stored. A null value deletes. */
 void weir_window_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t start_ms, int64_t timestamp_ms);
