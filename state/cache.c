@@ -48,7 +48,7 @@ void weir__cache_release(struct cache *cache)
 	*cache = (struct cache){ 0 };
 }
 
-/* --- buckets ------------------------------------------------------------------------------------------------------ */
+/* --- buckets -------------------------------------------------------------------------------------------------- */
 
 static struct entry **bucket(struct cache *cache, uint32_t hash)
 {
@@ -112,7 +112,7 @@ struct entry *weir__cache_find(struct cache *cache, weir_bytes key, uint32_t has
 	return e;
 }
 
-/* --- entries ------------------------------------------------------------------------------------------------------ */
+/* --- entries -------------------------------------------------------------------------------------------------- */
 
 static struct entry *make(struct cache *cache, weir_bytes key, uint32_t hash, size_t value_capacity)
 {

@@ -1,16 +1,16 @@
 #ifndef WEIR_STATE_CACHE_H
 #define WEIR_STATE_CACHE_H
 /*
- * The hash table of a store partition. An entry is one allocation: header, value (or live object), key. It stays where it is
- * while its values fit; the table holds pointers and grows a few buckets at a time.
+ * The hash table of a store partition. An entry is one allocation: header, value (or live object), key. It stays
+ * where it is while its values fit; the table holds pointers and grows a few buckets at a time.
  *
  * Each entry is in exactly one list, which says how far its value has got:
  *
  *   changed --flush--> flushed --commit--> dirty --checkpoint--> clean
  *      ^------------------+-------------------+--------------------'   by a change
  *
- * flushed and dirty entries are both ENTRY_UNSAVED: a commit hands one whole list to the other. In a store without a disk
- * there is no dirty: what is committed is clean, and stays.
+ * flushed and dirty entries are both ENTRY_UNSAVED: a commit hands one whole list to the other. In a store without
+ * a disk there is no dirty: what is committed is clean, and stays.
  */
 #include <weir/bytes.h>
 #include <weir/error.h>
@@ -59,7 +59,8 @@ uint32_t weir__cache_hash(weir_bytes key);
 struct entry *weir__cache_find(struct cache *cache, weir_bytes key, uint32_t hash);
 /** A new entry, absent and clean, for a key that has none. */
 struct entry *weir__cache_insert(struct cache *cache, weir_bytes key, uint32_t hash, size_t value_capacity);
-/** A copy with room for a larger value takes its place; the old one is no longer in the cache but must still be freed. */
+/** A copy with room for a larger value takes its place; the old one is no longer in the cache but must still be
+ *  freed. */
 struct entry *weir__cache_replace(struct cache *cache, struct entry *e, size_t value_capacity);
 void weir__cache_remove(struct cache *cache, struct entry *e);
 /** An entry that was replaced. */
@@ -80,7 +81,7 @@ static inline struct entry *weir__entry_of(struct link *link)
 	return (struct entry *)link;
 }
 
-/* --- lists: circular, the head is a link without entry ------------------------------------------------------------ */
+/* --- lists: circular, the head is a link without entry -------------------------------------------------------- */
 
 static inline void weir__list_init(struct link *head)
 {

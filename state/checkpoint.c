@@ -165,7 +165,8 @@ size_t weir__store_shrink(weir_store *store, size_t bytes)
 	if (store->run.count && !weir__run_write(store, NULL))
 		return weir__store_memory_bytes(store);
 	evict(store, bytes);
-	/* The offset stays: of these keys the changelog is replayed onto newer values, which ends in the same state. */
+	/* The offset stays: of these keys the changelog is replayed onto newer values, which ends in the same
+	 * state. */
 	struct meta meta = weir__store_meta(store, store->disk.meta.offset);
 	meta.wall_ms = store->disk.meta.wall_ms;
 	while (weir__store_memory_bytes(store) > bytes && !weir__list_empty(&store->cache.dirty)) {

@@ -4,7 +4,8 @@
 
 const char weir__meta_key[1] = { TAG_META };
 
-/* format (1) | kind (1) | offset | wall | greatest start | greatest timestamp | window size | segment (8 each, BE) */
+/* format (1) | kind (1) | offset | wall | greatest start | greatest timestamp | window size | segment (8 each,
+ * BE) */
 enum { META_FORMAT = 1 };
 
 void weir__meta_encode(const struct meta *m, char out[META_SIZE])
@@ -47,7 +48,7 @@ static bool failed(struct disk *disk, weir_error *err, const char *what, char *m
 	return false;
 }
 
-/* --- opening ------------------------------------------------------------------------------------------------------ */
+/* --- opening -------------------------------------------------------------------------------------------------- */
 
 static bool fits(const struct disk *disk, const struct store_spec *spec, weir_error *err)
 {
@@ -137,7 +138,7 @@ void weir__disk_release(struct disk *disk)
 	weir__buffer_release(&disk->value);
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------ */
+/* --- reading -------------------------------------------------------------------------------------------------- */
 
 bool weir__row_decode(weir_bytes stored, weir_bytes *value, int64_t *timestamp_ms)
 {
@@ -175,7 +176,7 @@ void weir__row_release(struct row *row)
 	*row = (struct row){ 0 };
 }
 
-/* --- the rest ----------------------------------------------------------------------------------------------------- */
+/* --- the rest ------------------------------------------------------------------------------------------------- */
 
 bool weir__disk_flush(struct disk *disk, weir_error *err)
 {
@@ -202,7 +203,8 @@ bool weir__disk_drop_below(struct disk *disk, int64_t segment, const struct meta
 		return false;
 	weir__disk_key_encode(&disk->key, disk->meta.kind, (struct place){ disk->segment_min, WEIR_NULL });
 	weir__disk_key_encode(&to, disk->meta.kind, (struct place){ segment, WEIR_NULL });
-	/* Whole files go at once; what of the range lies in other files is hidden by a range tombstone until it is compacted. */
+	/* Whole files go at once; what of the range lies in other files is hidden by a range tombstone until it is
+	 * compacted. */
 	rocksdb_delete_file_in_range_cf(state->db, disk->family->handle, disk->key.data, disk->key.len, to.data,
 					to.len, &message);
 	if (!message) {

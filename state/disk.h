@@ -3,10 +3,12 @@
 /*
  * RocksDB below the stores: one database an instance, one column family a store partition.
  *
- * Three rules make a crash harmless, since the write-ahead log is off and a family is on disk only as far as it was flushed:
- *  - the checkpoint's record (offset and more) lies in the family itself and goes with every batch, so that no memtable can be
- *    flushed without it;
- *  - a batch that does not end a checkpoint carries the old offset: a row may be newer than the offset says, never older;
+ * Three rules make a crash harmless, since the write-ahead log is off and a family is on disk only as far as it was
+ * flushed:
+ *  - the checkpoint's record (offset and more) lies in the family itself and goes with every batch, so that no
+ *    memtable can be flushed without it;
+ *  - a batch that does not end a checkpoint carries the old offset: a row may be newer than the offset says, never
+ *    older;
  *  - the record's greatest window start covers every row.
  */
 #include <pthread.h>
@@ -55,8 +57,8 @@ bool weir__state_fail(struct state *state, weir_error *err, const char *what, co
 /** As a crash would: closes without flushing. For tests. */
 void weir__state_close_dirty(struct state *state);
 
-/** Takes the lease of a store partition for `holder`; `on_disk` also makes its column family. NULL: err->retriable while it
- *  is held. */
+/** Takes the lease of a store partition for `holder`; `on_disk` also makes its column family. NULL: err->retriable
+ *  while it is held. */
 struct family *weir__family_take(struct state *state, const char *store, int32_t partition, bool on_disk,
 				 const void *holder, weir_error *err);
 void weir__family_give(struct state *state, struct family *f);

@@ -106,7 +106,8 @@ void weir__disk_write(struct disk_writer *w, struct place place, int64_t timesta
 		write_batch(w, &w->meta_between);
 }
 
-/* The file may carry a newer offset than rows that still lie in the memtable, so these must be on disk before it is. */
+/* The file may carry a newer offset than rows that still lie in the memtable, so these must be on disk before it
+ * is. */
 static void file_end(struct disk_writer *w)
 {
 	struct disk *disk = w->disk;

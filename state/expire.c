@@ -30,7 +30,8 @@ void weir__store_expire(weir_store *store, int64_t stream_time_ms)
 		return;
 	store->segment_live = live;
 	store->version++;
-	/* Changed and flushed ones still have to reach the changelog; they are dropped when they would be written. */
+	/* Changed and flushed ones still have to reach the changelog; they are dropped when they would be
+	 * written. */
 	drop_cached(store, &store->cache.clean);
 	drop_cached(store, &store->cache.dirty);
 	weir__cache_trim(&store->cache);
@@ -41,7 +42,7 @@ void weir__store_expire(weir_store *store, int64_t stream_time_ms)
 	weir__disk_drop_below(&store->disk, live, &meta, NULL); /* an error sticks */
 }
 
-/* --- how far the changelog may be cut ----------------------------------------------------------------------------- */
+/* --- how far the changelog may be cut ------------------------------------------------------------------------- */
 
 void weir__purge_note(weir_store *store, int64_t offset, int64_t start_max)
 {

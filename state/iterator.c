@@ -1,8 +1,8 @@
 /*
  * Ranges: what lies in the cache and what lies on disk, merged by place; the cache wins, its deletions hide.
  *
- * On disk's side only entries that differ from it count; without a disk all do. A write while an iterator is open makes it
- * look for its place anew, so that it never meets memory that is gone.
+ * On disk's side only entries that differ from it count; without a disk all do. A write while an iterator is open
+ * makes it look for its place anew, so that it never meets memory that is gone.
  */
 #include "state/partition.h"
 
@@ -48,7 +48,7 @@ static struct place place_in(struct bound *b)
 	return (struct place){ b->segment, weir__buffer_view(&b->key) };
 }
 
-/* --- what is wanted ----------------------------------------------------------------------------------------------- */
+/* --- what is wanted ------------------------------------------------------------------------------------------- */
 
 enum verdict { GIVE, SKIP, SEEK };
 
@@ -97,7 +97,7 @@ static bool in_bounds(weir_iterator *it, struct place place)
 	       (it->high_open || weir__place_compare(place, place_in(&it->high)) < 0);
 }
 
-/* --- the cache's side --------------------------------------------------------------------------------------------- */
+/* --- the cache's side ----------------------------------------------------------------------------------------- */
 
 static int compare_entries(const void *a, const void *b, const void *user)
 {
@@ -168,7 +168,7 @@ static void cached_seek(weir_iterator *it, struct place place)
 	it->cached_done = false;
 }
 
-/* --- the disk's side ---------------------------------------------------------------------------------------------- */
+/* --- the disk's side ------------------------------------------------------------------------------------------ */
 
 static void disk_read_place(weir_iterator *it)
 {
@@ -233,7 +233,7 @@ static void disk_advance(weir_iterator *it)
 	disk_read_place(it);
 }
 
-/* --- both --------------------------------------------------------------------------------------------------------- */
+/* --- both ----------------------------------------------------------------------------------------------------- */
 
 static void to_the_first(weir_iterator *it)
 {
@@ -360,7 +360,7 @@ bool weir_iterator_next(weir_iterator *it, weir_entry *entry)
 	return true;
 }
 
-/* --- making and closing ------------------------------------------------------------------------------------------- */
+/* --- making and closing --------------------------------------------------------------------------------------- */
 
 static weir_iterator *make(weir_store *store, enum shape shape, bool reverse)
 {

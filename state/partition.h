@@ -50,7 +50,7 @@ struct weir_store {
 	weir_iterator *iterators, *spare;
 };
 
-/* --- store.c ------------------------------------------------------------------------------------------------------ */
+/* --- store.c -------------------------------------------------------------------------------------------------- */
 
 static inline struct place weir__place_of(const weir_store *store, weir_bytes key)
 {
@@ -74,17 +74,17 @@ void weir__store_put_committed(weir_store *store, weir_bytes key, weir_bytes val
 /** After this, every entry that is left equals what is on disk. */
 void weir__store_forget(weir_store *store);
 
-/* --- checkpoint.c ------------------------------------------------------------------------------------------------- */
+/* --- checkpoint.c --------------------------------------------------------------------------------------------- */
 
 /** The record for a checkpoint at `offset` that is complete now. */
 struct meta weir__store_meta(const weir_store *store, int64_t offset);
 
-/* --- expire.c ----------------------------------------------------------------------------------------------------- */
+/* --- expire.c ------------------------------------------------------------------------------------------------- */
 
 /** The changelog below `offset` holds no window that starts after start_max. */
 void weir__purge_note(weir_store *store, int64_t offset, int64_t start_max);
 
-/* --- iterator.c --------------------------------------------------------------------------------------------------- */
+/* --- iterator.c ----------------------------------------------------------------------------------------------- */
 
 /** Iterators still open give nothing more. */
 void weir__iterators_orphan(weir_store *store);

@@ -4,7 +4,7 @@
 
 enum { SLOTS_MIN = 1024, BLOCK_SIZE = 1 << 20, FILE_ROWS_MIN = 50000 };
 
-/* --- collecting --------------------------------------------------------------------------------------------------- */
+/* --- collecting ----------------------------------------------------------------------------------------------- */
 
 static void *allocate(struct run *run, size_t n)
 {
@@ -96,7 +96,7 @@ void weir__run_release(weir_store *store)
 	store->run_offset = -1;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------ */
+/* --- writing -------------------------------------------------------------------------------------------------- */
 
 static weir_bytes row_key(const struct run_row *row)
 {
@@ -131,7 +131,8 @@ bool weir__run_write(weir_store *store, weir_error *err)
 {
 	struct run *run = &store->run;
 	struct disk_writer w;
-	/* without an offset, more of the same changelog is to come: what is on disk is then newer than its record says */
+	/* without an offset, more of the same changelog is to come: what is on disk is then newer than its record
+	 * says */
 	struct meta meta =
 		weir__store_meta(store, store->run_offset >= 0 ? store->run_offset : store->disk.meta.offset);
 
@@ -152,7 +153,7 @@ bool weir__run_write(weir_store *store, weir_error *err)
 	return weir__disk_write_end(&w, err);
 }
 
-/* --- the contract ------------------------------------------------------------------------------------------------- */
+/* --- the contract --------------------------------------------------------------------------------------------- */
 
 static size_t run_bytes_max(const struct state *state)
 {
@@ -210,7 +211,8 @@ bool weir__store_restore_done(weir_store *store, int64_t next_offset, weir_error
 		return false;
 	if (store->in_memory)
 		return true;
-	/* More may come, and repeat what is pending: it is written when it is many, or when somebody wants to know. */
+	/* More may come, and repeat what is pending: it is written when it is many, or when somebody wants to
+	 * know. */
 	store->run_offset = next_offset;
 	return store->run.count > 0 || weir__run_write(store, err);
 }

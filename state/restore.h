@@ -1,8 +1,8 @@
 #ifndef WEIR_STATE_RESTORE_H
 #define WEIR_STATE_RESTORE_H
 /*
- * Records of a changelog on their way to disk. Repeated keys meet in a hash table; what is left is sorted and written. Rows
- * lie one after the other in a few large blocks and are forgotten all at once.
+ * Records of a changelog on their way to disk. Repeated keys meet in a hash table; what is left is sorted and
+ * written. Rows lie one after the other in a few large blocks and are forgotten all at once.
  */
 #include "state/sort.h"
 

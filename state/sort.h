@@ -1,6 +1,7 @@
 #ifndef WEIR_STATE_SORT_H
 #define WEIR_STATE_SORT_H
-/* Sorting pointers by a 64-bit prefix of their keys kept beside them; equal prefixes are told apart by `compare`. */
+/* Sorting pointers by a 64-bit prefix of their keys kept beside them; equal prefixes are told apart by
+ * `compare`. */
 #include <stdint.h>
 #include "state/window_key.h"
 

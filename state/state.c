@@ -42,7 +42,7 @@ bool weir__state_failed(struct state *state, weir_error *err)
 	return true;
 }
 
-/* --- opening ------------------------------------------------------------------------------------------------------ */
+/* --- opening -------------------------------------------------------------------------------------------------- */
 
 static bool make_directories(const char *dir, weir_error *err)
 {
@@ -208,7 +208,7 @@ struct state *weir__state_open(const struct state_opts *opts, weir_error *err)
 	return NULL;
 }
 
-/* --- closing ------------------------------------------------------------------------------------------------------ */
+/* --- closing -------------------------------------------------------------------------------------------------- */
 
 static void free_options(struct state *state)
 {
@@ -286,7 +286,7 @@ int64_t weir__state_memory_bytes(struct state *state)
 	return bytes;
 }
 
-/* --- leases ------------------------------------------------------------------------------------------------------- */
+/* --- leases --------------------------------------------------------------------------------------------------- */
 
 static struct family *family_find(struct state *state, const char *name)
 {

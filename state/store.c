@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <weir/log.h>
 
-/* --- open and close ----------------------------------------------------------------------------------------------- */
+/* --- open and close ------------------------------------------------------------------------------------------- */
 
 weir_store *weir__store_open(struct state *state, const struct store_spec *spec, int32_t partition, weir_error *err)
 {
@@ -89,7 +89,7 @@ bool weir__store_wipe(weir_store *store, weir_error *err)
 	return true;
 }
 
-/* --- facts -------------------------------------------------------------------------------------------------------- */
+/* --- facts ---------------------------------------------------------------------------------------------------- */
 
 const struct store_spec *weir__store_spec(const weir_store *store)
 {
@@ -130,7 +130,7 @@ void weir__store_size(weir_store *store, int64_t *keys, int64_t *disk_bytes)
 		weir__disk_size(&store->disk, keys, disk_bytes);
 }
 
-/* --- entries ------------------------------------------------------------------------------------------------------ */
+/* --- entries -------------------------------------------------------------------------------------------------- */
 
 weir_bytes weir__store_value(const weir_store *store, const struct entry *e)
 {
@@ -280,7 +280,7 @@ void weir__store_put_committed(weir_store *store, weir_bytes key, weir_bytes val
 	set_value(store, e, value, timestamp_ms);
 }
 
-/* --- what a processor calls --------------------------------------------------------------------------------------- */
+/* --- what a processor calls ----------------------------------------------------------------------------------- */
 
 static weir_bytes get(weir_store *store, weir_bytes key, int64_t *timestamp_ms)
 {

@@ -2,8 +2,8 @@
 #define WEIR_STATE_WINDOW_KEY_H
 /*
  * Keys. In the changelog, in the cache and towards users: key, or for windows key | start (8, BE) | seq (4, BE).
- * In RocksDB a tag byte comes first, so that the checkpoint's own record lies in the same family, and for windows the
- * time segment (8, BE), so that a segment is one range and expires as one:
+ * In RocksDB a tag byte comes first, so that the checkpoint's own record lies in the same family, and for windows
+ * the time segment (8, BE), so that a segment is one range and expires as one:
  *
  *   00                              the checkpoint's record (struct meta)
  *   01 | key                        key-value

@@ -103,7 +103,7 @@ static inline void fixture_free(struct fixture *f)
 	free(f);
 }
 
-/* --- short forms: keys and values are strings --------------------------------------------------------------------- */
+/* --- short forms: keys and values are strings ----------------------------------------------------------------- */
 
 static inline void put(struct fixture *f, const char *key, const char *value)
 {
