@@ -8,12 +8,12 @@
  *   embedded_journal.c    one partition's log                   embedded_retention.c  what falls off its front
  *   embedded_compact.c    the cleaner of compacted topics       embedded_txn.c        transaction coordinator
  *   embedded_group.c      group coordinator                     embedded_offsets.c    committed offsets
- *   embedded_assignor.c   who gets which partition              embedded_member.c     a consumer's side of its group
+ *   embedded_assignor.c   who gets which partition              embedded_member.c     a consumer's side of it
  *   embedded_consumer.c   assignment and positions              embedded_fetch.c      reading
  *   embedded_producer.c   producing                             embedded_producer_txn.c  its transactions
  *
- * One lock (struct embedded.lock) guards everything but what says otherwise. Callbacks run without it. Bytes of a segment
- * below `used` never change, so a reader that holds a reference reads them without the lock.
+ * One lock (struct embedded.lock) guards everything but what says otherwise. Callbacks run without it. Bytes of a
+ * segment below `used` never change, so a reader that holds a reference reads them without the lock.
  */
 #include <pthread.h>
 
@@ -24,7 +24,7 @@ struct embedded_consumer;
 struct journal;
 struct txn;
 
-/* --- one partition's log ------------------------------------------------------------------------------------------ */
+/* --- one partition's log -------------------------------------------------------------------------------------- */
 
 enum entry_flag {
 	ENTRY_TRANSACTIONAL = 1,
@@ -144,7 +144,7 @@ bool weir__journal_clean_due(const struct journal *j);
 /** Cleans a compacted journal. Lock held, given up while at work. The topic must be kept alive by the caller. */
 void weir__journal_clean(struct embedded *e, struct journal *j);
 
-/* --- topics ------------------------------------------------------------------------------------------------------- */
+/* --- topics --------------------------------------------------------------------------------------------------- */
 
 struct topic_config {
 	bool compact, del, append_time;
@@ -179,7 +179,7 @@ bool weir__topic_setting_read(struct topic_config *config, const char *name, con
 /** The broker's default of a setting; NULL = no such setting. */
 const char *weir__topic_setting_default(const char *name);
 
-/* --- transactions ------------------------------------------------------------------------------------------------- */
+/* --- transactions --------------------------------------------------------------------------------------------- */
 
 enum txn_state {
 	TXN_EMPTY,
@@ -223,7 +223,7 @@ void weir__txn_settle(struct embedded *e, struct txn *t);
 void weir__txn_sweep(struct embedded *e, int64_t now_ms);
 void weir__txns_release(struct embedded *e);
 
-/* --- groups ------------------------------------------------------------------------------------------------------- */
+/* --- groups --------------------------------------------------------------------------------------------------- */
 
 struct place {
 	const char *topic; /* interned */
@@ -314,7 +314,8 @@ void weir__places_copy(struct places *to, const struct places *from);
 void weir__places_minus(struct places *to, const struct places *a, const struct places *b);
 void weir__places_release(struct places *list);
 
-struct committed *weir__group_offset(struct embedded *e, struct group *g, const char *topic, int32_t partition, bool make);
+struct committed *weir__group_offset(struct embedded *e, struct group *g, const char *topic, int32_t partition,
+				     bool make);
 void weir__committed_set(struct committed *c, int64_t offset, const char *metadata);
 void weir__groups_forget_topic(struct embedded *e, const char *topic);
 bool weir__embedded_group_committed(weir_cluster *cluster, const char *group, weir_partition *list, size_t n,
@@ -325,7 +326,7 @@ bool weir__embedded_group_delete(weir_cluster *cluster, const char *group, weir_
 bool weir__embedded_group_describe(weir_cluster *cluster, const char *group, weir_member_fn *fn, void *user,
 				   weir_error *err);
 
-/* --- consumer ----------------------------------------------------------------------------------------------------- */
+/* --- consumer ------------------------------------------------------------------------------------------------- */
 
 /* A partition that a consumer reads. */
 struct part {
@@ -370,7 +371,8 @@ struct embedded_consumer {
 };
 
 weir_consumer *weir__embedded_consumer_open(weir_cluster *cluster, const weir_consumer_opts *opts, weir_error *err);
-bool weir__embedded_poll(weir_consumer *consumer, int64_t timeout_ms, weir_record_fn *fn, void *user, weir_error *err);
+bool weir__embedded_poll(weir_consumer *consumer, int64_t timeout_ms, weir_record_fn *fn, void *user,
+			 weir_error *err);
 const weir_headers *weir__embedded_headers(const weir_kafka_record *record);
 struct part *weir__consumer_part(struct embedded_consumer *c, const char *topic, int32_t partition);
 void weir__consumer_drop(struct embedded_consumer *c, const struct places *list);
@@ -382,7 +384,7 @@ void weir__consumer_leave(struct embedded_consumer *c);
 /** Wakes the consumer if it waits in a poll. */
 void weir__consumer_wake(struct embedded_consumer *c);
 
-/* --- producer ----------------------------------------------------------------------------------------------------- */
+/* --- producer ------------------------------------------------------------------------------------------------- */
 
 enum producer_state {
 	PRODUCER_NEW,   /* transactional, before init */
@@ -443,7 +445,7 @@ bool weir__embedded_send_offsets(weir_producer *producer, weir_consumer *consume
 bool weir__embedded_commit(weir_producer *producer, int64_t timeout_ms, weir_error *err);
 bool weir__embedded_abort(weir_producer *producer, int64_t timeout_ms, weir_error *err);
 
-/* --- cluster ------------------------------------------------------------------------------------------------------ */
+/* --- cluster -------------------------------------------------------------------------------------------------- */
 
 struct embedded {
 	weir_cluster base;
@@ -493,12 +495,12 @@ bool weir__embedded_offsets_for_times(weir_cluster *cluster, weir_partition *lis
 bool weir__embedded_records_delete(weir_cluster *cluster, const weir_partition *list, size_t n, weir_error *err);
 
 /** Makes room for one more item in an array that doubles. */
-#define WEIR__GROW(items, count, room)                                                                                 \
-	do {                                                                                                           \
-		if ((count) == (room)) {                                                                               \
-			(room) = (room) ? 2 * (room) : 4;                                                              \
-			(items) = weir__realloc((items), (room) * sizeof *(items));                                    \
-		}                                                                                                      \
+#define WEIR__GROW(items, count, room) \
+	do { \
+		if ((count) == (room)) { \
+			(room) = (room) ? 2 * (room) : 4; \
+			(items) = weir__realloc((items), (room) * sizeof *(items)); \
+		} \
 	} while (0)
 
 #endif

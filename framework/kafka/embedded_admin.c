@@ -82,8 +82,8 @@ static bool delete_before(struct embedded *e, const weir_partition *p, weir_erro
 	if (offset == WEIR_OFFSET_END)
 		offset = j->end;
 	if (!j->topic->config.del)
-		return weir_fail(err, WEIR_KAFKA,
-				 "delete records of %s/%d: its cleanup.policy has no 'delete'", p->topic, p->partition);
+		return weir_fail(err, WEIR_KAFKA, "delete records of %s/%d: its cleanup.policy has no 'delete'",
+				 p->topic, p->partition);
 	if (offset < 0 || offset > j->end)
 		return weir_fail(err, WEIR_STATE, "delete records of %s/%d before %lld: its end is %lld", p->topic,
 				 p->partition, (long long)offset, (long long)j->end);

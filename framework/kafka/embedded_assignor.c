@@ -5,12 +5,13 @@
 #include "framework/base/alloc.h"
 
 /*
- * Cooperative-sticky: each member keeps what it owns; what nobody has goes to whoever has least; then partitions move
- * from members with most to members with least until they differ by one at most (as far as subscriptions allow).
- * What one member owns and another shall have is given to neither in this generation: its owner gives it up first.
+ * Cooperative-sticky: each member keeps what it owns; what nobody has goes to whoever has least; then partitions
+ * move from members with most to members with least until they differ by one at most (as far as subscriptions
+ * allow). What one member owns and another shall have is given to neither in this generation: its owner gives it up
+ * first.
  */
 
-/* --- lists of partitions ------------------------------------------------------------------------------------------ */
+/* --- lists of partitions -------------------------------------------------------------------------------------- */
 
 static int compare(const struct place *a, const char *topic, int32_t partition)
 {
@@ -77,7 +78,7 @@ void weir__places_release(struct places *list)
 	*list = (struct places){ 0 };
 }
 
-/* --- assignment --------------------------------------------------------------------------------------------------- */
+/* --- assignment ----------------------------------------------------------------------------------------------- */
 
 static bool wants(const struct member *m, const char *topic)
 {

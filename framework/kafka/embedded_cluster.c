@@ -156,10 +156,12 @@ weir_cluster *weir_cluster_embedded(weir_embedded_opts opts)
 	e->clock = opts.clock ? opts.clock : weir_clock_system();
 	e->opts = opts;
 	e->opts.session_timeout_ms = opts.session_timeout_ms ? opts.session_timeout_ms : WEIR_SECONDS(10);
-	e->opts.transaction_timeout_ms = opts.transaction_timeout_ms ? opts.transaction_timeout_ms : WEIR_SECONDS(10);
+	e->opts.transaction_timeout_ms =
+		opts.transaction_timeout_ms ? opts.transaction_timeout_ms : WEIR_SECONDS(10);
 	e->opts.future_ms_max = opts.future_ms_max ? opts.future_ms_max : WEIR_HOURS(1);
 	e->retained_ms = e->swept_ms = weir__embedded_now(e);
-	/* Like a real one, never that of an earlier cluster: state kept on disk must not be taken for this one's. */
+	/* Like a real one, never that of an earlier cluster: state kept on disk must not be taken for this
+	 * one's. */
 	snprintf(e->id, sizeof e->id, "embedded-%llx-%x-%x", (unsigned long long)weir__embedded_now(e),
 		 (unsigned)getpid(), atomic_fetch_add(&clusters, 1));
 	return &e->base;

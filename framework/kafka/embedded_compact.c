@@ -6,9 +6,10 @@
 #include "framework/base/hash.h"
 
 /*
- * The cleaner, as Kafka's: from what was written since the last time it learns the newest offset of each key, then it
- * copies all closed segments without the records that a newer one replaces. Tombstones stay for delete.retention.ms
- * after they were first seen by it. It works on references to closed segments, without the cluster's lock.
+ * The cleaner, as Kafka's: from what was written since the last time it learns the newest offset of each key, then
+ * it copies all closed segments without the records that a newer one replaces. Tombstones stay for
+ * delete.retention.ms after they were first seen by it. It works on references to closed segments, without the
+ * cluster's lock.
  */
 #define DIRTY_BYTES_MIN 65536
 #define CLEAN_SEGMENT_BYTES (1u << 20)
@@ -40,7 +41,7 @@ bool weir__journal_clean_due(const struct journal *j)
 	return dirty >= DIRTY_BYTES_MIN && (double)dirty >= j->topic->config.dirty_ratio_min * (double)closed;
 }
 
-/* --- which record of a key is the newest -------------------------------------------------------------------------- */
+/* --- which record of a key is the newest ---------------------------------------------------------------------- */
 
 static struct newest *slot_of(const struct cleaning *c, weir_bytes key)
 {
@@ -81,7 +82,7 @@ static void learn(struct cleaning *c)
 	}
 }
 
-/* --- copying ------------------------------------------------------------------------------------------------------ */
+/* --- copying -------------------------------------------------------------------------------------------------- */
 
 static uint32_t horizon_s(const struct cleaning *c)
 {
@@ -150,7 +151,7 @@ static void copy_survivors(struct cleaning *c)
 	}
 }
 
-/* --- under the lock ----------------------------------------------------------------------------------------------- */
+/* --- under the lock ------------------------------------------------------------------------------------------- */
 
 static void take(struct cleaning *c, struct journal *j, int64_t now_ms)
 {

@@ -25,7 +25,7 @@ struct part *weir__consumer_part(struct embedded_consumer *c, const char *topic,
 	return NULL;
 }
 
-/* --- assignment --------------------------------------------------------------------------------------------------- */
+/* --- assignment ----------------------------------------------------------------------------------------------- */
 
 static void forget_place(struct part *p)
 {
@@ -102,8 +102,8 @@ static bool list_check(struct embedded_consumer *c, const weir_partition *list, 
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!!weir__consumer_part(c, list[i].topic, list[i].partition) != assigned)
-			return weir_fail(err, WEIR_USAGE, "%s %s/%d: it is %s", what, list[i].topic, list[i].partition,
-					 assigned ? "not assigned" : "assigned already");
+			return weir_fail(err, WEIR_USAGE, "%s %s/%d: it is %s", what, list[i].topic,
+					 list[i].partition, assigned ? "not assigned" : "assigned already");
 	}
 	return true;
 }
@@ -149,7 +149,8 @@ static bool unassign(weir_consumer *consumer, const weir_partition *list, size_t
 	weir__embedded_enter(c->cluster);
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = c->part_count; k-- > 0;)
-			if (c->parts[k]->partition == list[i].partition && !strcmp(c->parts[k]->name, list[i].topic)) {
+			if (c->parts[k]->partition == list[i].partition &&
+			    !strcmp(c->parts[k]->name, list[i].topic)) {
 				drop_at(c, k);
 				break;
 			}
@@ -157,7 +158,7 @@ static bool unassign(weir_consumer *consumer, const weir_partition *list, size_t
 	return true;
 }
 
-/* --- positions ---------------------------------------------------------------------------------------------------- */
+/* --- positions ------------------------------------------------------------------------------------------------ */
 
 static bool seek(weir_consumer *consumer, const weir_partition *list, size_t n, weir_error *err)
 {
@@ -218,7 +219,7 @@ static int64_t lag(weir_consumer *consumer, const char *topic, int32_t partition
 	return p->known_end > p->position ? p->known_end - p->position : 0;
 }
 
-/* --- group and life cycle ----------------------------------------------------------------------------------------- */
+/* --- group and life cycle ------------------------------------------------------------------------------------- */
 
 static bool subscribe(weir_consumer *consumer, const char *const *topics, size_t n, weir_error *err)
 {

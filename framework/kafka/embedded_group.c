@@ -140,7 +140,8 @@ static bool same_topics(const struct member *a, const struct member *b)
 	return same;
 }
 
-/* The same static id comes (back): it gets what its predecessor had, and who does not know of it notices nothing. */
+/* The same static id comes (back): it gets what its predecessor had, and who does not know of it notices
+ * nothing. */
 static void take_over(struct embedded *e, struct member *m, struct member **place)
 {
 	struct member *old = *place;

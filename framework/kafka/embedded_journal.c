@@ -58,7 +58,7 @@ void weir__journal_splice(struct journal *j, size_t from, size_t to, struct segm
 	j->count = j->count - (to - from) + n;
 }
 
-/* --- appending ---------------------------------------------------------------------------------------------------- */
+/* --- appending ------------------------------------------------------------------------------------------------ */
 
 static size_t headers_size(const weir_headers *headers)
 {
@@ -158,7 +158,7 @@ int64_t weir__journal_append(struct journal *j, const struct append *what)
 	return j->end - 1;
 }
 
-/* --- transactions ------------------------------------------------------------------------------------------------- */
+/* --- transactions --------------------------------------------------------------------------------------------- */
 
 int64_t weir__journal_stable_end(const struct journal *j)
 {
@@ -204,7 +204,7 @@ bool weir__span_covers(const struct span *spans, size_t n, uint32_t producer, in
 	return false;
 }
 
-/* --- finding ------------------------------------------------------------------------------------------------------ */
+/* --- finding -------------------------------------------------------------------------------------------------- */
 
 /* Index of the first segment that ends at or behind `offset`. */
 static size_t segment_index(const struct journal *j, int64_t offset)

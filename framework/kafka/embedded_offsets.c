@@ -12,7 +12,8 @@ static struct group_topic *topic_of(struct group *g, const char *interned)
 	return NULL;
 }
 
-struct committed *weir__group_offset(struct embedded *e, struct group *g, const char *topic, int32_t partition, bool make)
+struct committed *weir__group_offset(struct embedded *e, struct group *g, const char *topic, int32_t partition,
+				     bool make)
 {
 	const char *name = weir__embedded_intern(e, topic);
 	struct group_topic *t = topic_of(g, name);
@@ -95,10 +96,11 @@ void weir__group_free(struct group *g)
 	free(g);
 }
 
-/* --- administration ----------------------------------------------------------------------------------------------- */
+/* --- administration ------------------------------------------------------------------------------------------- */
 
 /* The first of the list that an open transaction holds back; NULL = none. */
-static const weir_partition *first_pending(struct embedded *e, struct group *g, const weir_partition *list, size_t n)
+static const weir_partition *first_pending(struct embedded *e, struct group *g, const weir_partition *list,
+					   size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct committed *c = weir__group_offset(e, g, list[i].topic, list[i].partition, false);
@@ -122,14 +124,16 @@ bool weir__embedded_group_committed(weir_cluster *cluster, const char *group, we
 	while (g && (pending = first_pending(e, g, list, n)) && weir__embedded_wait(e, &e->settled, deadline_us))
 		;
 	for (size_t i = 0; i < n && !pending; i++) {
-		const struct committed *c = g ? weir__group_offset(e, g, list[i].topic, list[i].partition, false) : NULL;
+		const struct committed *c =
+			g ? weir__group_offset(e, g, list[i].topic, list[i].partition, false) : NULL;
 
 		list[i].offset = c ? c->offset : WEIR_OFFSET_NONE;
 		list[i].metadata = c ? weir__strdup(c->metadata) : NULL;
 	}
 	if (pending) {
-		weir_fail(err, WEIR_TIMEOUT, "group %s: committed offset of %s/%d: an open transaction holds it back",
-			  group, pending->topic, pending->partition);
+		weir_fail(err, WEIR_TIMEOUT,
+			  "group %s: committed offset of %s/%d: an open transaction holds it back", group,
+			  pending->topic, pending->partition);
 		if (err)
 			err->retriable = true;
 	}
@@ -147,8 +151,8 @@ static bool set_all(struct embedded *e, struct group *g, const weir_partition *l
 					 (long long)list[i].offset, list[i].topic, list[i].partition);
 	}
 	for (size_t i = 0; i < n; i++)
-		weir__committed_set(weir__group_offset(e, g, list[i].topic, list[i].partition, true), list[i].offset,
-				    list[i].metadata);
+		weir__committed_set(weir__group_offset(e, g, list[i].topic, list[i].partition, true),
+				    list[i].offset, list[i].metadata);
 	return true;
 }
 
@@ -159,8 +163,8 @@ bool weir__embedded_group_alter(weir_cluster *cluster, const char *group, const 
 
 	weir__embedded_enter(e);
 	struct group *g = weir__group_find(e, group, true);
-	bool done = g->count ? weir_fail(err, WEIR_KAFKA, "group %s: offsets cannot be set, it has %zu members", group,
-					 g->count)
+	bool done = g->count ? weir_fail(err, WEIR_KAFKA, "group %s: offsets cannot be set, it has %zu members",
+					 group, g->count)
 			     : set_all(e, g, list, n, err);
 
 	weir__embedded_leave(e);
@@ -176,7 +180,8 @@ bool weir__embedded_group_delete(weir_cluster *cluster, const char *group, weir_
 	struct group *g = weir__group_find(e, group, false);
 
 	if (g && g->count)
-		done = weir_fail(err, WEIR_KAFKA, "group %s: cannot be deleted, it has %zu members", group, g->count);
+		done = weir_fail(err, WEIR_KAFKA, "group %s: cannot be deleted, it has %zu members", group,
+				 g->count);
 	else if (g)
 		forget_all(g);
 	weir__embedded_leave(e);

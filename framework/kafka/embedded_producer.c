@@ -16,7 +16,7 @@ static struct embedded_producer *producer_of(weir_producer *producer)
 	return (struct embedded_producer *)producer;
 }
 
-/* --- reports ------------------------------------------------------------------------------------------------------ */
+/* --- reports -------------------------------------------------------------------------------------------------- */
 
 void weir__producer_serve(struct embedded_producer *p)
 {
@@ -52,7 +52,7 @@ static void refuse(struct embedded_producer *p, const char *topic, int32_t parti
 		weir__producer_to_abort(p, error, NULL);
 }
 
-/* --- targets ------------------------------------------------------------------------------------------------------ */
+/* --- targets -------------------------------------------------------------------------------------------------- */
 
 static struct target *target_by_name(struct embedded_producer *p, const char *topic)
 {
@@ -105,7 +105,7 @@ static struct target *target_find(struct embedded_producer *p, const char *topic
 	return t;
 }
 
-/* --- sending ------------------------------------------------------------------------------------------------------ */
+/* --- sending -------------------------------------------------------------------------------------------------- */
 
 static bool may_send(struct embedded_producer *p, weir_error *err)
 {
@@ -116,7 +116,8 @@ static bool may_send(struct embedded_producer *p, weir_error *err)
 			*err = p->cause;
 		return weir_wrap(err, "send");
 	}
-	return weir_fail(err, WEIR_USAGE, "send: transactional.id %s: no transaction has begun", p->txn ? p->txn->id : "");
+	return weir_fail(err, WEIR_USAGE, "send: transactional.id %s: no transaction has begun",
+			 p->txn ? p->txn->id : "");
 }
 
 static size_t record_bytes(const weir_produced *r)
@@ -143,8 +144,9 @@ static bool accepts(struct embedded_producer *p, const struct topic *t, const we
 		return true;
 	p->now_ms = weir__embedded_now(p->cluster);
 	return weir_time_sub(r->timestamp_ms, p->now_ms) <= config->future_ms_max ||
-	       weir_fail(error, WEIR_USER, "topic %s: invalid timestamp %lld: more than %lld ms ahead of the broker's clock",
-			 t->name, (long long)r->timestamp_ms, (long long)config->future_ms_max);
+	       weir_fail(error, WEIR_USER,
+			 "topic %s: invalid timestamp %lld: more than %lld ms ahead of the broker's clock", t->name,
+			 (long long)r->timestamp_ms, (long long)config->future_ms_max);
 }
 
 /* Appends; lock held. */
@@ -152,7 +154,9 @@ static int64_t store(struct embedded_producer *p, struct target *t, int32_t part
 {
 	struct journal *j = &t->topic->journals[partition];
 	struct target_slot *slot = &t->slots[partition];
-	struct append what = { r->timestamp_ms > 0 ? r->timestamp_ms : 1, r->key, r->value, r->headers, p->producer, 0 };
+	struct append what = {
+		r->timestamp_ms > 0 ? r->timestamp_ms : 1, r->key, r->value, r->headers, p->producer, 0
+	};
 
 	if (t->topic->config.append_time)
 		what.timestamp_ms = weir__embedded_now(p->cluster);
@@ -193,8 +197,8 @@ static bool send_to(struct embedded_producer *p, struct target *t, const weir_pr
 	weir_error error;
 
 	if (partition >= t->topic->partitions)
-		return weir_fail(err, WEIR_NOT_FOUND, "send: topic %s: there is no partition %d of %d", topic, partition,
-				 t->topic->partitions);
+		return weir_fail(err, WEIR_NOT_FOUND, "send: topic %s: there is no partition %d of %d", topic,
+				 partition, t->topic->partitions);
 	if (!accepts(p, t->topic, r, bytes, &error)) {
 		refuse(p, topic, partition, r->tag, &error);
 		return true;
@@ -223,8 +227,8 @@ static bool producer_send(weir_producer *producer, const weir_produced *r, weir_
 	if (!may_send(p, err))
 		return false;
 	if (bytes > RECORD_BYTES_MAX)
-		return weir_fail(err, WEIR_USER, "send: topic %s: a record of %zu bytes; at most %d are taken", r->topic,
-				 bytes, RECORD_BYTES_MAX);
+		return weir_fail(err, WEIR_USER, "send: topic %s: a record of %zu bytes; at most %d are taken",
+				 r->topic, bytes, RECORD_BYTES_MAX);
 	struct target *t = target_find(p, r->topic, &error);
 
 	if (t)
@@ -237,7 +241,7 @@ static bool producer_send(weir_producer *producer, const weir_produced *r, weir_
 	return true;
 }
 
-/* --- the rest ----------------------------------------------------------------------------------------------------- */
+/* --- the rest ------------------------------------------------------------------------------------------------- */
 
 static size_t producer_poll(weir_producer *producer, int64_t timeout_ms)
 {

@@ -16,8 +16,8 @@ bool weir__producer_owns_txn(struct embedded_producer *p, weir_error *err)
 		return true;
 	p->state = PRODUCER_FATAL;
 	weir_fail(&p->cause, WEIR_FENCED,
-		  "transactional.id %s: another producer has it, or the transaction took longer than %lld ms", p->txn->id,
-		  (long long)p->opts.transaction_timeout_ms);
+		  "transactional.id %s: another producer has it, or the transaction took longer than %lld ms",
+		  p->txn->id, (long long)p->opts.transaction_timeout_ms);
 	p->cause.fatal = true;
 	if (err)
 		*err = p->cause;
@@ -70,8 +70,8 @@ bool weir__embedded_begin(weir_producer *producer, weir_error *err)
 }
 
 /* Adds the offsets; lock held. */
-static bool add_offsets(struct embedded_producer *p, struct embedded_consumer *c, const weir_partition *list, size_t n,
-			weir_error *err)
+static bool add_offsets(struct embedded_producer *p, struct embedded_consumer *c, const weir_partition *list,
+			size_t n, weir_error *err)
 {
 	struct embedded *e = p->cluster;
 	weir_error error;
@@ -102,7 +102,8 @@ bool weir__embedded_send_offsets(weir_producer *producer, weir_consumer *consume
 	if (!allowed(p, "send_offsets", PRODUCER_IN_TXN, err))
 		return false;
 	if (!c->group || n == 0)
-		return weir_fail(err, WEIR_USAGE, "send_offsets: %s", c->group ? "no offsets" : "a consumer without a group");
+		return weir_fail(err, WEIR_USAGE, "send_offsets: %s",
+				 c->group ? "no offsets" : "a consumer without a group");
 	for (size_t i = 0; i < n; i++)
 		if (list[i].offset < 0)
 			return weir_fail(err, WEIR_USAGE, "send_offsets: offset %lld for %s/%d",

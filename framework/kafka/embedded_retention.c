@@ -51,7 +51,8 @@ void weir__journal_retain(struct journal *j, bool by_time, int64_t now_ms)
 
 	if (!config->del)
 		return;
-	/* As the broker: whole segments, from the front, up to the first that stays. By size the last one stays always. */
+	/* As the broker: whole segments, from the front, up to the first that stays. By size the last one stays
+	 * always. */
 	while (n < j->count) {
 		const struct segment *s = j->segments[n];
 		bool old = by_time && config->retention_ms >= 0 &&

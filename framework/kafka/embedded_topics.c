@@ -9,7 +9,7 @@
 #define NAME_LENGTH_MAX 249
 #define PARTITIONS_MAX 100000
 
-/* --- settings ----------------------------------------------------------------------------------------------------- */
+/* --- settings ------------------------------------------------------------------------------------------------- */
 
 enum setting_kind {
 	SETTING_TEXT, /* kept and given back, without effect here */
@@ -116,7 +116,7 @@ static struct topic_config config_default(const struct embedded *e)
 	return config;
 }
 
-/* --- topics ------------------------------------------------------------------------------------------------------- */
+/* --- topics --------------------------------------------------------------------------------------------------- */
 
 struct topic *weir__topic_ref(struct topic *t)
 {
@@ -168,8 +168,9 @@ static bool spec_check(const struct embedded *e, const weir_topic_spec *spec, st
 		return weir_fail(err, WEIR_CONFIG, "topic %s: wanted 1 to %d partitions, got %d", spec->name,
 				 PARTITIONS_MAX, spec->partitions);
 	if (spec->replication > 1)
-		return weir_fail(err, WEIR_CONFIG, "topic %s: replication factor %d, but this cluster is one broker",
-				 spec->name, spec->replication);
+		return weir_fail(err, WEIR_CONFIG,
+				 "topic %s: replication factor %d, but this cluster is one broker", spec->name,
+				 spec->replication);
 	*config = config_default(e);
 	for (size_t i = 0; i < spec->config_count; i++)
 		if (!weir__topic_setting_read(config, spec->configs[i][0], spec->configs[i][1]))
@@ -245,7 +246,8 @@ bool weir__embedded_topics_delete(weir_cluster *cluster, const char *const *name
 		if (i < e->topic_count)
 			forget(e, i);
 		else
-			done = weir_fail(done ? err : NULL, WEIR_NOT_FOUND, "delete topic %s: there is none", names[k]);
+			done = weir_fail(done ? err : NULL, WEIR_NOT_FOUND, "delete topic %s: there is none",
+					 names[k]);
 	}
 	weir__embedded_leave(e);
 	return done;
@@ -273,7 +275,8 @@ struct journal *weir__topic_journal(struct embedded *e, const char *name, int32_
 	if (t && partition >= 0 && partition < t->partitions)
 		return &t->journals[partition];
 	if (t)
-		weir_fail(err, WEIR_NOT_FOUND, "topic %s: there is no partition %d of %d", name, partition, t->partitions);
+		weir_fail(err, WEIR_NOT_FOUND, "topic %s: there is no partition %d of %d", name, partition,
+			  t->partitions);
 	else
 		weir_fail(err, WEIR_NOT_FOUND, "topic %s: there is none", name);
 	return NULL;

@@ -12,7 +12,9 @@ struct txn *weir__txn_find(struct embedded *e, const char *id)
 		t = t->next;
 	if (!t) {
 		t = weir__calloc(1, sizeof *t);
-		*t = (struct txn){ .next = e->txns, .id = weir__strdup(id), .producer = e->producers++, .epoch = -1 };
+		*t = (struct txn){
+			.next = e->txns, .id = weir__strdup(id), .producer = e->producers++, .epoch = -1
+		};
 		e->txns = t;
 	}
 	return t;

@@ -23,7 +23,8 @@ static void count_topic(const char *topic, int32_t partitions, void *user)
 
 void topics_are_made_once_and_keep_their_configuration(struct contract *c)
 {
-	static const char *const configs[][2] = { { "cleanup.policy", "compact,delete" }, { "retention.ms", "-1" } };
+	static const char *const configs[][2] = { { "cleanup.policy", "compact,delete" },
+						  { "retention.ms", "-1" } };
 	weir_topic_spec spec = { fresh(c, "topic"), 3, 0, configs, 2 }, again = { spec.name, 5, 0, NULL, 0 };
 	struct {
 		const char *topic;

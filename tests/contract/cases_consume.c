@@ -43,7 +43,8 @@ void records_of_several_partitions_carry_the_user_pointer_of_theirs(struct contr
 static bool check_position(const weir_kafka_record *record, void *user)
 {
 	(void)user;
-	assert_int_equal(weir_consumer_position(record->consumer, record->topic, record->partition), record->offset + 1);
+	assert_int_equal(weir_consumer_position(record->consumer, record->topic, record->partition),
+			 record->offset + 1);
 	return true;
 }
 

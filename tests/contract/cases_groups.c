@@ -121,13 +121,15 @@ void close_gives_the_partitions_to_those_who_stay(struct contract *c)
 	joiner_close(&b);
 }
 
-/* --- static members ----------------------------------------------------------------------------------------------- */
+/* --- static members ------------------------------------------------------------------------------------------- */
 
 void a_static_member_comes_back_unnoticed(struct contract *c)
 {
 	const char *topic = fresh_topic(c, 4), *group = fresh(c, "group");
-	struct joiner_opts opts[2] = { { group, topic, .instance = fresh(c, "instance"), .session_timeout_ms = 20000 },
-				       { group, topic, .instance = fresh(c, "instance"), .session_timeout_ms = 20000 } };
+	struct joiner_opts opts[2] = {
+		{ group, topic, .instance = fresh(c, "instance"), .session_timeout_ms = 20000 },
+		{ group, topic, .instance = fresh(c, "instance"), .session_timeout_ms = 20000 }
+	};
 	struct joiner a, b, *both[] = { &a, &b };
 	bool owned[PARTITIONS_MAX];
 
@@ -175,7 +177,7 @@ void a_static_member_is_fenced_by_its_successor(struct contract *c)
 	joiner_close(&new);
 }
 
-/* --- membership lost ---------------------------------------------------------------------------------------------- */
+/* --- membership lost ------------------------------------------------------------------------------------------ */
 
 void a_member_that_does_not_poll_loses_its_membership(struct contract *c)
 {
@@ -211,7 +213,7 @@ void a_member_that_does_not_poll_loses_its_membership(struct contract *c)
 	weir_producer_close(p);
 }
 
-/* --- administration ----------------------------------------------------------------------------------------------- */
+/* --- administration ------------------------------------------------------------------------------------------- */
 
 struct listed {
 	const char *topic;
@@ -220,7 +222,8 @@ struct listed {
 	int rows;
 };
 
-static void note_member(const char *client_id, const char *member_id, const char *topic, int32_t partition, void *user)
+static void note_member(const char *client_id, const char *member_id, const char *topic, int32_t partition,
+			void *user)
 {
 	struct listed *l = user;
 	int i = !strcmp(client_id, "web-1:80") ? 0 : !strcmp(client_id, "web-2:80") ? 1 : 2;
@@ -237,7 +240,8 @@ static void note_member(const char *client_id, const char *member_id, const char
 	}
 }
 
-static void assign_all(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n, void *user)
+static void assign_all(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n,
+		       void *user)
 {
 	int *owned = user;
 

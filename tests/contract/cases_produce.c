@@ -48,7 +48,7 @@ void null_and_empty_keys_and_values_are_told_apart(struct contract *c)
 	reader_close(&r);
 }
 
-/* --- headers ------------------------------------------------------------------------------------------------------ */
+/* --- headers -------------------------------------------------------------------------------------------------- */
 
 static bool check_headers(const weir_kafka_record *record, void *user)
 {
@@ -149,7 +149,7 @@ void keyed_records_go_to_the_partition_of_their_key(struct contract *c)
 	reader_close(&r);
 }
 
-/* --- deliveries --------------------------------------------------------------------------------------------------- */
+/* --- deliveries ----------------------------------------------------------------------------------------------- */
 
 static struct deliveries {
 	int done, failed;
@@ -159,8 +159,8 @@ static struct deliveries {
 	weir_error error;
 } deliveries;
 
-static void note_delivery(const char *topic, int32_t partition, int64_t offset, uint64_t tag, const weir_error *error,
-			  void *user)
+static void note_delivery(const char *topic, int32_t partition, int64_t offset, uint64_t tag,
+			  const weir_error *error, void *user)
 {
 	struct deliveries *d = user;
 
@@ -243,7 +243,7 @@ void the_producer_knows_how_far_it_has_delivered(struct contract *c)
 	weir_producer_close(p);
 }
 
-/* --- refusals ----------------------------------------------------------------------------------------------------- */
+/* --- refusals ------------------------------------------------------------------------------------------------- */
 
 void a_record_from_the_future_is_refused(struct contract *c)
 {

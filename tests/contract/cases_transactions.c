@@ -259,7 +259,7 @@ void a_refused_record_spoils_its_transaction_only(struct contract *c)
 	weir_producer_close(p);
 }
 
-/* --- offsets in transactions -------------------------------------------------------------------------------------- */
+/* --- offsets in transactions ---------------------------------------------------------------------------------- */
 
 static void send_offset(weir_producer *p, struct joiner *j, int64_t offset, const char *metadata)
 {

@@ -57,7 +57,7 @@ bool patience_left(struct patience *p, const char *what)
 	return true;
 }
 
-/* --- producing ---------------------------------------------------------------------------------------------------- */
+/* --- producing ------------------------------------------------------------------------------------------------ */
 
 weir_producer *producer_of(struct contract *c, const char *transactional_id)
 {
@@ -130,7 +130,7 @@ void abort_txn(weir_producer *p)
 	assert_done(weir_producer_abort(p, 30000, &err), err);
 }
 
-/* --- consuming ---------------------------------------------------------------------------------------------------- */
+/* --- consuming ------------------------------------------------------------------------------------------------ */
 
 static void text_of(char *to, size_t size, weir_bytes b)
 {
@@ -160,7 +160,8 @@ static bool note(const weir_kafka_record *record, void *user)
 	return !r->leave_after || r->count % r->leave_after;
 }
 
-static void note_error(weir_consumer *consumer, const weir_partition *partition, const weir_error *error, void *user)
+static void note_error(weir_consumer *consumer, const weir_partition *partition, const weir_error *error,
+		       void *user)
 {
 	struct reader *r = user;
 

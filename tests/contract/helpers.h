@@ -18,13 +18,13 @@ const char *fresh_topic(struct contract *c, int32_t partitions);
 void let_pass(struct contract *c, int64_t ms);
 
 /* Fails the test unless *err is as good as empty; prints its message. */
-#define assert_done(done, err)                                                                                         \
-	do {                                                                                                           \
-		if (!(done))                                                                                           \
-			fail_msg("%s: %s", #done, (err).message);                                                      \
+#define assert_done(done, err) \
+	do { \
+		if (!(done)) \
+			fail_msg("%s: %s", #done, (err).message); \
 	} while (0)
 
-/* --- patience: waits for what the cluster does in its own time ---------------------------------------------------- */
+/* --- patience: waits for what the cluster does in its own time ------------------------------------------------ */
 
 struct patience {
 	struct contract *c;
@@ -34,11 +34,11 @@ struct patience {
 struct patience patience(struct contract *c);
 /** True = try again; fails the test when it has taken too long. */
 bool patience_left(struct patience *p, const char *what);
-#define WAIT_UNTIL(c, cond)                                                                                            \
-	for (struct patience p_ = patience(c); !(cond) && patience_left(&p_, #cond);)                                  \
+#define WAIT_UNTIL(c, cond) \
+	for (struct patience p_ = patience(c); !(cond) && patience_left(&p_, #cond);) \
 		;
 
-/* --- producing ---------------------------------------------------------------------------------------------------- */
+/* --- producing ------------------------------------------------------------------------------------------------ */
 
 /** A producer ready to send (init is done when it has a transactional id). */
 weir_producer *producer_of(struct contract *c, const char *transactional_id);
@@ -53,7 +53,7 @@ void begin(weir_producer *p);
 void commit(weir_producer *p);
 void abort_txn(weir_producer *p);
 
-/* --- consuming ---------------------------------------------------------------------------------------------------- */
+/* --- consuming ------------------------------------------------------------------------------------------------ */
 
 #define SEEN_MAX 4096
 struct seen {
@@ -100,7 +100,7 @@ int64_t end_of(struct contract *c, const char *topic, int32_t partition);
 int64_t committed_of(struct contract *c, const char *group, const char *topic, int32_t partition, char *metadata,
 		     size_t size);
 
-/* --- groups ------------------------------------------------------------------------------------------------------- */
+/* --- groups --------------------------------------------------------------------------------------------------- */
 
 #define PARTITIONS_MAX 16
 /* A group member that reads `topic` by subscription and `companion` (may be NULL) beside it. */

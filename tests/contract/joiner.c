@@ -29,7 +29,8 @@ static void begin_where_committed(struct joiner *j, weir_partition *list, size_t
 	weir_partitions_release(list, n);
 }
 
-static void on_group(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n, void *user)
+static void on_group(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n,
+		     void *user)
 {
 	struct joiner *j = user;
 	weir_partition all[2 * PARTITIONS_MAX];
@@ -42,7 +43,8 @@ static void on_group(weir_consumer *consumer, weir_group_event event, const weir
 		j->assigned++;
 		begin_where_committed(j, all, count);
 		for (size_t i = 0; i < count; i++)
-			j->next[j->companion && !strcmp(all[i].topic, j->companion)][all[i].partition] = all[i].offset;
+			j->next[j->companion && !strcmp(all[i].topic, j->companion)][all[i].partition] =
+				all[i].offset;
 		assert_done(weir_consumer_assign(consumer, all, count, &err), err);
 	} else {
 		if (event == WEIR_GROUP_REVOKED && j->committer)

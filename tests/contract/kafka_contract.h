@@ -1,12 +1,12 @@
 #ifndef KAFKA_CONTRACT_H
 #define KAFKA_CONTRACT_H
 /*
- * What every implementation of <weir/kafka.h> must do, as cases that take a cluster. Run against the embedded cluster by
- * tests/unit/test_kafka_embedded.c and against a real one by tests/integration/. A case is a cmocka test body: it
- * fails by assert. It makes its own topics and groups, whose names begin with `prefix`.
+ * What every implementation of <weir/kafka.h> must do, as cases that take a cluster. Run against the embedded
+ * cluster by tests/unit/test_kafka_embedded.c and against a real one by tests/integration/. A case is a cmocka test
+ * body: it fails by assert. It makes its own topics and groups, whose names begin with `prefix`.
  *
- * The cluster must allow timestamps up to an hour ahead (Kafka's default), make no topics on first use, and let groups
- * form at once (group.initial.rebalance.delay.ms=0).
+ * The cluster must allow timestamps up to an hour ahead (Kafka's default), make no topics on first use, and let
+ * groups form at once (group.initial.rebalance.delay.ms=0).
  */
 #include <weir/kafka.h>
 

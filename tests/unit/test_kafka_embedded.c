@@ -1,4 +1,5 @@
-/* The contract of the Kafka port, against the embedded cluster: with a clock that stands still, and with the real one. */
+/* The contract of the Kafka port, against the embedded cluster: with a clock that stands still, and with the real
+ * one. */
 #include "tests/contract/helpers.h"
 
 #include <stdlib.h>
