@@ -95,7 +95,7 @@ void weir_config_print_markdown(const weir_config *cfg, FILE *to)
 	for (size_t i = 0; i < cfg->count; i++) {
 		const weir_config_key *key = cfg->entries[i].key;
 
-		weir__config_describe_type(key, type, sizeof type);
+		weir__config_describe_type(key, false, type, sizeof type);
 		fprintf(to, "| `%s` | %s | ", key->name, type);
 		if (key->def && *key->def) {
 			fputc('`', to);

@@ -40,8 +40,8 @@ const char *weir__config_text(const struct config_entry *entry);
 bool weir__config_pair_secret(const char *name);
 /** Checks `text` against type, range and choices; *number is set for the types that have one. */
 bool weir__config_parse(const weir_config_key *key, const char *text, int64_t *number, weir_error *err);
-/** Type, range and choices in words ("duration, at least 1ms"). */
-void weir__config_describe_type(const weir_config_key *key, char *to, size_t size);
+/** Type, range and choices in words ("duration, at least 1ms"), with examples if wanted. */
+void weir__config_describe_type(const weir_config_key *key, bool examples, char *to, size_t size);
 /** The known name that looks most like `name`; NULL when none comes near. */
 const char *weir__config_nearest(const weir_config *cfg, const char *name);
 

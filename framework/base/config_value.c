@@ -141,7 +141,7 @@ bool weir__config_parse(const weir_config_key *key, const char *text, int64_t *n
 
 	if (parse_as_type(key, text, number) && (!is_bounded(key) || (*number >= key->min && *number <= key->max)))
 		return true;
-	weir__config_describe_type(key, wanted, sizeof wanted);
+	weir__config_describe_type(key, true, wanted, sizeof wanted);
 	return weir_fail(err, WEIR_CONFIG, "%s: wanted %s, got \"%s\"", key->name, wanted,
 			 key->secret ? "***" : text);
 }
@@ -152,12 +152,12 @@ static void format_number(const weir_config_key *key, int64_t n, char *to, size_
 	const struct unit *units = key->type == WEIR_CONFIG_DURATION ? duration_units : size_units;
 	size_t count = key->type == WEIR_CONFIG_DURATION ? 5 : 4, best = 0;
 
-	if (key->type == WEIR_CONFIG_INT) {
+	if (key->type == WEIR_CONFIG_INT || n == 0) {
 		snprintf(to, size, "%" PRId64, n);
 		return;
 	}
 	for (size_t i = 1; i < count; i++)
-		if (n && n % units[i].factor == 0)
+		if (n % units[i].factor == 0)
 			best = i;
 	snprintf(to, size, "%" PRId64 "%s", n / units[best].factor,
 		 best == 0 && key->type == WEIR_CONFIG_SIZE ? "" : units[best].name);
@@ -191,21 +191,24 @@ static void describe_range(const weir_config_key *key, char *to, size_t size)
 		snprintf(to, size, ", %s to %s", min, max);
 }
 
-void weir__config_describe_type(const weir_config_key *key, char *to, size_t size)
+void weir__config_describe_type(const weir_config_key *key, bool examples, char *to, size_t size)
 {
 	static const char *const names[] = {
-		[WEIR_CONFIG_STRING] = "text",
-		[WEIR_CONFIG_INT] = "whole number",
-		[WEIR_CONFIG_BOOL] = "true or false",
-		[WEIR_CONFIG_DURATION] = "duration (as 250ms, 10s, 5m, 2h, 1d)",
-		[WEIR_CONFIG_SIZE] = "size (as 1024, 64k, 128m, 2g)",
+		[WEIR_CONFIG_STRING] = "text",        [WEIR_CONFIG_INT] = "whole number",
+		[WEIR_CONFIG_BOOL] = "true or false", [WEIR_CONFIG_DURATION] = "duration",
+		[WEIR_CONFIG_SIZE] = "size",
+	};
+	static const char *const shown[] = {
+		[WEIR_CONFIG_DURATION] = " (as 250ms, 10s, 5m, 2h, 1d)",
+		[WEIR_CONFIG_SIZE] = " (as 1024, 64k, 128m, 2g)",
+		[WEIR_CONFIG_ENUM] = NULL,
 	};
 
 	if (key->type == WEIR_CONFIG_ENUM) {
 		describe_choices(key, to, size);
 		return;
 	}
-	int n = snprintf(to, size, "%s", names[key->type]);
+	int n = snprintf(to, size, "%s%s", names[key->type], examples && shown[key->type] ? shown[key->type] : "");
 	if ((size_t)n < size)
 		describe_range(key, to + n, size - (size_t)n);
 }
