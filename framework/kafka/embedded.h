@@ -8,12 +8,13 @@
  *   embedded_journal.c    one partition's log                   embedded_retention.c  what falls off its front
  *   embedded_compact.c    the cleaner of compacted topics       embedded_txn.c        transaction coordinator
  *   embedded_group.c      group coordinator                     embedded_offsets.c    committed offsets
- *   embedded_assignor.c   who gets which partition              embedded_member.c     a consumer's side of it
+ *   embedded_assignor.c   who gets which partition              embedded_member.c     a consumer's side of its group
  *   embedded_consumer.c   assignment and positions              embedded_fetch.c      reading
  *   embedded_producer.c   producing                             embedded_producer_txn.c  its transactions
+ *   embedded_fault.c      mishaps on demand, for simulations
  *
- * One lock (struct embedded.lock) guards everything but what says otherwise. Callbacks run without it. Bytes of a
- * segment below `used` never change, so a reader that holds a reference reads them without the lock.
+ * One lock (struct embedded.lock) guards everything but what says otherwise. Callbacks run without it. Bytes of a segment
+ * below `used` never change, so a reader that holds a reference reads them without the lock.
  */
 #include <pthread.h>
 
@@ -24,7 +25,7 @@ struct embedded_consumer;
 struct journal;
 struct txn;
 
-/* --- one partition's log -------------------------------------------------------------------------------------- */
+/* --- one partition's log ------------------------------------------------------------------------------------------ */
 
 enum entry_flag {
 	ENTRY_TRANSACTIONAL = 1,
@@ -144,7 +145,7 @@ bool weir__journal_clean_due(const struct journal *j);
 /** Cleans a compacted journal. Lock held, given up while at work. The topic must be kept alive by the caller. */
 void weir__journal_clean(struct embedded *e, struct journal *j);
 
-/* --- topics --------------------------------------------------------------------------------------------------- */
+/* --- topics ------------------------------------------------------------------------------------------------------- */
 
 struct topic_config {
 	bool compact, del, append_time;
@@ -179,7 +180,7 @@ bool weir__topic_setting_read(struct topic_config *config, const char *name, con
 /** The broker's default of a setting; NULL = no such setting. */
 const char *weir__topic_setting_default(const char *name);
 
-/* --- transactions --------------------------------------------------------------------------------------------- */
+/* --- transactions ------------------------------------------------------------------------------------------------- */
 
 enum txn_state {
 	TXN_EMPTY,
@@ -203,7 +204,8 @@ struct txn {
 	int32_t epoch;
 	enum txn_state state;
 	int64_t started_ms, timeout_ms;
-	uint64_t serial; /* of the present transaction */
+	int64_t settle_ms; /* when markers that are late come */
+	uint64_t serial;   /* of the present transaction */
 	struct journal **journals; /* their topics are kept alive */
 	size_t journal_count, journal_room;
 	struct txn_offset *offsets;
@@ -220,10 +222,12 @@ void weir__txn_add_offset(struct txn *t, struct group *g, const weir_partition *
 /** Decides; the markers follow with weir__txn_settle. */
 void weir__txn_decide(struct txn *t, bool commit);
 void weir__txn_settle(struct embedded *e, struct txn *t);
+/** Settles `delay_ms` later. */
+void weir__txn_settle_later(struct embedded *e, struct txn *t, int64_t delay_ms);
 void weir__txn_sweep(struct embedded *e, int64_t now_ms);
 void weir__txns_release(struct embedded *e);
 
-/* --- groups --------------------------------------------------------------------------------------------------- */
+/* --- groups ------------------------------------------------------------------------------------------------------- */
 
 struct place {
 	const char *topic; /* interned */
@@ -314,8 +318,7 @@ void weir__places_copy(struct places *to, const struct places *from);
 void weir__places_minus(struct places *to, const struct places *a, const struct places *b);
 void weir__places_release(struct places *list);
 
-struct committed *weir__group_offset(struct embedded *e, struct group *g, const char *topic, int32_t partition,
-				     bool make);
+struct committed *weir__group_offset(struct embedded *e, struct group *g, const char *topic, int32_t partition, bool make);
 void weir__committed_set(struct committed *c, int64_t offset, const char *metadata);
 void weir__groups_forget_topic(struct embedded *e, const char *topic);
 bool weir__embedded_group_committed(weir_cluster *cluster, const char *group, weir_partition *list, size_t n,
@@ -326,7 +329,7 @@ bool weir__embedded_group_delete(weir_cluster *cluster, const char *group, weir_
 bool weir__embedded_group_describe(weir_cluster *cluster, const char *group, weir_member_fn *fn, void *user,
 				   weir_error *err);
 
-/* --- consumer ------------------------------------------------------------------------------------------------- */
+/* --- consumer ----------------------------------------------------------------------------------------------------- */
 
 /* A partition that a consumer reads. */
 struct part {
@@ -355,7 +358,9 @@ struct embedded_consumer {
 	const char **topics; /* subscribed to, interned; NULL = not subscribed */
 	size_t topic_count;
 	bool *topic_missing; /* has been reported as not there */
-	bool subscription_changed, in_callback, fenced;
+	bool subscription_changed, in_callback;
+	bool broken; /* fenced, or given up: fatal */
+	weir_error cause;
 	struct part **parts;
 	size_t part_count, part_room;
 	uint64_t parts_version;
@@ -371,8 +376,7 @@ struct embedded_consumer {
 };
 
 weir_consumer *weir__embedded_consumer_open(weir_cluster *cluster, const weir_consumer_opts *opts, weir_error *err);
-bool weir__embedded_poll(weir_consumer *consumer, int64_t timeout_ms, weir_record_fn *fn, void *user,
-			 weir_error *err);
+bool weir__embedded_poll(weir_consumer *consumer, int64_t timeout_ms, weir_record_fn *fn, void *user, weir_error *err);
 const weir_headers *weir__embedded_headers(const weir_kafka_record *record);
 struct part *weir__consumer_part(struct embedded_consumer *c, const char *topic, int32_t partition);
 void weir__consumer_drop(struct embedded_consumer *c, const struct places *list);
@@ -384,7 +388,7 @@ void weir__consumer_leave(struct embedded_consumer *c);
 /** Wakes the consumer if it waits in a poll. */
 void weir__consumer_wake(struct embedded_consumer *c);
 
-/* --- producer ------------------------------------------------------------------------------------------------- */
+/* --- producer ----------------------------------------------------------------------------------------------------- */
 
 enum producer_state {
 	PRODUCER_NEW,   /* transactional, before init */
@@ -434,6 +438,8 @@ struct embedded_producer {
 
 weir_producer *weir__embedded_producer_open(weir_cluster *cluster, const weir_producer_opts *opts, weir_error *err);
 void weir__producer_serve(struct embedded_producer *p);
+/** From now on all calls fail. Sets *err, flagged so; false. */
+bool weir__producer_break(struct embedded_producer *p, const weir_error *cause, weir_error *err);
 /** The transaction can only be aborted now. Sets *err, flagged so; false. */
 bool weir__producer_to_abort(struct embedded_producer *p, const weir_error *cause, weir_error *err);
 /** Whether the transactional id is still this producer's; else it is fatal. */
@@ -445,7 +451,43 @@ bool weir__embedded_send_offsets(weir_producer *producer, weir_consumer *consume
 bool weir__embedded_commit(weir_producer *producer, int64_t timeout_ms, weir_error *err);
 bool weir__embedded_abort(weir_producer *producer, int64_t timeout_ms, weir_error *err);
 
-/* --- cluster -------------------------------------------------------------------------------------------------- */
+/* --- faults ------------------------------------------------------------------------------------------------------- */
+
+/* Where a simulation may interfere. `who` is a transactional id or a consumer's client id. */
+enum embedded_point {
+	EMBEDDED_AT_SEND,
+	EMBEDDED_AT_INIT,
+	EMBEDDED_AT_SEND_OFFSETS,
+	EMBEDDED_AT_COMMIT,
+	EMBEDDED_AT_ABORT,
+	EMBEDDED_AT_POLL,
+};
+
+enum embedded_fault {
+	EMBEDDED_FINE,
+	EMBEDDED_ABORTABLE,   /* send, send_offsets, commit: fails, the transaction must be aborted */
+	EMBEDDED_FATAL,       /* all: fails, the handle is of no use any more */
+	EMBEDDED_UNDONE,      /* init, commit, abort: no answer, and it has not been done */
+	EMBEDDED_DONE,        /* commit, abort: no answer, but it has been done */
+	EMBEDDED_LATE,        /* commit, abort: succeeds, the markers are written later */
+	EMBEDDED_EVICTED,     /* poll: the member has been put out of its group */
+};
+
+/** Called without the lock. */
+typedef enum embedded_fault embedded_fault_fn(enum embedded_point point, const char *who, void *user);
+
+/** Asks fn at each point from now on (NULL = no more); late markers come marker_delay_ms later. Before any use. */
+void weir__embedded_faults(weir_cluster *cluster, embedded_fault_fn *fn, void *user, int64_t marker_delay_ms);
+/** Ends a consumer or producer as a crash does: nothing is left, committed, aborted or reported. */
+void weir__embedded_crash_consumer(weir_consumer *consumer);
+void weir__embedded_crash_producer(weir_producer *producer);
+enum embedded_fault weir__embedded_fault(struct embedded *e, enum embedded_point point, const char *who);
+/** Puts a consumer out of its group. */
+void weir__member_evict(struct embedded *e, struct member *m);
+void weir__consumer_free(struct embedded_consumer *c);
+void weir__producer_free(struct embedded_producer *p);
+
+/* --- cluster ------------------------------------------------------------------------------------------------------ */
 
 struct embedded {
 	weir_cluster base;
@@ -464,6 +506,9 @@ struct embedded {
 	uint32_t producers; /* ids given out */
 	uint64_t txn_serial;
 	int64_t swept_ms, retained_ms;
+	embedded_fault_fn *fault;
+	void *fault_user;
+	int64_t marker_delay_ms;
 };
 
 static inline struct embedded *weir__embedded(weir_cluster *cluster)
@@ -495,12 +540,12 @@ bool weir__embedded_offsets_for_times(weir_cluster *cluster, weir_partition *lis
 bool weir__embedded_records_delete(weir_cluster *cluster, const weir_partition *list, size_t n, weir_error *err);
 
 /** Makes room for one more item in an array that doubles. */
-#define WEIR__GROW(items, count, room) \
-	do { \
-		if ((count) == (room)) { \
-			(room) = (room) ? 2 * (room) : 4; \
-			(items) = weir__realloc((items), (room) * sizeof *(items)); \
-		} \
+#define WEIR__GROW(items, count, room)                                                                                 \
+	do {                                                                                                           \
+		if ((count) == (room)) {                                                                               \
+			(room) = (room) ? 2 * (room) : 4;                                                              \
+			(items) = weir__realloc((items), (room) * sizeof *(items));                                    \
+		}                                                                                                      \
 	} while (0)
 
 #endif

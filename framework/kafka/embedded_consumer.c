@@ -246,23 +246,19 @@ static bool lost(weir_consumer *consumer)
 	struct embedded_consumer *c = consumer_of(consumer);
 
 	weir__embedded_enter(c->cluster);
-	bool gone = c->fenced || (c->member && (c->member->evicted || c->member->fenced));
+	bool gone = c->broken || (c->member && (c->member->evicted || c->member->fenced));
 
 	weir__embedded_leave(c->cluster);
 	return gone;
 }
 
-static void consumer_close(weir_consumer *consumer)
+void weir__consumer_free(struct embedded_consumer *c)
 {
-	struct embedded_consumer *c = consumer_of(consumer);
-	struct embedded *e = c->cluster;
-
-	weir__embedded_enter(e);
-	weir__consumer_leave(c);
+	weir__embedded_enter(c->cluster);
 	while (c->part_count)
 		drop_at(c, c->part_count - 1);
 	weir__consumer_bury(c);
-	weir__embedded_leave(e);
+	weir__embedded_leave(c->cluster);
 	pthread_cond_destroy(&c->wake);
 	free(c->parts);
 	free(c->topics);
@@ -273,6 +269,16 @@ static void consumer_close(weir_consumer *consumer)
 	free(c->instance);
 	free((char *)c->opts.group);
 	free(c);
+}
+
+static void consumer_close(weir_consumer *consumer)
+{
+	struct embedded_consumer *c = consumer_of(consumer);
+
+	weir__embedded_enter(c->cluster);
+	weir__consumer_leave(c);
+	weir__embedded_leave(c->cluster);
+	weir__consumer_free(c);
 }
 
 static const struct consumer_ops ops = {

@@ -89,6 +89,16 @@ void weir__member_leave(struct embedded *e, struct member *m)
 	weir__member_free(m);
 }
 
+void weir__member_evict(struct embedded *e, struct member *m)
+{
+	m->evicted = true;
+	if (m->consumer)
+		weir__consumer_wake(m->consumer);
+	detach(e, m);
+	if (!m->consumer) /* else the consumer frees it */
+		weir__member_free(m);
+}
+
 void weir__group_sweep(struct embedded *e, struct group *g, int64_t now_ms)
 {
 	for (size_t i = 0; i < g->count;) {
@@ -98,12 +108,7 @@ void weir__group_sweep(struct embedded *e, struct group *g, int64_t now_ms)
 			i++;
 			continue;
 		}
-		m->evicted = true;
-		if (m->consumer)
-			weir__consumer_wake(m->consumer);
-		detach(e, m);
-		if (!m->consumer)
-			weir__member_free(m);
+		weir__member_evict(e, m);
 		i = 0;
 	}
 }

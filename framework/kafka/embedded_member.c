@@ -36,13 +36,14 @@ static bool lose(struct embedded_consumer *c, weir_error *err)
 	tell(c, WEIR_GROUP_LOST, &m->owned);
 	c->member = NULL;
 	weir__member_free(m);
-	c->fenced = fenced;
 	if (!fenced)
 		return true;
-	weir_fail(err, WEIR_FENCED, "group %s: another consumer has taken the place of group.instance.id %s",
+	c->broken = true;
+	weir_fail(&c->cause, WEIR_FENCED, "group %s: another consumer has taken the place of group.instance.id %s",
 		  c->opts.group, c->instance);
+	c->cause.fatal = true;
 	if (err)
-		err->fatal = true;
+		*err = c->cause;
 	return false;
 }
 

@@ -216,6 +216,18 @@ static bool send_to(struct embedded_producer *p, struct target *t, const weir_pr
 	return owns && (there || p->base.ops->send(&p->base, r, err)); /* made anew, perhaps */
 }
 
+/* A mishap that a simulation wants here. */
+static bool suffer(struct embedded_producer *p, weir_error *error)
+{
+	enum embedded_fault fault = weir__embedded_fault(p->cluster, EMBEDDED_AT_SEND, p->txn ? p->txn->id : "");
+
+	if (fault == EMBEDDED_FINE)
+		return true;
+	weir_fail(error, WEIR_KAFKA, "delivery failed (injected)");
+	error->fatal = fault == EMBEDDED_FATAL;
+	return false;
+}
+
 static bool producer_send(weir_producer *producer, const weir_produced *r, weir_error *err)
 {
 	struct embedded_producer *p = producer_of(producer);
@@ -231,6 +243,11 @@ static bool producer_send(weir_producer *producer, const weir_produced *r, weir_
 				 r->topic, bytes, RECORD_BYTES_MAX);
 	struct target *t = target_find(p, r->topic, &error);
 
+	if (p->cluster->fault && !suffer(p, &error)) {
+		if (error.fatal)
+			return weir__producer_break(p, &error, err);
+		t = NULL;
+	}
 	if (t)
 		return send_to(p, t, r, bytes, err);
 	pthread_mutex_lock(&p->cluster->lock);
@@ -270,6 +287,19 @@ static int64_t producer_delivered(weir_producer *producer, const char *topic, in
 								       : WEIR_OFFSET_NONE;
 }
 
+void weir__producer_free(struct embedded_producer *p)
+{
+	weir__embedded_enter(p->cluster);
+	while (p->target_count)
+		target_drop(p, p->targets);
+	weir__embedded_leave(p->cluster);
+	for (size_t i = 0; i < p->report_count; i++)
+		free(p->reports[i].error);
+	free(p->targets);
+	free(p->reports);
+	free(p);
+}
+
 static void producer_close(weir_producer *producer)
 {
 	struct embedded_producer *p = producer_of(producer);
@@ -277,13 +307,7 @@ static void producer_close(weir_producer *producer)
 	if (p->state == PRODUCER_IN_TXN || p->state == PRODUCER_TO_ABORT)
 		weir__embedded_abort(producer, 0, NULL);
 	weir__producer_serve(p);
-	weir__embedded_enter(p->cluster);
-	while (p->target_count)
-		target_drop(p, p->targets);
-	weir__embedded_leave(p->cluster);
-	free(p->targets);
-	free(p->reports);
-	free(p);
+	weir__producer_free(p);
 }
 
 static const struct producer_ops ops = {

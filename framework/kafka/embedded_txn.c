@@ -90,6 +90,11 @@ void weir__txn_settle(struct embedded *e, struct txn *t)
 	pthread_cond_broadcast(&e->settled);
 }
 
+void weir__txn_settle_later(struct embedded *e, struct txn *t, int64_t delay_ms)
+{
+	t->settle_ms = weir_time_add(weir__embedded_now(e), delay_ms);
+}
+
 static void abort_open(struct embedded *e, struct txn *t)
 {
 	if (t->state == TXN_ONGOING)
@@ -110,6 +115,8 @@ void weir__txn_sweep(struct embedded *e, int64_t now_ms)
 		if (t->state == TXN_ONGOING && weir_time_sub(now_ms, t->started_ms) >= t->timeout_ms) {
 			t->epoch++; /* its producer is fenced */
 			abort_open(e, t);
+		} else if (t->state != TXN_ONGOING && now_ms >= t->settle_ms) {
+			weir__txn_settle(e, t);
 		}
 }
 
