@@ -1,4 +1,4 @@
-#include "framework/kafka/embedded.h"
+#include "framework/kafka/embedded_client.h"
 
 void weir__embedded_faults(weir_cluster *cluster, embedded_fault_fn *fn, void *user, int64_t marker_delay_ms)
 {

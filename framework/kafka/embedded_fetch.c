@@ -1,4 +1,4 @@
-#include "framework/kafka/embedded.h"
+#include "framework/kafka/embedded_client.h"
 
 #include <stdlib.h>
 
@@ -23,7 +23,7 @@ struct run {
 	int64_t limit; /* first offset not to be read */
 };
 
-/* --- headers ------------------------------------------------------------------------------------------------------ */
+/* --- headers -------------------------------------------------------------------------------------------------- */
 
 const weir_headers *weir__embedded_headers(const weir_kafka_record *record)
 {
@@ -49,7 +49,7 @@ const weir_headers *weir__embedded_headers(const weir_kafka_record *record)
 	return &c->header_list;
 }
 
-/* --- handing over ------------------------------------------------------------------------------------------------- */
+/* --- handing over --------------------------------------------------------------------------------------------- */
 
 static bool is_handed_out(const struct embedded_consumer *c, const struct entry *e, int64_t offset)
 {
@@ -59,7 +59,7 @@ static bool is_handed_out(const struct embedded_consumer *c, const struct entry 
 	       !weir__span_covers(c->aborted, c->aborted_count, e->producer, offset);
 }
 
-/* Without the lock. Gives where it stopped; a callback may seek, pause or unassign the partition that is being read. */
+/* Without the lock. Gives where it stopped; a callback may seek, pause or unassign the partition that is read. */
 static uint32_t hand_over(struct fetch *f, struct part *p, const struct run *run)
 {
 	weir_kafka_record record = { .topic = p->topic->name, .partition = p->partition, .user = p->user };
@@ -104,11 +104,13 @@ static void note_aborted(struct embedded_consumer *c, const struct journal *j, i
 	}
 }
 
-/* --- finding what to hand over ------------------------------------------------------------------------------------ */
+/* --- finding what to hand over -------------------------------------------------------------------------------- */
 
 static void stop(struct embedded_consumer *c, struct part *p, const weir_error *error)
 {
-	weir_partition where = { .topic = p->name, .partition = p->partition, .offset = p->position, .user = p->user };
+	weir_partition where = {
+		.topic = p->name, .partition = p->partition, .offset = p->position, .user = p->user
+	};
 
 	p->stopped = true;
 	pthread_mutex_unlock(&c->cluster->lock);
@@ -139,8 +141,8 @@ static bool check(struct fetch *f, struct part *p, int64_t *limit)
 		p->position = *limit;
 	if (p->position >= j->start && p->position <= j->end)
 		return true;
-	weir_fail(&error, WEIR_STATE, "%s/%d: position %lld lies outside the log, which holds %lld to %lld", p->name,
-		  p->partition, (long long)p->position, (long long)j->start, (long long)j->end);
+	weir_fail(&error, WEIR_STATE, "%s/%d: position %lld lies outside the log, which holds %lld to %lld",
+		  p->name, p->partition, (long long)p->position, (long long)j->start, (long long)j->end);
 	f->touched = true;
 	stop(f->c, p, &error);
 	return false;
@@ -240,7 +242,8 @@ static bool suffer(struct embedded_consumer *c, weir_error *err)
 	return !c->broken;
 }
 
-bool weir__embedded_poll(weir_consumer *consumer, int64_t timeout_ms, weir_record_fn *fn, void *user, weir_error *err)
+bool weir__embedded_poll(weir_consumer *consumer, int64_t timeout_ms, weir_record_fn *fn, void *user,
+			 weir_error *err)
 {
 	struct embedded_consumer *c = (struct embedded_consumer *)consumer;
 	struct embedded *e = c->cluster;

@@ -1,4 +1,4 @@
-#include "framework/kafka/embedded.h"
+#include "framework/kafka/embedded_client.h"
 
 #include <stdlib.h>
 

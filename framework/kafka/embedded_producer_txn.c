@@ -1,4 +1,4 @@
-#include "framework/kafka/embedded.h"
+#include "framework/kafka/embedded_client.h"
 
 bool weir__producer_to_abort(struct embedded_producer *p, const weir_error *cause, weir_error *err)
 {
@@ -27,8 +27,8 @@ bool weir__producer_owns_txn(struct embedded_producer *p, weir_error *err)
 	if (p->txn->epoch == p->epoch)
 		return true;
 	weir_fail(&error, WEIR_FENCED,
-		  "transactional.id %s: another producer has it, or the transaction took longer than %lld ms", p->txn->id,
-		  (long long)p->opts.transaction_timeout_ms);
+		  "transactional.id %s: another producer has it, or the transaction took longer than %lld ms",
+		  p->txn->id, (long long)p->opts.transaction_timeout_ms);
 	return weir__producer_break(p, &error, err);
 }
 
@@ -51,7 +51,7 @@ static bool allowed(struct embedded_producer *p, const char *what, enum producer
 			 states[p->state]);
 }
 
-/* Fails as a simulation wants it. Without an answer the outcome is not known, and the producer is of no use any more. */
+/* Fails as a simulation wants it. Without an answer the outcome is not known: the producer is of no use any more. */
 static bool fail_as(struct embedded_producer *p, enum embedded_fault fault, const char *what, weir_error *err)
 {
 	weir_error error;
@@ -103,8 +103,8 @@ bool weir__embedded_begin(weir_producer *producer, weir_error *err)
 }
 
 /* Adds the offsets; lock held. */
-static bool add_offsets(struct embedded_producer *p, struct embedded_consumer *c, const weir_partition *list, size_t n,
-			weir_error *err)
+static bool add_offsets(struct embedded_producer *p, struct embedded_consumer *c, const weir_partition *list,
+			size_t n, weir_error *err)
 {
 	struct embedded *e = p->cluster;
 	weir_error error;
@@ -135,7 +135,8 @@ bool weir__embedded_send_offsets(weir_producer *producer, weir_consumer *consume
 	if (!allowed(p, "send_offsets", PRODUCER_IN_TXN, err))
 		return false;
 	if (!c->group || n == 0)
-		return weir_fail(err, WEIR_USAGE, "send_offsets: %s", c->group ? "no offsets" : "a consumer without a group");
+		return weir_fail(err, WEIR_USAGE, "send_offsets: %s",
+				 c->group ? "no offsets" : "a consumer without a group");
 	for (size_t i = 0; i < n; i++)
 		if (list[i].offset < 0)
 			return weir_fail(err, WEIR_USAGE, "send_offsets: offset %lld for %s/%d",
@@ -157,7 +158,8 @@ static bool end(struct embedded_producer *p, bool commit, weir_error *err)
 	bool done = true;
 
 	if (p->txn_used) {
-		fault = weir__embedded_fault(p->cluster, commit ? EMBEDDED_AT_COMMIT : EMBEDDED_AT_ABORT, p->txn->id);
+		fault = weir__embedded_fault(p->cluster, commit ? EMBEDDED_AT_COMMIT : EMBEDDED_AT_ABORT,
+					     p->txn->id);
 		if (fault != EMBEDDED_FINE && fault != EMBEDDED_DONE && fault != EMBEDDED_LATE)
 			return fail_as(p, fault, what, err);
 		weir__embedded_enter(p->cluster);

@@ -269,10 +269,9 @@ void a_group_can_be_described(struct contract *c)
 	assert_done(weir_group_describe(c->cluster, group, note_member, &listed, &err), err);
 	assert_int_equal(listed.rows, 0);
 	for (int i = 0; i < 2; i++) {
-		weir_consumer_opts opts = { .group = group,
-					    .client_id = ids[i],
-					    .on_group = assign_all,
-					    .user = &owned[i] };
+		weir_consumer_opts opts = {
+			.group = group, .client_id = ids[i], .on_group = assign_all, .user = &owned[i]
+		};
 
 		consumers[i] = weir_consumer_open(c->cluster, opts, &err);
 		assert_done(consumers[i], err);

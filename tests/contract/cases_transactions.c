@@ -218,8 +218,8 @@ void calls_out_of_order_are_refused(struct contract *c)
 {
 	const char *topic = fresh_topic(c, 1);
 	weir_error err;
-	weir_producer *p = weir_producer_open(c->cluster,
-					      (weir_producer_opts){ .transactional_id = fresh(c, "txn") }, &err);
+	weir_producer *p =
+		weir_producer_open(c->cluster, (weir_producer_opts){ .transactional_id = fresh(c, "txn") }, &err);
 	weir_produced record = { .topic = topic, .timestamp_ms = 1, .value = weir_str("v") };
 
 	assert_done(p, err);

@@ -70,9 +70,9 @@ struct reader {
 	weir_consumer *consumer;
 	struct seen seen[SEEN_MAX];
 	size_t count;
-	size_t leave_after;                      /* leave each poll after so many records; 0 = do not */
-	weir_record_fn *on_record;               /* called after noting; NULL = go on */
-	size_t errors;                           /* calls of on_partition_error, and the last one */
+	size_t leave_after;        /* leave each poll after so many records; 0 = do not */
+	weir_record_fn *on_record; /* called after noting; NULL = go on */
+	size_t errors;             /* calls of on_partition_error, and the last one */
 	weir_error error;
 	weir_partition error_partition;
 };
