@@ -51,7 +51,7 @@ static bool allowed(struct embedded_producer *p, const char *what, enum producer
 			 states[p->state]);
 }
 
-/* Fails as a simulation wants it. Without an answer the outcome is not known: the producer is of no use any more. */
+/* Fails as a simulation wants it. Without an answer the outcome is not known, and the producer is done for. */
 static bool fail_as(struct embedded_producer *p, enum embedded_fault fault, const char *what, weir_error *err)
 {
 	weir_error error;

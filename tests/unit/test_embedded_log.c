@@ -271,8 +271,8 @@ static void records_of_an_open_transaction_are_not_cleaned(void **state)
 	weir_producer_close(t);
 }
 
-/* Random writes, in and out of transactions that end either way: what is read last of a key is what was committed last,
- * and readers never go back. */
+/* Random writes, in and out of transactions that end either way: what is read last of a key is what was committed
+ * last, and readers never go back. */
 static void compaction_never_changes_what_a_reader_ends_with(void **state)
 {
 	static const char *const configs[][2] = { { "cleanup.policy", "compact" },
