@@ -13,20 +13,27 @@
 /* What a sink must do. All functions are called on the sink worker's thread. */
 typedef struct weir_external_sink {
 	const char *name;
-	/** Connects; called again after a failure. False: retried with back-off unless err->fatal. */
+	/** Connects; called again after a failure, and then finds out whether a connection that is still there is
+	 *  good. False: retried with back-off, unless err->fatal, which stops the worker. */
 	bool (*open)(void *self, weir_error *err);
 	/** This worker owns the partition now: raises its epoch, so that older owners can write no more, and gives
 	 *  the next offset as stored; WEIR_OFFSET_NONE = none. `cluster_id` tells whether the offset belongs to
 	 *  this cluster's topic at all. */
 	bool (*own)(void *self, const char *cluster_id, const char *topic, int32_t partition, int64_t *next_offset,
 		    weir_error *err);
-	/** Writes n records of one partition and next_offset in one transaction. False: nothing is written; code
-	 *  FENCED = another owner has raised the epoch (own is called again, with back-off, if the partition is
-	 *  still assigned); retriable or not connected = open is called again. A record that can never be written
-	 *  is handed to reject(reject_user, index, reason) and left out; the rest goes on. */
+	/** Writes n records of one partition and next_offset in one transaction; n may be 0, then only the offset
+	 *  moves. False: nothing is written, or it is not known whether (a commit without an answer): own is called
+	 *  again and tells how far it came. Code FENCED = another owner has raised the epoch (own is called again,
+	 *  with back-off, if the partition is still assigned); anything else but fatal = the sink counts as away:
+	 *  open is called again, with back-off.
+	 *  Records that can never be written: reject(reject_user, index, reason) for each, then nothing is written
+	 *  and it returns false with code USER. The worker puts them away as dead letters and calls write again with
+	 *  the rest, at once: what is rejected is acknowledged elsewhere before the offset behind it is stored.
+	 *  Records and their headers are borrowed until write returns. */
 	bool (*write)(void *self, const char *topic, int32_t partition, const weir_kafka_record *records, size_t n,
 		      int64_t next_offset, void (*reject)(void *reject_user, size_t index, const char *reason),
 		      void *reject_user, weir_error *err);
+	/** The partition is another's, or about to be; its epoch is left as it is. Not called for what was never owned. */
 	void (*disown)(void *self, const char *topic, int32_t partition);
 	/** Called about every `idle_interval_ms` between batches: housekeeping in small bites. May be NULL. */
 	bool (*idle)(void *self, weir_error *err);
@@ -62,8 +69,9 @@ typedef struct weir_sink_status {
 } weir_sink_status;
 /** From any thread. */
 void weir_sink_worker_status(weir_sink_worker *worker, weir_sink_status *status);
-/** From any thread: true once everything that lay in the topic when this was first called is written. For
- *  --exit-at-end. */
+/** From any thread: true once everything that lay in the topic when this was first called is written - by this
+ *  worker, as far as its partitions go; for those that other members of the group hold, they answer. Asks the
+ *  cluster; never true of a topic that is not there, nor after the worker has stopped for good. For --exit-at-end. */
 bool weir_sink_worker_caught_up(weir_sink_worker *worker);
 
 #endif

@@ -1,0 +1,27 @@
+# Turns NNN_name.sql files into a C array, so that the program carries its schema and needs no file at run time.
+# cmake -DOUTPUT=file.c -DFILES="a.sql;b.sql" -P embed_sql.cmake
+set(text "/* Made by cmake/embed_sql.cmake from schemas/mysql. */\n#include \"apps/evilnet/mysql_schema.h\"\n\n")
+set(rows "")
+set(number 0)
+list(SORT FILES)
+foreach(file ${FILES})
+	get_filename_component(name ${file} NAME_WE)
+	math(EXPR number "${number} + 1")
+	string(REGEX MATCH "^[0-9][0-9][0-9]_" prefix ${name})
+	if(NOT prefix)
+		message(FATAL_ERROR "${file}: a migration is named NNN_what.sql")
+	endif()
+	string(REGEX REPLACE "^0*([0-9]+)_$" "\\1" given ${prefix})
+	if(NOT given EQUAL number)
+		message(FATAL_ERROR "${file}: number ${number} is missing or there twice")
+	endif()
+	file(READ ${file} hex HEX)
+	string(REGEX REPLACE "(................................)" "\\1\n" hex "${hex}")
+	string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," hex "${hex}")
+	# Bytes above 0x7f do not fit a signed char constant without a cast; unsigned they do.
+	string(APPEND text "static const unsigned char sql_${number}[] = {\n${hex}0x00 };\n\n")
+	string(APPEND rows "\t{ ${number}, \"${name}\", (const char *)sql_${number} },\n")
+endforeach()
+string(APPEND text "const struct evilnet_migration evilnet_migrations[] = {\n${rows}};\n"
+	"const size_t evilnet_migrations_count = sizeof evilnet_migrations / sizeof *evilnet_migrations;\n")
+file(WRITE ${OUTPUT} "${text}")
