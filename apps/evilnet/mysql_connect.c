@@ -205,6 +205,7 @@ bool evilnet_db_open(struct evilnet_db *db, const weir_config *cfg, bool create,
 	const char *host = weir_config_string(cfg, "evilnet.mysql.host");
 	const char *database = weir_config_string(cfg, "evilnet.mysql.database");
 	char password[PASSWORD_MAX];
+	weir_error failure;
 
 	evilnet_db_close(db);
 	if (!evilnet_mysql_configured(cfg) || !database || !*database)
@@ -218,15 +219,18 @@ bool evilnet_db_open(struct evilnet_db *db, const weir_config *cfg, bool create,
 		return weir_fail(err, WEIR_SINK, "the MySQL client library cannot be initialised");
 	if (!read_password(cfg, password, err))
 		return false;
-	bool ok = connect_to(db, cfg, password, database, err);
+	bool ok = connect_to(db, cfg, password, database, &failure);
 	if (!ok && create && db->number == ER_BAD_DB_ERROR) {
 		evilnet_db_close(db);
-		ok = create_database(db, cfg, password, database, err);
+		ok = create_database(db, cfg, password, database, &failure);
 	}
 	explicit_bzero(password, sizeof password);
-	if (!ok)
-		close_and_keep_failure(db);
-	return ok;
+	if (ok)
+		return true;
+	close_and_keep_failure(db);
+	if (err)
+		*err = failure;
+	return false;
 }
 
 void evilnet_db_close(struct evilnet_db *db)

@@ -153,15 +153,20 @@ static bool touch(struct evilnet_db *db, weir_error *err)
 /* Runs `body` in a transaction, again when others were at the same rows. */
 static bool transaction(struct evilnet_db *db, bool (*body)(void *user, weir_error *err), void *user, weir_error *err)
 {
+	weir_error failure;
+
 	for (int tries = CONTENDED_TRIES;; tries--) {
-		if (evilnet_db_run(db, "START TRANSACTION", err) && body(user, err) && touch(db, err) &&
-		    evilnet_db_run(db, "COMMIT", err))
+		if (evilnet_db_run(db, "START TRANSACTION", &failure) && body(user, &failure) && touch(db, &failure) &&
+		    evilnet_db_run(db, "COMMIT", &failure))
 			return true;
 		bool again = db->contended && tries > 1;
 		evilnet_db_rollback(db);
 		db->contended = false;
-		if (!again)
-			return false;
+		if (again)
+			continue;
+		if (err)
+			*err = failure;
+		return false;
 	}
 }
 

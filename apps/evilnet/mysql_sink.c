@@ -1,6 +1,7 @@
 #include "apps/evilnet/mysql.h"
 
 #include <mysql.h>
+#include <mysqld_error.h>
 #include <stdlib.h>
 #include <string.h>
 #include <weir/log.h>
@@ -360,7 +361,8 @@ static bool write_rows(struct evilnet_mysql_sink *sink, struct owned *o, size_t 
 	for (int tries = CONTENDED_TRIES;; tries--) {
 		if (write_once(sink, o, rows, next_offset, err))
 			return true;
-		bool again = sink->db.contended && tries > 1;
+		/* After a deadlock at once; who has waited for a lock in vain would only wait again, and polls nobody meanwhile. */
+		bool again = sink->db.contended && sink->db.number != ER_LOCK_WAIT_TIMEOUT && tries > 1;
 		evilnet_db_rollback(&sink->db);
 		sink->db.contended = false;
 		o->since = since;
@@ -396,11 +398,20 @@ static bool sink_write(void *self, const char *topic, int32_t partition, const w
 static bool sink_idle(void *self, weir_error *err)
 {
 	struct evilnet_mysql_sink *sink = self;
+	static weir_log_limit limit;
+	weir_error failure;
 
-	if (evilnet_db_expire(&sink->db, weir_config_ms(sink->cfg, "evilnet.retention"), EXPIRE_BUDGET_MS, err))
+	if (evilnet_db_expire(&sink->db, weir_config_ms(sink->cfg, "evilnet.retention"), EXPIRE_BUDGET_MS, &failure))
 		return true;
 	evilnet_db_rollback(&sink->db);
-	return sink->db.contended && !sink->db.lost; /* somebody else is at these rows: the next time then */
+	if (!sink->db.lost) { /* the next time then; new rows need not wait for old ones to go */
+		weir_log_limited(&limit, 60000, WEIR_LOG_WARN, AREA, "rows past the retention not deleted error=\"%s\"",
+				 failure.message);
+		return true;
+	}
+	if (err)
+		*err = failure;
+	return false;
 }
 
 const weir_external_sink evilnet_mysql_sink_ops = {

@@ -178,6 +178,7 @@ static bool source_rows(void *self, weir_bytes place, int64_t from_ms, int64_t t
 	struct question q = { .place = place, .window_seconds = source->window_ms / 1000 };
 	struct answer a;
 	MYSQL_STMT *stmt;
+	weir_error failure;
 
 	if (!weir_is_null(place) && (utf8_length(place) > POST_PLACE_CHARS_MAX || from_ms >= to_ms))
 		return true; /* no text, or too long: no such place, which the server would call an error */
@@ -187,11 +188,13 @@ static bool source_rows(void *self, weir_bytes place, int64_t from_ms, int64_t t
 	if (!db)
 		return false;
 	bool kept = db->mysql && !db->lost; /* the server may have closed it in the meantime: one more try, nothing is handed over yet */
-	bool ok = ensure_open(source, db, err) && ask(db, &q, &a, &stmt, err);
+	bool ok = ensure_open(source, db, &failure) && ask(db, &q, &a, &stmt, &failure);
 	if (!ok && kept && db->lost)
-		ok = ensure_open(source, db, err) && ask(db, &q, &a, &stmt, err);
-	ok = ok && hand_over(db, stmt, &q, &a, fn, user, err);
+		ok = ensure_open(source, db, &failure) && ask(db, &q, &a, &stmt, &failure);
+	ok = ok && hand_over(db, stmt, &q, &a, fn, user, &failure);
 	give_back(source, db);
+	if (!ok && err)
+		*err = failure;
 	return ok;
 }
 
