@@ -52,7 +52,8 @@ static const weir_config_key keys[] = {
 	{ "evilnet.mysql.database", S, "evilnet", .help = "Database; made at start if the user may." },
 	{ "evilnet.mysql.ssl", WEIR_CONFIG_ENUM, "preferred", .choices = "disabled|preferred|required|verify",
 	  .help = "Encryption of the connection; verify also checks the server's certificate." },
-	{ "evilnet.mysql.ssl.ca", S, NULL, .help = "File with the authorities that verify trusts; unset = the system's." },
+	{ "evilnet.mysql.ssl.ca", S, NULL,
+	  .help = "File with the authorities that verify trusts; unset = the system's." },
 
 	{ "web.host", S, "127.0.0.1", .help = "Address that the web server listens on." },
 	{ "web.port", I, NULL, 0, 65535,

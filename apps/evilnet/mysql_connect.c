@@ -14,12 +14,13 @@
 #define ANSWER_SECONDS 20
 #define PASSWORD_MAX 1024
 
-/* An owner that hangs inside a transaction (a stopped process, a dead network) holds its epoch row: the server drops it after
- * wait_timeout, so that the next owner gets on. Strict mode, or a name that is too long would be cut instead of refused.
- * READ COMMITTED takes no gap locks, which are what concurrent upserts would deadlock on. */
+/* An owner that hangs inside a transaction (a stopped process, a dead network) holds its epoch row: the server
+ * drops it after wait_timeout, so that the next owner gets on. Strict mode, or a name that is too long would be cut
+ * instead of refused. READ COMMITTED takes no gap locks, which are what concurrent upserts would deadlock on. */
 static const char session[] =
 	"SET SESSION time_zone = '+00:00', "
-	"sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', "
+	"sql_mode = "
+	"'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', "
 	"wait_timeout = 30, innodb_lock_wait_timeout = 5";
 static const char isolation[] = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 
@@ -64,7 +65,8 @@ static bool values_are_refused(unsigned number, const char *state)
 	case ER_VIEW_CHECK_FAILED:
 		return true;
 	}
-	return !strncmp(state, "22", 2) || !strncmp(state, "23", 2) || !strcmp(state, "45000"); /* a trigger's SIGNAL */
+	return !strncmp(state, "22", 2) || !strncmp(state, "23", 2) ||
+	       !strcmp(state, "45000"); /* a trigger's SIGNAL */
 }
 
 bool evilnet_db_fail(struct evilnet_db *db, unsigned number, const char *state, const char *text, weir_error *err)
@@ -84,7 +86,7 @@ static bool fail_here(struct evilnet_db *db, weir_error *err)
 	return evilnet_db_fail(db, mysql_errno(db->mysql), mysql_sqlstate(db->mysql), mysql_error(db->mysql), err);
 }
 
-/* --- connecting --------------------------------------------------------------------------------------------------- */
+/* --- connecting ----------------------------------------------------------------------------------------------- */
 
 static bool read_password(const weir_config *cfg, char password[PASSWORD_MAX], weir_error *err)
 {
@@ -94,8 +96,10 @@ static bool read_password(const weir_config *cfg, char password[PASSWORD_MAX], w
 	*password = 0;
 	if (given || !path || !*path) {
 		if (given && strlen(given) >= PASSWORD_MAX)
-			return weir_fail(err, WEIR_CONFIG, "EVILNET_MYSQL_PASSWORD is longer than %d bytes", PASSWORD_MAX - 1);
-		strcpy(password, given ? given : "");
+			return weir_fail(err, WEIR_CONFIG, "EVILNET_MYSQL_PASSWORD is longer than %d bytes",
+					 PASSWORD_MAX - 1);
+		if (given)
+			memcpy(password, given, strlen(given) + 1);
 		return true;
 	}
 	FILE *file = fopen(path, "re");
@@ -124,7 +128,8 @@ static void set_flag(MYSQL *mysql, enum mysql_option option, bool on)
 	mysql_options(mysql, option, &value);
 }
 
-/* Every mode is spelt out, for Connector/C 3.3 has encryption off and 3.4 has it on, with verification, unless told. */
+/* Every mode is spelt out, for Connector/C 3.3 has encryption off and 3.4 has it on, with verification, unless
+ * told. */
 static void set_encryption(MYSQL *mysql, const weir_config *cfg, const char *mode, bool local)
 {
 	const char *ca = weir_config_string(cfg, "evilnet.mysql.ssl.ca");
@@ -193,7 +198,8 @@ static bool create_database(struct evilnet_db *db, const weir_config *cfg, const
 		quoted[n++] = *c;
 	}
 	quoted[n] = 0;
-	snprintf(sql, sizeof sql, "CREATE DATABASE IF NOT EXISTS `%s` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", quoted);
+	snprintf(sql, sizeof sql, "CREATE DATABASE IF NOT EXISTS `%s` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+		 quoted);
 	if (!connect_to(db, cfg, password, NULL, err) || !evilnet_db_run(db, sql, err))
 		return weir_wrap(err, "database %s is not there and cannot be made", name);
 	return mysql_select_db(db->mysql, name) == 0 || fail_here(db, err);
@@ -214,8 +220,9 @@ bool evilnet_db_open(struct evilnet_db *db, const weir_config *cfg, bool create,
 	if (socket && *socket)
 		snprintf(db->where, sizeof db->where, "MySQL at %s", socket);
 	else
-		snprintf(db->where, sizeof db->where, "MySQL at %s:%d", host, (int)weir_config_int(cfg, "evilnet.mysql.port"));
-	if (mysql_library_init(0, NULL, NULL)) /* once a process, by itself; mysql_init alone is not safe from threads everywhere */
+		snprintf(db->where, sizeof db->where, "MySQL at %s:%d", host,
+			 (int)weir_config_int(cfg, "evilnet.mysql.port"));
+	if (mysql_library_init(0, NULL, NULL)) /* once a process: mysql_init alone is not safe from threads everywhere */
 		return weir_fail(err, WEIR_SINK, "the MySQL client library cannot be initialised");
 	if (!read_password(cfg, password, err))
 		return false;
@@ -250,7 +257,7 @@ bool evilnet_db_alive(struct evilnet_db *db)
 	return db->mysql && !db->lost && mysql_ping(db->mysql) == 0;
 }
 
-/* --- statements as text ------------------------------------------------------------------------------------------- */
+/* --- statements as text --------------------------------------------------------------------------------------- */
 
 bool evilnet_db_run(struct evilnet_db *db, const char *sql, weir_error *err)
 {

@@ -1,8 +1,8 @@
 #ifndef EVILNET_MYSQL_DB_H
 #define EVILNET_MYSQL_DB_H
 /*
- * One connection, as the mysql_*.c files share it. Statements are prepared once a connection; reconnecting is always an
- * explicit evilnet_db_open, so that nobody goes on in a transaction that is gone. Not thread-safe.
+ * One connection, as the mysql_*.c files share it. Statements are prepared once a connection; reconnecting is
+ * always an explicit evilnet_db_open, so that nobody goes on in a transaction that is gone. Not thread-safe.
  */
 #include <weir/config.h>
 #include <weir/error.h>
@@ -23,9 +23,9 @@ struct evilnet_db {
 	size_t statement_count;
 	char where[300]; /* "MySQL at host:port", for messages */
 	/* About the last failure: */
-	bool lost;      /* the connection is of no more use */
-	bool refused;   /* the values themselves cannot be stored; anything else may work later */
-	bool contended; /* deadlock or lock wait: the same transaction may work at once */
+	bool lost;       /* the connection is of no more use */
+	bool refused;    /* the values themselves cannot be stored; anything else may work later */
+	bool contended;  /* deadlock or lock wait: the same transaction may work at once */
 	unsigned number; /* the server's or the client library's */
 };
 
@@ -40,7 +40,7 @@ bool evilnet_db_alive(struct evilnet_db *db);
 
 /** Runs one statement without parameters; what it returns is dropped. */
 bool evilnet_db_run(struct evilnet_db *db, const char *sql, weir_error *err);
-/** The same, of which the first column of the first row is wanted as a number; `none` when there is no row or NULL. */
+/** The same; *number gets the first column of the first row, `none` when there is no row or it is NULL. */
 bool evilnet_db_number(struct evilnet_db *db, const char *sql, int64_t none, int64_t *number, weir_error *err);
 /** Takes back the open transaction, if any; failures do not matter. */
 void evilnet_db_rollback(struct evilnet_db *db);
@@ -48,9 +48,10 @@ void evilnet_db_rollback(struct evilnet_db *db);
 /** The prepared statement of this text, whose address must stay valid; prepared at first use. NULL: failed. */
 struct st_mysql_stmt *evilnet_db_statement(struct evilnet_db *db, const char *sql, weir_error *err);
 /** Executes it with as many parameters as it has. */
-bool evilnet_db_execute(struct evilnet_db *db, struct st_mysql_stmt *stmt, struct st_mysql_bind *params, weir_error *err);
-/** Executes it and brings the whole result here, bound to `columns` (not NULL, fixed sizes); then evilnet_db_fetch until *more is
- *  false, or evilnet_db_done before that. */
+bool evilnet_db_execute(struct evilnet_db *db, struct st_mysql_stmt *stmt, struct st_mysql_bind *params,
+			weir_error *err);
+/** Executes it and brings the whole result here, bound to `columns` (not NULL, fixed sizes); then evilnet_db_fetch
+ *  until *more is false, or evilnet_db_done before that. */
 bool evilnet_db_query(struct evilnet_db *db, struct st_mysql_stmt *stmt, struct st_mysql_bind *params,
 		      struct st_mysql_bind *columns, weir_error *err);
 bool evilnet_db_fetch(struct evilnet_db *db, struct st_mysql_stmt *stmt, bool *more, weir_error *err);

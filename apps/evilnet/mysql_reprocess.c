@@ -39,7 +39,7 @@ struct evilnet_mysql_reprocess {
 	weir_error refused;
 };
 
-/* --- produced keys ------------------------------------------------------------------------------------------------ */
+/* --- produced keys -------------------------------------------------------------------------------------------- */
 
 static size_t slot_of(const struct produced *p, int64_t start_ms, weir_bytes place)
 {
@@ -64,7 +64,8 @@ static void rehash(struct produced *p)
 	p->slots = evilnet_alloc(p->slot_count * sizeof *p->slots);
 	memset(p->slots, 0, p->slot_count * sizeof *p->slots);
 	for (size_t i = 0; i < p->count; i++)
-		p->slots[slot_of(p, p->keys[i].start_ms, weir_bytes_of(p->keys[i].place, p->keys[i].len))] = (uint32_t)i + 1;
+		p->slots[slot_of(p, p->keys[i].start_ms, weir_bytes_of(p->keys[i].place, p->keys[i].len))] =
+			(uint32_t)i + 1;
 }
 
 static void remember(struct produced *p, int64_t start_ms, weir_bytes place)
@@ -75,7 +76,9 @@ static void remember(struct produced *p, int64_t start_ms, weir_bytes place)
 	if (p->slots[at])
 		return;
 	p->keys = evilnet_grow(p->keys, &p->capacity, p->count + 1, sizeof *p->keys);
-	p->keys[p->count++] = (struct produced_key){ start_ms, memcpy(evilnet_alloc(place.len), place.data, place.len), place.len };
+	p->keys[p->count++] =
+		(struct produced_key){ start_ms, memcpy(evilnet_alloc(place.len), place.data, place.len),
+				       place.len };
 	p->slots[at] = (uint32_t)p->count;
 }
 
@@ -84,13 +87,14 @@ static bool was_produced(const struct produced *p, int64_t start_ms, weir_bytes 
 	return p->slot_count && p->slots[slot_of(p, start_ms, place)];
 }
 
-/* --- begin and end ------------------------------------------------------------------------------------------------ */
+/* --- begin and end -------------------------------------------------------------------------------------------- */
 
 /* Rows from before this moment are of another log, as the sink found out: they yield to any, as they do there. */
 static bool read_since(struct evilnet_db *db, const weir_config *cfg, MYSQL_TIME *since, weir_error *err)
 {
-	static const char sql[] = "SELECT COALESCE(MIN(since), CAST('1970-01-01 00:00:00' AS DATETIME(6))) FROM sink_offsets "
-				  "WHERE topic = ?";
+	static const char sql[] =
+		"SELECT COALESCE(MIN(since), CAST('1970-01-01 00:00:00' AS DATETIME(6))) FROM sink_offsets "
+		"WHERE topic = ?";
 	const char *topic = weir_config_string(cfg, "evilnet.metrics.topic");
 	MYSQL_STMT *stmt = evilnet_db_statement(db, sql, err);
 	MYSQL_BIND param, column;
@@ -111,8 +115,8 @@ static bool ensure_open(struct evilnet_mysql_reprocess *run, weir_error *err)
 		read_since(&run->db, run->cfg, &run->since, err));
 }
 
-struct evilnet_mysql_reprocess *evilnet_mysql_reprocess_begin(const weir_config *cfg, const struct evilnet_mysql_range *range,
-							      weir_error *err)
+struct evilnet_mysql_reprocess *
+evilnet_mysql_reprocess_begin(const weir_config *cfg, const struct evilnet_mysql_range *range, weir_error *err)
 {
 	struct evilnet_mysql_reprocess *run = evilnet_alloc(sizeof *run);
 	size_t size = (size_t)range->partitions * sizeof *run->ends;
@@ -140,24 +144,28 @@ void evilnet_mysql_reprocess_end(struct evilnet_mysql_reprocess *run)
 	free(run);
 }
 
-/* --- transactions ------------------------------------------------------------------------------------------------- */
+/* --- transactions --------------------------------------------------------------------------------------------- */
 
 /* So that a dashboard sees that rows have changed; '#' is in no topic's name. */
 static bool touch(struct evilnet_db *db, weir_error *err)
 {
-	return evilnet_db_run(db, "INSERT INTO sink_offsets (topic, partition_id, cluster_id, epoch, batches, since, updated_at) "
-				  "VALUES ('#reprocess', 0, '', 0, 1, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6)) "
-				  "ON DUPLICATE KEY UPDATE batches = batches + 1, updated_at = UTC_TIMESTAMP(6)", err);
+	return evilnet_db_run(
+		db,
+		"INSERT INTO sink_offsets (topic, partition_id, cluster_id, epoch, batches, since, updated_at) "
+		"VALUES ('#reprocess', 0, '', 0, 1, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6)) "
+		"ON DUPLICATE KEY UPDATE batches = batches + 1, updated_at = UTC_TIMESTAMP(6)",
+		err);
 }
 
 /* Runs `body` in a transaction, again when others were at the same rows. */
-static bool transaction(struct evilnet_db *db, bool (*body)(void *user, weir_error *err), void *user, weir_error *err)
+static bool transaction(struct evilnet_db *db, bool (*body)(void *user, weir_error *err), void *user,
+			weir_error *err)
 {
 	weir_error failure;
 
 	for (int tries = CONTENDED_TRIES;; tries--) {
-		if (evilnet_db_run(db, "START TRANSACTION", &failure) && body(user, &failure) && touch(db, &failure) &&
-		    evilnet_db_run(db, "COMMIT", &failure))
+		if (evilnet_db_run(db, "START TRANSACTION", &failure) && body(user, &failure) &&
+		    touch(db, &failure) && evilnet_db_run(db, "COMMIT", &failure))
 			return true;
 		bool again = db->contended && tries > 1;
 		evilnet_db_rollback(db);
@@ -170,14 +178,14 @@ static bool transaction(struct evilnet_db *db, bool (*body)(void *user, weir_err
 	}
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------ */
+/* --- writing -------------------------------------------------------------------------------------------------- */
 
 static void keep_refused(void *user, const struct evilnet_row *row, const char *reason)
 {
 	struct evilnet_mysql_reprocess *run = user;
 
-	weir_fail(&run->refused, WEIR_USER, "row of %.*s: %s", (int)row->window.place.len, (const char *)row->window.place.data,
-		  reason);
+	weir_fail(&run->refused, WEIR_USER, "row of %.*s: %s", (int)row->window.place.len,
+		  (const char *)row->window.place.data, reason);
 }
 
 struct span {
@@ -201,7 +209,8 @@ static bool write_span(void *user, weir_error *err)
 	return false;
 }
 
-static bool take_rows(struct evilnet_mysql_reprocess *run, const struct city_window *rows, size_t n, weir_error *err)
+static bool take_rows(struct evilnet_mysql_reprocess *run, const struct city_window *rows, size_t n,
+		      weir_error *err)
 {
 	run->rows = evilnet_grow(run->rows, &run->rows_capacity, n, sizeof *run->rows);
 	for (size_t i = 0; i < n; i++) {
@@ -211,15 +220,17 @@ static bool take_rows(struct evilnet_mysql_reprocess *run, const struct city_win
 			return weir_wrap(err, "row of %.*s", (int)w->place.len, (const char *)w->place.data);
 		if (w->window_seconds != run->range.window_seconds || w->window_start_ms < run->range.from_ms ||
 		    w->window_start_ms >= run->range.to_ms)
-			return weir_fail(err, WEIR_USER, "row of %.*s: window %lld (%lld s) lies outside of what is reprocessed",
-					 (int)w->place.len, (const char *)w->place.data, (long long)w->window_start_ms,
-					 (long long)w->window_seconds);
+			return weir_fail(err, WEIR_USER,
+					 "row of %.*s: window %lld (%lld s) lies outside of what is reprocessed",
+					 (int)w->place.len, (const char *)w->place.data,
+					 (long long)w->window_start_ms, (long long)w->window_seconds);
 		run->rows[i] = (struct evilnet_row){ *w, i };
 	}
 	return true;
 }
 
-bool evilnet_mysql_reprocess_write(struct evilnet_mysql_reprocess *run, const struct city_window *rows, size_t n, weir_error *err)
+bool evilnet_mysql_reprocess_write(struct evilnet_mysql_reprocess *run, const struct city_window *rows, size_t n,
+				   weir_error *err)
 {
 	if (!take_rows(run, rows, n, err) || !ensure_open(run, err))
 		return false;
@@ -235,7 +246,7 @@ bool evilnet_mysql_reprocess_write(struct evilnet_mysql_reprocess *run, const st
 	return true;
 }
 
-/* --- deleting ----------------------------------------------------------------------------------------------------- */
+/* --- deleting ------------------------------------------------------------------------------------------------- */
 
 /* One page of the table in the order of its key, and how far the walk has come. */
 struct walk {
@@ -266,9 +277,10 @@ static bool is_stale(const struct evilnet_mysql_reprocess *run, const struct wal
 /* *seen gets the number of rows read; 0 = the range is through. */
 static bool read_page(struct walk *w, size_t *seen, weir_error *err)
 {
-	static const char sql[] = "SELECT window_start, place, upto FROM city_windows WHERE window_seconds = ? AND window_start < ? "
-				  "AND (window_start > ? OR (window_start = ? AND place > ?)) AND window_start >= ? "
-				  "ORDER BY window_start, place LIMIT " PAGE;
+	static const char sql[] =
+		"SELECT window_start, place, upto FROM city_windows WHERE window_seconds = ? AND window_start < ? "
+		"AND (window_start > ? OR (window_start = ? AND place > ?)) AND window_start >= ? "
+		"ORDER BY window_start, place LIMIT " PAGE;
 	MYSQL_STMT *stmt = evilnet_db_statement(&w->run->db, sql, err);
 	MYSQL_TIME after = w->start;
 	char after_place[PLACE_BYTES_MAX];
@@ -296,15 +308,17 @@ static bool read_page(struct walk *w, size_t *seen, weir_error *err)
 		if (!is_stale(w->run, w))
 			continue;
 		w->victims = evilnet_grow(w->victims, &w->capacity, w->count + 1, sizeof *w->victims);
-		w->victims[w->count++] = (struct victim){ w->start, w->upto,
-							  memcpy(evilnet_alloc(w->place_len), w->place, w->place_len), w->place_len };
+		w->victims[w->count++] = (struct victim){
+			w->start, w->upto, memcpy(evilnet_alloc(w->place_len), w->place, w->place_len), w->place_len
+		};
 	}
 }
 
 /* A row that live traffic has changed since it was read stays. */
 static bool delete_victims(void *user, weir_error *err)
 {
-	static const char sql[] = "DELETE FROM city_windows WHERE window_seconds = ? AND window_start = ? AND place = ? AND upto <= ?";
+	static const char sql[] = "DELETE FROM city_windows WHERE window_seconds = ? AND window_start = ? AND "
+				  "place = ? AND upto <= ?";
 	struct walk *w = user;
 	MYSQL_STMT *stmt = evilnet_db_statement(&w->run->db, sql, err);
 	MYSQL_BIND params[4];
@@ -354,20 +368,24 @@ bool evilnet_mysql_reprocess_finish(struct evilnet_mysql_reprocess *run, int64_t
 	return ok;
 }
 
-/* --- reset -------------------------------------------------------------------------------------------------------- */
+/* --- reset ---------------------------------------------------------------------------------------------------- */
 
 struct reset {
 	struct evilnet_db *db;
 	uint64_t deleted;
 };
 
-/* The epoch is raised and the offset forgotten, rather than the row deleted: a sink that still runs is fenced by it. */
+/* The epoch is raised and the offset forgotten, rather than the row deleted: a sink that still runs is fenced by
+ * it. */
 static bool forget_offsets(void *user, weir_error *err)
 {
 	struct reset *r = user;
 
-	return evilnet_db_run(r->db, "UPDATE sink_offsets SET epoch = epoch + 1, next_offset = NULL, batches = batches + 1, "
-				     "updated_at = UTC_TIMESTAMP(6)", err);
+	return evilnet_db_run(
+		r->db,
+		"UPDATE sink_offsets SET epoch = epoch + 1, next_offset = NULL, batches = batches + 1, "
+		"updated_at = UTC_TIMESTAMP(6)",
+		err);
 }
 
 static bool delete_some(void *user, weir_error *err)
@@ -387,7 +405,8 @@ bool evilnet_mysql_reset(const weir_config *cfg, int64_t *deleted, weir_error *e
 	struct evilnet_db db = { 0 };
 	struct reset r = { &db, 1 };
 	int64_t total = 0;
-	bool ok = evilnet_db_open(&db, cfg, true, err) && evilnet_db_migrate(&db, err) && transaction(&db, forget_offsets, &r, err);
+	bool ok = evilnet_db_open(&db, cfg, true, err) && evilnet_db_migrate(&db, err) &&
+		  transaction(&db, forget_offsets, &r, err);
 
 	while (ok && r.deleted) {
 		ok = transaction(&db, delete_some, &r, err);

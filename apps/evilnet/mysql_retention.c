@@ -12,7 +12,8 @@ struct width {
 };
 
 /* Both ends of each width come from the primary key, without reading the rows between them. */
-static bool find_widths(struct evilnet_db *db, struct width *widths, size_t *count, int64_t *newest_ms, weir_error *err)
+static bool find_widths(struct evilnet_db *db, struct width *widths, size_t *count, int64_t *newest_ms,
+			weir_error *err)
 {
 	static const char sql[] = "SELECT window_seconds, MIN(window_start), MAX(window_start) FROM city_windows "
 				  "GROUP BY window_seconds";
@@ -41,7 +42,8 @@ static bool find_widths(struct evilnet_db *db, struct width *widths, size_t *cou
 	}
 }
 
-static bool delete_before(struct evilnet_db *db, int64_t seconds, int64_t before_ms, uint64_t *deleted, weir_error *err)
+static bool delete_before(struct evilnet_db *db, int64_t seconds, int64_t before_ms, uint64_t *deleted,
+			  weir_error *err)
 {
 	static const char sql[] = "DELETE FROM city_windows WHERE window_seconds = ? AND window_start < ? "
 				  "ORDER BY window_seconds, window_start, place LIMIT " BITE_ROWS;

@@ -22,23 +22,27 @@ struct evilnet_upsert {
 	int64_t widths[ROWS_MAX];
 };
 
-/* --- what a row must be ------------------------------------------------------------------------------------------- */
+/* --- what a row must be --------------------------------------------------------------------------------------- */
 
 bool evilnet_row_check(const struct city_window *w, weir_error *err)
 {
 	MYSQL_TIME start;
 
 	if (w->tweets < 0 || w->retweets < 0 || w->users < 0 || w->upto < 0)
-		return weir_fail(err, WEIR_USER, "a negative count (tweets=%lld retweets=%lld users=%lld upto=%lld)",
-				 (long long)w->tweets, (long long)w->retweets, (long long)w->users, (long long)w->upto);
+		return weir_fail(
+			err, WEIR_USER, "a negative count (tweets=%lld retweets=%lld users=%lld upto=%lld)",
+			(long long)w->tweets, (long long)w->retweets, (long long)w->users, (long long)w->upto);
 	if (w->window_start_ms % 1000 || !evilnet_time_to_db(w->window_start_ms, &start))
 		return weir_fail(err, WEIR_USER, "window_start %lld ms is no whole second that DATETIME holds",
 				 (long long)w->window_start_ms);
 	if (w->window_seconds <= 0 || w->window_seconds > INT32_MAX)
-		return weir_fail(err, WEIR_USER, "window_seconds %lld is not from 1 to %d", (long long)w->window_seconds, INT32_MAX);
+		return weir_fail(err, WEIR_USER, "window_seconds %lld is not from 1 to %d",
+				 (long long)w->window_seconds, INT32_MAX);
 	/* utf8mb4_bin pads with spaces when it compares: "X " would share the row of "X". */
 	if (w->place.len && ((const char *)w->place.data)[w->place.len - 1] == ' ')
-		return weir_fail(err, WEIR_USER, "the place ends in a space, which the table cannot tell from the place without it");
+		return weir_fail(
+			err, WEIR_USER,
+			"the place ends in a space, which the table cannot tell from the place without it");
 	return true;
 }
 
@@ -73,17 +77,18 @@ size_t evilnet_rows_coalesce(struct evilnet_row *rows, size_t n)
 	return kept;
 }
 
-/* --- statements --------------------------------------------------------------------------------------------------- */
+/* --- statements ----------------------------------------------------------------------------------------------- */
 
 /*
- * Assignments are done from left to right and see what those before them did, so that upto comes behind the counts that are
- * judged by it. updated_at comes last: where upto was replaced the rule still holds (equal), where it was not it still
- * does not. VALUES() is what MySQL and MariaDB both understand.
+ * Assignments are done from left to right and see what those before them did, so that upto comes behind the counts
+ * that are judged by it. updated_at comes last: where upto was replaced the rule still holds (equal), where it was
+ * not it still does not. VALUES() is what MySQL and MariaDB both understand.
  */
 static char *upsert_sql(size_t rows)
 {
-	static const char head[] = "INSERT INTO city_windows (window_seconds, window_start, place, tweets, retweets, users, upto, "
-				   "updated_at) VALUES ";
+	static const char head[] =
+		"INSERT INTO city_windows (window_seconds, window_start, place, tweets, retweets, users, upto, "
+		"updated_at) VALUES ";
 	static const char row[] = "(?,?,?,?,?,?,?,UTC_TIMESTAMP(6))";
 	static const char *const columns[TAIL] = { "tweets", "retweets", "users", "upto", "updated_at" };
 	size_t size = sizeof head + rows * sizeof row + TAIL * 128 + 64;
@@ -94,7 +99,8 @@ static char *upsert_sql(size_t rows)
 		n += (size_t)snprintf(sql + n, size - n, "%s%s", i ? "," : "", row);
 	n += (size_t)snprintf(sql + n, size - n, " ON DUPLICATE KEY UPDATE ");
 	for (size_t i = 0; i < TAIL; i++)
-		n += (size_t)snprintf(sql + n, size - n, "%s%s = IF(VALUES(upto) >= upto OR updated_at < ?, VALUES(%s), %s)",
+		n += (size_t)snprintf(sql + n, size - n,
+				      "%s%s = IF(VALUES(upto) >= upto OR updated_at < ?, VALUES(%s), %s)",
 				      i ? ", " : "", columns[i], columns[i], columns[i]);
 	return sql;
 }
@@ -133,8 +139,8 @@ static void bind_row(struct evilnet_upsert *u, size_t i, const struct city_windo
 		evilnet_bind_unsigned(&b[3 + c], &u->counts[i][c]);
 }
 
-static bool execute(struct evilnet_upsert *u, struct evilnet_db *db, size_t size_index, const struct evilnet_row *rows,
-		    const MYSQL_TIME *since, weir_error *err)
+static bool execute(struct evilnet_upsert *u, struct evilnet_db *db, size_t size_index,
+		    const struct evilnet_row *rows, const MYSQL_TIME *since, weir_error *err)
 {
 	MYSQL_STMT *stmt = evilnet_db_statement(db, u->sql[size_index], err);
 	MYSQL_TIME before = *since;
@@ -165,11 +171,13 @@ bool evilnet_upsert_write(struct evilnet_upsert *u, struct evilnet_db *db, const
 					*err = failure;
 				return false;
 			}
-			/* Only the statement was taken back, the transaction goes on: halve until the culprit stands alone. */
+			/* Only the statement was taken back, the transaction goes on: halve until the culprit
+			 * stands alone. */
 			if (k == 1)
 				refused(user, &rows[done], failure.message);
 			else if (!evilnet_upsert_write(u, db, rows + done, k / 2, since, refused, user, err) ||
-				 !evilnet_upsert_write(u, db, rows + done + k / 2, k - k / 2, since, refused, user, err))
+				 !evilnet_upsert_write(u, db, rows + done + k / 2, k - k / 2, since, refused, user,
+						       err))
 				return false;
 		}
 		done += k;

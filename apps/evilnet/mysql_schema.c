@@ -11,7 +11,7 @@
 
 #define AREA "mysql"
 
-/* --- cutting a file into statements ------------------------------------------------------------------------------- */
+/* --- cutting a file into statements --------------------------------------------------------------------------- */
 
 /* The end of the quoted text or comment that begins at p; p itself when none does. */
 static const char *skip_opaque(const char *p)
@@ -61,7 +61,7 @@ bool evilnet_sql_next(const char **sql, const char **statement, size_t *len)
 	return *len > 0;
 }
 
-/* --- applying ----------------------------------------------------------------------------------------------------- */
+/* --- applying ------------------------------------------------------------------------------------------------- */
 
 static bool run_file(struct evilnet_db *db, const struct evilnet_migration *m, weir_error *err)
 {
@@ -80,7 +80,8 @@ static bool run_file(struct evilnet_db *db, const struct evilnet_migration *m, w
 			return weir_wrap(err, "migration %s", m->name);
 	}
 	snprintf(record, sizeof record,
-		 "INSERT INTO schema_migrations (number, name, applied_at) VALUES (%d, '%s', UTC_TIMESTAMP(6))", m->number, m->name);
+		 "INSERT INTO schema_migrations (number, name, applied_at) VALUES (%d, '%s', UTC_TIMESTAMP(6))",
+		 m->number, m->name);
 	if (!evilnet_db_run(db, record, err))
 		return weir_wrap(err, "migration %s", m->name);
 	weir_log(WEIR_LOG_INFO, AREA, "migration applied name=%s", m->name);
@@ -97,7 +98,8 @@ static bool not_newer(int64_t number, weir_error *err)
 	if (number <= (int64_t)evilnet_migrations_count)
 		return true;
 	weir_fail(err, WEIR_STATE,
-		  "the tables have been migrated to %lld by a newer EvilNet, this one knows migrations up to %zu: run the newer one",
+		  "the tables have been migrated to %lld by a newer EvilNet, this one knows migrations up to %zu: "
+		  "run the newer one",
 		  (long long)number, evilnet_migrations_count);
 	if (err)
 		err->fatal = true;
@@ -109,8 +111,10 @@ static bool apply_missing(struct evilnet_db *db, weir_error *err)
 {
 	int64_t number;
 
-	if (!evilnet_db_run(db, "CREATE TABLE IF NOT EXISTS schema_migrations (number INT NOT NULL PRIMARY KEY, "
-				"name VARCHAR(100) NOT NULL, applied_at DATETIME(6) NOT NULL) ENGINE = InnoDB", err) ||
+	if (!evilnet_db_run(db,
+			    "CREATE TABLE IF NOT EXISTS schema_migrations (number INT NOT NULL PRIMARY KEY, "
+			    "name VARCHAR(100) NOT NULL, applied_at DATETIME(6) NOT NULL) ENGINE = InnoDB",
+			    err) ||
 	    !applied_number(db, &number, err) || !not_newer(number, err))
 		return false;
 	for (size_t i = (size_t)number; i < evilnet_migrations_count; i++)
@@ -130,7 +134,8 @@ bool evilnet_db_migrate(struct evilnet_db *db, weir_error *err)
 		if (!not_newer(number, err))
 			return false;
 	}
-	/* The lock is the whole server's, hence the database in its name, and ends with the connection at the latest. */
+	/* The lock is the whole server's, hence the database in its name, and ends with the connection at the
+	 * latest. */
 	if (!evilnet_db_number(db, "SELECT GET_LOCK(CONCAT('evilnet-', MD5(DATABASE())), 10)", 0, &locked, err))
 		return false;
 	if (locked != 1) {

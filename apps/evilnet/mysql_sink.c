@@ -105,7 +105,7 @@ static void sink_close(void *self)
 	forget_owned(sink);
 }
 
-/* --- owning ------------------------------------------------------------------------------------------------------- */
+/* --- owning --------------------------------------------------------------------------------------------------- */
 
 static struct owned *find_owned(struct evilnet_mysql_sink *sink, const char *topic, int32_t partition)
 {
@@ -141,10 +141,12 @@ struct offset_row {
 	MYSQL_TIME since, now;
 };
 
-static bool read_row(struct evilnet_db *db, const char *topic, int64_t partition, struct offset_row *row, weir_error *err)
+static bool read_row(struct evilnet_db *db, const char *topic, int64_t partition, struct offset_row *row,
+		     weir_error *err)
 {
-	static const char sql[] = "SELECT epoch, COALESCE(next_offset, -1), cluster_id, since, UTC_TIMESTAMP(6) FROM sink_offsets "
-				  "WHERE topic = ? AND partition_id = ? FOR UPDATE";
+	static const char sql[] =
+		"SELECT epoch, COALESCE(next_offset, -1), cluster_id, since, UTC_TIMESTAMP(6) FROM sink_offsets "
+		"WHERE topic = ? AND partition_id = ? FOR UPDATE";
 	MYSQL_STMT *stmt = evilnet_db_statement(db, sql, err);
 	MYSQL_BIND params[2], columns[5];
 	unsigned long len;
@@ -155,7 +157,8 @@ static bool read_row(struct evilnet_db *db, const char *topic, int64_t partition
 	evilnet_bind_text_out(&columns[2], row->cluster_id, sizeof row->cluster_id - 1, &len);
 	evilnet_bind_time(&columns[3], &row->since);
 	evilnet_bind_time(&columns[4], &row->now);
-	if (!stmt || !evilnet_db_query(db, stmt, params, columns, err) || !evilnet_db_fetch(db, stmt, &row->found, err))
+	if (!stmt || !evilnet_db_query(db, stmt, params, columns, err) ||
+	    !evilnet_db_fetch(db, stmt, &row->found, err))
 		return false;
 	if (row->found) {
 		row->cluster_id[len] = 0;
@@ -164,13 +167,15 @@ static bool read_row(struct evilnet_db *db, const char *topic, int64_t partition
 	return true;
 }
 
-/* A partition seen for the first time. Its rows may be there all the same: of another cluster when the other partitions are,
- * else (more partitions than before, rows by reprocess) of this one. */
-static bool invent_row(struct evilnet_db *db, const char *topic, const char *cluster_id, struct offset_row *row, weir_error *err)
+/* A partition seen for the first time. Its rows may be there all the same: of another cluster when the other
+ * partitions are, else (more partitions than before, rows by reprocess) of this one. */
+static bool invent_row(struct evilnet_db *db, const char *topic, const char *cluster_id, struct offset_row *row,
+		       weir_error *err)
 {
-	static const char sql[] = "SELECT CAST(COALESCE(SUM(cluster_id <> ?), 0) AS SIGNED), "
-				  "COALESCE(MAX(since), CAST('1970-01-01 00:00:00' AS DATETIME(6))), UTC_TIMESTAMP(6) "
-				  "FROM sink_offsets WHERE topic = ?";
+	static const char sql[] =
+		"SELECT CAST(COALESCE(SUM(cluster_id <> ?), 0) AS SIGNED), "
+		"COALESCE(MAX(since), CAST('1970-01-01 00:00:00' AS DATETIME(6))), UTC_TIMESTAMP(6) "
+		"FROM sink_offsets WHERE topic = ?";
 	MYSQL_STMT *stmt = evilnet_db_statement(db, sql, err);
 	MYSQL_BIND params[2], columns[3];
 	int64_t foreign;
@@ -202,10 +207,12 @@ static void raise_epoch(struct offset_row *row)
 static bool write_row(struct evilnet_db *db, const char *topic, int64_t partition, const char *cluster_id,
 		      struct offset_row *row, weir_error *err)
 {
-	static const char insert[] = "INSERT INTO sink_offsets (cluster_id, epoch, next_offset, since, topic, partition_id, batches, "
-				     "updated_at) VALUES (?, ?, NULLIF(?, -1), ?, ?, ?, 0, UTC_TIMESTAMP(6))";
-	static const char update[] = "UPDATE sink_offsets SET cluster_id = ?, epoch = ?, next_offset = NULLIF(?, -1), since = ?, "
-				     "updated_at = UTC_TIMESTAMP(6) WHERE topic = ? AND partition_id = ?";
+	static const char insert[] =
+		"INSERT INTO sink_offsets (cluster_id, epoch, next_offset, since, topic, partition_id, batches, "
+		"updated_at) VALUES (?, ?, NULLIF(?, -1), ?, ?, ?, 0, UTC_TIMESTAMP(6))";
+	static const char update[] =
+		"UPDATE sink_offsets SET cluster_id = ?, epoch = ?, next_offset = NULLIF(?, -1), since = ?, "
+		"updated_at = UTC_TIMESTAMP(6) WHERE topic = ? AND partition_id = ?";
 	MYSQL_STMT *stmt = evilnet_db_statement(db, row->found ? update : insert, err);
 	MYSQL_BIND params[6];
 
@@ -236,9 +243,10 @@ static bool take_over(struct evilnet_mysql_sink *sink, const char *cluster_id, c
 	if (!write_row(db, topic, partition, cluster_id, row, err) || !evilnet_db_run(db, "COMMIT", err))
 		return false;
 	if (foreign)
-		weir_log(WEIR_LOG_WARN, AREA, "the stored offset is of another cluster: starting from the earliest topic=%s "
-			 "partition=%d offset=%lld stored_cluster=%s cluster=%s", topic, (int)partition, (long long)before,
-			 row->cluster_id, cluster_id);
+		weir_log(WEIR_LOG_WARN, AREA,
+			 "the stored offset is of another cluster: starting from the earliest topic=%s "
+			 "partition=%d offset=%lld stored_cluster=%s cluster=%s",
+			 topic, (int)partition, (long long)before, row->cluster_id, cluster_id);
 	return true;
 }
 
@@ -250,25 +258,29 @@ static bool sink_own(void *self, const char *cluster_id, const char *topic, int3
 
 	sink_disown(sink, topic, partition);
 	if (strlen(cluster_id) > CLUSTER_ID_MAX)
-		return weir_fail(err, WEIR_SINK, "the cluster's id has over %d bytes: %s", CLUSTER_ID_MAX, cluster_id);
+		return weir_fail(err, WEIR_SINK, "the cluster's id has over %d bytes: %s", CLUSTER_ID_MAX,
+				 cluster_id);
 	if (!take_over(sink, cluster_id, topic, partition, &row, err)) {
 		evilnet_db_rollback(&sink->db);
 		return weir_wrap(err, "own %s/%d", topic, (int)partition);
 	}
 	sink->owned = evilnet_grow(sink->owned, &sink->owned_capacity, sink->owned_count + 1, sizeof *sink->owned);
 	struct owned *o = &sink->owned[sink->owned_count++];
-	*o = (struct owned){ .partition = partition, .epoch = row.epoch, .next_offset = row.next_offset, .since = row.since };
+	*o = (struct owned){
+		.partition = partition, .epoch = row.epoch, .next_offset = row.next_offset, .since = row.since
+	};
 	size_t len = strlen(topic) + 1;
 	o->topic = memcpy(evilnet_alloc(len), topic, len);
 	*next_offset = row.next_offset;
 	return true;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------ */
+/* --- writing -------------------------------------------------------------------------------------------------- */
 
 static void keep_refusal(struct evilnet_mysql_sink *sink, size_t index, const char *reason)
 {
-	sink->refusals = evilnet_grow(sink->refusals, &sink->refusal_capacity, sink->refusal_count + 1, sizeof *sink->refusals);
+	sink->refusals = evilnet_grow(sink->refusals, &sink->refusal_capacity, sink->refusal_count + 1,
+				      sizeof *sink->refusals);
 	size_t len = strlen(reason) + 1;
 	sink->refusals[sink->refusal_count++] = (struct refusal){ index, memcpy(evilnet_alloc(len), reason, len) };
 }
@@ -301,10 +313,12 @@ static size_t read_records(struct evilnet_mysql_sink *sink, const weir_kafka_rec
 }
 
 /* Moves the offset on, if this owner's epoch still stands; the row stays locked until the transaction ends. */
-static bool move_offset(struct evilnet_mysql_sink *sink, struct owned *o, int64_t next_offset, bool rows, weir_error *err)
+static bool move_offset(struct evilnet_mysql_sink *sink, struct owned *o, int64_t next_offset, bool rows,
+			weir_error *err)
 {
-	static const char sql[] = "UPDATE sink_offsets SET since = ?, next_offset = ?, batches = batches + ?, "
-				  "updated_at = UTC_TIMESTAMP(6) WHERE epoch = ? AND topic = ? AND partition_id = ?";
+	static const char sql[] =
+		"UPDATE sink_offsets SET since = ?, next_offset = ?, batches = batches + ?, "
+		"updated_at = UTC_TIMESTAMP(6) WHERE epoch = ? AND topic = ? AND partition_id = ?";
 	MYSQL_STMT *stmt = evilnet_db_statement(&sink->db, sql, err);
 	int64_t partition = o->partition, batches = rows;
 	MYSQL_BIND params[6];
@@ -318,7 +332,8 @@ static bool move_offset(struct evilnet_mysql_sink *sink, struct owned *o, int64_
 		return false;
 	if (evilnet_db_affected(stmt) == 1)
 		return true;
-	return weir_fail(err, WEIR_FENCED, "%s: another owner has taken over %s/%d", sink->db.where, o->topic, (int)o->partition);
+	return weir_fail(err, WEIR_FENCED, "%s: another owner has taken over %s/%d", sink->db.where, o->topic,
+			 (int)o->partition);
 }
 
 static bool read_clock(struct evilnet_db *db, MYSQL_TIME *now, weir_error *err)
@@ -334,13 +349,15 @@ static bool read_clock(struct evilnet_db *db, MYSQL_TIME *now, weir_error *err)
 	return true;
 }
 
-static bool write_once(struct evilnet_mysql_sink *sink, struct owned *o, size_t rows, int64_t next_offset, weir_error *err)
+static bool write_once(struct evilnet_mysql_sink *sink, struct owned *o, size_t rows, int64_t next_offset,
+		       weir_error *err)
 {
 	struct evilnet_db *db = &sink->db;
 
 	if (!evilnet_db_run(db, "START TRANSACTION", err))
 		return false;
-	/* An offset that goes back: the topic was made anew, and the offsets in the rows that are there mean nothing any more. */
+	/* An offset that goes back: the topic was made anew, and the offsets in the rows that are there mean
+	 * nothing any more. */
 	if (next_offset < o->next_offset && !read_clock(db, &o->since, err))
 		return false;
 	if (!move_offset(sink, o, next_offset, rows > 0, err) ||
@@ -354,14 +371,16 @@ static bool write_once(struct evilnet_mysql_sink *sink, struct owned *o, size_t 
 	return true;
 }
 
-static bool write_rows(struct evilnet_mysql_sink *sink, struct owned *o, size_t rows, int64_t next_offset, weir_error *err)
+static bool write_rows(struct evilnet_mysql_sink *sink, struct owned *o, size_t rows, int64_t next_offset,
+		       weir_error *err)
 {
 	MYSQL_TIME since = o->since;
 
 	for (int tries = CONTENDED_TRIES;; tries--) {
 		if (write_once(sink, o, rows, next_offset, err))
 			return true;
-		/* After a deadlock at once; who has waited for a lock in vain would only wait again, and polls nobody meanwhile. */
+		/* After a deadlock at once; who has waited for a lock in vain would only wait again, and polls
+		 * nobody meanwhile. */
 		bool again = sink->db.contended && sink->db.number != ER_LOCK_WAIT_TIMEOUT && tries > 1;
 		evilnet_db_rollback(&sink->db);
 		sink->db.contended = false;
@@ -384,8 +403,9 @@ static bool sink_write(void *self, const char *topic, int32_t partition, const w
 		return weir_fail(err, WEIR_FENCED, "%s/%d is not owned", topic, (int)partition);
 	forget_refusals(sink);
 	size_t rows = read_records(sink, records, n);
-	bool ok = sink->refusal_count ? weir_fail(&failure, WEIR_USER, "%zu of the records are no rows", sink->refusal_count) :
-					write_rows(sink, o, rows, next_offset, &failure);
+	bool ok = sink->refusal_count
+			  ? weir_fail(&failure, WEIR_USER, "%zu of the records are no rows", sink->refusal_count)
+			  : write_rows(sink, o, rows, next_offset, &failure);
 	if (!ok && failure.code == WEIR_USER)
 		for (size_t i = 0; i < sink->refusal_count; i++)
 			reject(reject_user, sink->refusals[i].index, sink->refusals[i].reason);
@@ -401,12 +421,13 @@ static bool sink_idle(void *self, weir_error *err)
 	static weir_log_limit limit;
 	weir_error failure;
 
-	if (evilnet_db_expire(&sink->db, weir_config_ms(sink->cfg, "evilnet.retention"), EXPIRE_BUDGET_MS, &failure))
+	if (evilnet_db_expire(&sink->db, weir_config_ms(sink->cfg, "evilnet.retention"), EXPIRE_BUDGET_MS,
+			      &failure))
 		return true;
 	evilnet_db_rollback(&sink->db);
 	if (!sink->db.lost) { /* the next time then; new rows need not wait for old ones to go */
-		weir_log_limited(&limit, 60000, WEIR_LOG_WARN, AREA, "rows past the retention not deleted error=\"%s\"",
-				 failure.message);
+		weir_log_limited(&limit, 60000, WEIR_LOG_WARN, AREA,
+				 "rows past the retention not deleted error=\"%s\"", failure.message);
 		return true;
 	}
 	if (err)

@@ -11,9 +11,9 @@
 #include "schemas/post.h"
 
 #define CONNECTIONS 4
-#define WAIT_SECONDS 5        /* for a free connection */
-#define RETRY_MS 1000         /* after a connection was refused, nobody tries again for so long */
-#define VERSION_KEEP_MS 100   /* however many ask */
+#define WAIT_SECONDS 5      /* for a free connection */
+#define RETRY_MS 1000       /* after a connection was refused, nobody tries again for so long */
+#define VERSION_KEEP_MS 100 /* however many ask */
 #define PLACE_BYTES_MAX (POST_PLACE_CHARS_MAX * 4)
 
 struct evilnet_mysql_source {
@@ -23,12 +23,12 @@ struct evilnet_mysql_source {
 	pthread_cond_t freed;
 	struct evilnet_db dbs[CONNECTIONS];
 	bool busy[CONNECTIONS];
-	int64_t retry_at_ms;   /* until then *failure answers for the server */
+	int64_t retry_at_ms; /* until then *failure answers for the server */
 	weir_error failure;
-	uint64_t version;      /* what was last given out, and of what */
+	uint64_t version; /* what was last given out, and of what */
 	int64_t seen;
 	int64_t version_until_ms;
-	bool version_asked;    /* one thread is asking */
+	bool version_asked; /* one thread is asking */
 };
 
 static int64_t now_ms(void)
@@ -38,7 +38,7 @@ static int64_t now_ms(void)
 	return clock->monotonic_us(clock) / 1000;
 }
 
-/* --- connections -------------------------------------------------------------------------------------------------- */
+/* --- connections ---------------------------------------------------------------------------------------------- */
 
 static int take_free(struct evilnet_mysql_source *source)
 {
@@ -66,7 +66,8 @@ static struct evilnet_db *borrow(struct evilnet_mysql_source *source, weir_error
 	pthread_mutex_unlock(&source->lock);
 	if (found >= 0)
 		return &source->dbs[found];
-	weir_fail(err, WEIR_TIMEOUT, "all %d connections to MySQL have been busy for %d s", CONNECTIONS, WAIT_SECONDS);
+	weir_fail(err, WEIR_TIMEOUT, "all %d connections to MySQL have been busy for %d s", CONNECTIONS,
+		  WAIT_SECONDS);
 	if (err)
 		err->retriable = true;
 	return NULL;
@@ -107,7 +108,7 @@ static bool ensure_open(struct evilnet_mysql_source *source, struct evilnet_db *
 	return false;
 }
 
-/* --- rows --------------------------------------------------------------------------------------------------------- */
+/* --- rows ----------------------------------------------------------------------------------------------------- */
 
 struct question {
 	weir_bytes place;
@@ -134,8 +135,9 @@ static void bind_moment(MYSQL_TIME *t, int64_t ms)
 
 static bool ask(struct evilnet_db *db, struct question *q, struct answer *a, MYSQL_STMT **stmt, weir_error *err)
 {
-#define SELECT "SELECT place, window_start, window_seconds, tweets, retweets, users FROM city_windows " \
-	       "WHERE window_seconds = ? AND window_start >= ? AND window_start < ?"
+#define SELECT \
+	"SELECT place, window_start, window_seconds, tweets, retweets, users FROM city_windows " \
+	"WHERE window_seconds = ? AND window_start >= ? AND window_start < ?"
 	static const char of_all[] = SELECT;
 	static const char of_one[] = SELECT " AND place = ?";
 #undef SELECT
@@ -155,16 +157,19 @@ static bool ask(struct evilnet_db *db, struct question *q, struct answer *a, MYS
 	return *stmt && evilnet_db_query(db, *stmt, params, columns, err);
 }
 
-static bool hand_over(struct evilnet_db *db, MYSQL_STMT *stmt, const struct question *q, const struct answer *a, web_row_fn *fn,
-		      void *user, weir_error *err)
+static bool hand_over(struct evilnet_db *db, MYSQL_STMT *stmt, const struct question *q, const struct answer *a,
+		      web_row_fn *fn, void *user, weir_error *err)
 {
 	for (bool more;;) {
 		if (!evilnet_db_fetch(db, stmt, &more, err))
 			return false;
 		if (!more)
 			return true;
-		struct web_row row = { .place = weir_bytes_of(a->place, a->place_len), .window_start_ms = evilnet_time_from_db(&a->start),
-				       .window_seconds = a->window_seconds, .tweets = a->tweets, .retweets = a->retweets,
+		struct web_row row = { .place = weir_bytes_of(a->place, a->place_len),
+				       .window_start_ms = evilnet_time_from_db(&a->start),
+				       .window_seconds = a->window_seconds,
+				       .tweets = a->tweets,
+				       .retweets = a->retweets,
 				       .users = a->users };
 		/* The table compares with trailing spaces left out. */
 		if (weir_is_null(q->place) || weir_bytes_equal(q->place, row.place))
@@ -172,7 +177,8 @@ static bool hand_over(struct evilnet_db *db, MYSQL_STMT *stmt, const struct ques
 	}
 }
 
-static bool source_rows(void *self, weir_bytes place, int64_t from_ms, int64_t to_ms, web_row_fn *fn, void *user, weir_error *err)
+static bool source_rows(void *self, weir_bytes place, int64_t from_ms, int64_t to_ms, web_row_fn *fn, void *user,
+			weir_error *err)
 {
 	struct evilnet_mysql_source *source = self;
 	struct question q = { .place = place, .window_seconds = source->window_ms / 1000 };
@@ -187,7 +193,8 @@ static bool source_rows(void *self, weir_bytes place, int64_t from_ms, int64_t t
 	struct evilnet_db *db = borrow(source, err);
 	if (!db)
 		return false;
-	bool kept = db->mysql && !db->lost; /* the server may have closed it in the meantime: one more try, nothing is handed over yet */
+	bool kept = db->mysql && !db->lost; /* the server may have closed it in the meantime: one more try, nothing
+					       is handed over yet */
 	bool ok = ensure_open(source, db, &failure) && ask(db, &q, &a, &stmt, &failure);
 	if (!ok && kept && db->lost)
 		ok = ensure_open(source, db, &failure) && ask(db, &q, &a, &stmt, &failure);
@@ -198,7 +205,7 @@ static bool source_rows(void *self, weir_bytes place, int64_t from_ms, int64_t t
 	return ok;
 }
 
-/* --- version ------------------------------------------------------------------------------------------------------ */
+/* --- version -------------------------------------------------------------------------------------------------- */
 
 static bool ask_batches(struct evilnet_mysql_source *source, int64_t *batches)
 {
@@ -241,7 +248,7 @@ static uint64_t source_version(void *self)
 	return version;
 }
 
-/* --- opening ------------------------------------------------------------------------------------------------------ */
+/* --- opening -------------------------------------------------------------------------------------------------- */
 
 struct evilnet_mysql_source *evilnet_mysql_source_open(const weir_config *cfg, struct web_source *to)
 {
@@ -254,7 +261,9 @@ struct evilnet_mysql_source *evilnet_mysql_source_open(const weir_config *cfg, s
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&source->freed, &attr);
 	pthread_condattr_destroy(&attr);
-	*to = (struct web_source){ .self = source, .rows = source_rows, .version = source_version, .window_ms = source->window_ms };
+	*to = (struct web_source){
+		.self = source, .rows = source_rows, .version = source_version, .window_ms = source->window_ms
+	};
 	return source;
 }
 

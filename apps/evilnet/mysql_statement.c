@@ -38,7 +38,8 @@ bool evilnet_db_execute(struct evilnet_db *db, MYSQL_STMT *stmt, MYSQL_BIND *par
 	return true;
 }
 
-bool evilnet_db_query(struct evilnet_db *db, MYSQL_STMT *stmt, MYSQL_BIND *params, MYSQL_BIND *columns, weir_error *err)
+bool evilnet_db_query(struct evilnet_db *db, MYSQL_STMT *stmt, MYSQL_BIND *params, MYSQL_BIND *columns,
+		      weir_error *err)
 {
 	if (!evilnet_db_execute(db, stmt, params, err))
 		return false;
@@ -108,8 +109,12 @@ bool evilnet_time_to_db(int64_t ms, MYSQL_TIME *t)
 
 	if (!gmtime_r(&at, &tm) || tm.tm_year < 1000 - 1900 || tm.tm_year > 9999 - 1900)
 		return false;
-	*t = (MYSQL_TIME){ .year = (unsigned)tm.tm_year + 1900, .month = (unsigned)tm.tm_mon + 1, .day = (unsigned)tm.tm_mday,
-			   .hour = (unsigned)tm.tm_hour, .minute = (unsigned)tm.tm_min, .second = (unsigned)tm.tm_sec,
+	*t = (MYSQL_TIME){ .year = (unsigned)tm.tm_year + 1900,
+			   .month = (unsigned)tm.tm_mon + 1,
+			   .day = (unsigned)tm.tm_mday,
+			   .hour = (unsigned)tm.tm_hour,
+			   .minute = (unsigned)tm.tm_min,
+			   .second = (unsigned)tm.tm_sec,
 			   .second_part = (unsigned long)(ms - seconds * 1000) * 1000,
 			   .time_type = MYSQL_TIMESTAMP_DATETIME };
 	return true;
@@ -117,8 +122,12 @@ bool evilnet_time_to_db(int64_t ms, MYSQL_TIME *t)
 
 int64_t evilnet_time_from_db(const MYSQL_TIME *t)
 {
-	struct tm tm = { .tm_year = (int)t->year - 1900, .tm_mon = (int)t->month - 1, .tm_mday = (int)t->day,
-			 .tm_hour = (int)t->hour, .tm_min = (int)t->minute, .tm_sec = (int)t->second };
+	struct tm tm = { .tm_year = (int)t->year - 1900,
+			 .tm_mon = (int)t->month - 1,
+			 .tm_mday = (int)t->day,
+			 .tm_hour = (int)t->hour,
+			 .tm_min = (int)t->minute,
+			 .tm_sec = (int)t->second };
 
 	return (int64_t)timegm(&tm) * 1000 + (int64_t)(t->second_part / 1000);
 }

@@ -38,7 +38,8 @@ static const weir_headers *copy_headers(struct arena *a, const weir_headers *fro
 	weir_header *items = from->count ? weir__arena_alloc(a, from->count * sizeof *items) : NULL;
 
 	for (size_t i = 0; i < from->count; i++)
-		items[i] = (weir_header){ weir__arena_strdup(a, from->items[i].name), weir__arena_copy(a, from->items[i].value) };
+		items[i] = (weir_header){ weir__arena_strdup(a, from->items[i].name),
+					  weir__arena_copy(a, from->items[i].value) };
 	*to = (weir_headers){ items, from->count };
 	return to;
 }

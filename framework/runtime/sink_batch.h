@@ -1,6 +1,7 @@
 #ifndef WEIR_SINK_BATCH_H
 #define WEIR_SINK_BATCH_H
-/* Records of one partition, copied so that they outlive the poll that gave them; they can be asked for headers as before. */
+/* Records of one partition, copied so that they outlive the poll that gave them; they can be asked for headers as
+ * before. */
 #include <weir/kafka.h>
 
 #include "framework/base/arena.h"

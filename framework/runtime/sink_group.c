@@ -21,7 +21,7 @@ static weir_partition name_of(const struct weir_sink_worker *w, const struct sin
 	return (weir_partition){ .topic = w->topic, .partition = p->id, .offset = offset };
 }
 
-/* --- owning ------------------------------------------------------------------------------------------------------- */
+/* --- owning --------------------------------------------------------------------------------------------------- */
 
 void weir__sink_hold(struct weir_sink_worker *w, struct sink_partition *p)
 {
@@ -31,8 +31,8 @@ void weir__sink_hold(struct weir_sink_worker *w, struct sink_partition *p)
 	weir__sink_batch_clear(&p->batch);
 	weir__sink_rejects_clear(&p->rejects);
 	if (p->ready && !weir_consumer_pause(w->consumer, &name, 1, &failure))
-		weir_log_limited(&w->log_partition, LOG_INTERVAL_MS, WEIR_LOG_WARN, AREA, "pause partition=%d error=\"%s\"",
-				 (int)p->id, failure.message);
+		weir_log_limited(&w->log_partition, LOG_INTERVAL_MS, WEIR_LOG_WARN, AREA,
+				 "pause partition=%d error=\"%s\"", (int)p->id, failure.message);
 	p->ready = false;
 }
 
@@ -46,7 +46,8 @@ void weir__sink_away(struct weir_sink_worker *w, const weir_error *error, const 
 	if (error->fatal)
 		weir__sink_die(w, error);
 	else
-		weir_log_limited(&w->log_away, LOG_INTERVAL_MS, WEIR_LOG_WARN, AREA, "away while=%s retry_ms=%lld error=\"%s\"", what,
+		weir_log_limited(&w->log_away, LOG_INTERVAL_MS, WEIR_LOG_WARN, AREA,
+				 "away while=%s retry_ms=%lld error=\"%s\"", what,
 				 (long long)w->sink_backoff.delay_ms, error->message);
 }
 
@@ -55,13 +56,15 @@ static bool postpone(struct weir_sink_worker *w, struct sink_partition *p, const
 {
 	weir__sink_back_off(&p->backoff);
 	weir__sink_note(w, error);
-	weir_log_limited(&w->log_partition, LOG_INTERVAL_MS, WEIR_LOG_WARN, AREA, "not taken on partition=%d retry_ms=%lld "
-			 "error=\"%s\"", (int)p->id, (long long)p->backoff.delay_ms, error->message);
+	weir_log_limited(&w->log_partition, LOG_INTERVAL_MS, WEIR_LOG_WARN, AREA,
+			 "not taken on partition=%d retry_ms=%lld "
+			 "error=\"%s\"",
+			 (int)p->id, (long long)p->backoff.delay_ms, error->message);
 	return false;
 }
 
-/* Where to go on. A stored offset that the log does not have means reading from the earliest: never silently, and the sink is
- * told at once, so that it is said once. */
+/* Where to go on. A stored offset that the log does not have means reading from the earliest: never silently, and
+ * the sink is told at once, so that it is said once. */
 static bool check_offset(struct weir_sink_worker *w, struct sink_partition *p, int64_t stored)
 {
 	weir_error failure;
@@ -76,8 +79,10 @@ static bool check_offset(struct weir_sink_worker *w, struct sink_partition *p, i
 	pthread_mutex_unlock(&w->lock);
 	if (!outside)
 		return true;
-	weir_log(WEIR_LOG_WARN, AREA, "the stored offset lies outside of the log: starting from the earliest topic=%s partition=%d "
-		 "offset=%lld first=%lld end=%lld", w->topic, (int)p->id, (long long)stored, (long long)first, (long long)p->end);
+	weir_log(WEIR_LOG_WARN, AREA,
+		 "the stored offset lies outside of the log: starting from the earliest topic=%s partition=%d "
+		 "offset=%lld first=%lld end=%lld",
+		 w->topic, (int)p->id, (long long)stored, (long long)first, (long long)p->end);
 	return weir__sink_write(w, p);
 }
 
@@ -114,7 +119,8 @@ static void own_late(struct weir_sink_worker *w, struct sink_partition *p)
 		return;
 	weir_partition name = name_of(w, p, p->stored);
 	/* In this order, since a resume may go back to where the pause was. */
-	if (!weir_consumer_resume(w->consumer, &name, 1, &failure) || !weir_consumer_seek(w->consumer, &name, 1, &failure)) {
+	if (!weir_consumer_resume(w->consumer, &name, 1, &failure) ||
+	    !weir_consumer_seek(w->consumer, &name, 1, &failure)) {
 		weir_consumer_pause(w->consumer, &name, 1, NULL);
 		postpone(w, p, &failure);
 		return;
@@ -133,7 +139,7 @@ void weir__sink_own_pending(struct weir_sink_worker *w)
 			own_late(w, w->partitions[i]);
 }
 
-/* --- the group ---------------------------------------------------------------------------------------------------- */
+/* --- the group ------------------------------------------------------------------------------------------------ */
 
 static struct sink_partition *add_partition(struct weir_sink_worker *w, int32_t id)
 {
@@ -163,7 +169,8 @@ static void remove_partition(struct weir_sink_worker *w, struct sink_partition *
 	free(p);
 }
 
-/* Reads from where the sink stands; while it cannot be asked, the partition is held at the beginning, and sought later. */
+/* Reads from where the sink stands; while it cannot be asked, the partition is held at the beginning, and sought
+ * later. */
 static bool assigned(struct weir_sink_worker *w, int32_t id, weir_error *err)
 {
 	struct sink_partition *p = weir__sink_partition(w, id);
@@ -174,7 +181,8 @@ static bool assigned(struct weir_sink_worker *w, int32_t id, weir_error *err)
 	p = add_partition(w, id);
 	bool ready = w->connected && own(w, p, &next);
 	weir_partition name = name_of(w, p, ready ? p->stored : WEIR_OFFSET_BEGINNING);
-	if (!weir_consumer_assign(w->consumer, &name, 1, err) || (!ready && !weir_consumer_pause(w->consumer, &name, 1, err)))
+	if (!weir_consumer_assign(w->consumer, &name, 1, err) ||
+	    (!ready && !weir_consumer_pause(w->consumer, &name, 1, err)))
 		return false;
 	p->ready = ready;
 	return true;
@@ -193,29 +201,33 @@ static bool revoked(struct weir_sink_worker *w, int32_t id, weir_error *err)
 	return weir_consumer_unassign(w->consumer, &name, 1, err);
 }
 
-static void on_group(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n, void *user)
+static void on_group(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n,
+		     void *user)
 {
 	struct weir_sink_worker *w = user;
 	weir_error failure;
 
 	w->consumer = consumer; /* also while it is being opened or closed */
 	for (size_t i = 0; i < n; i++) {
-		bool ok = event == WEIR_GROUP_ASSIGNED ? assigned(w, list[i].partition, &failure) :
-							 revoked(w, list[i].partition, &failure);
+		bool ok = event == WEIR_GROUP_ASSIGNED ? assigned(w, list[i].partition, &failure)
+						       : revoked(w, list[i].partition, &failure);
 		if (!ok) {
 			weir__sink_note(w, &failure);
-			weir_log(WEIR_LOG_WARN, AREA, "group event=%d topic=%s partition=%d error=\"%s\"", (int)event, w->topic,
-				 (int)list[i].partition, failure.message);
+			weir_log(WEIR_LOG_WARN, AREA, "group event=%d topic=%s partition=%d error=\"%s\"",
+				 (int)event, w->topic, (int)list[i].partition, failure.message);
 			w->consumer_broken = true;
 		}
 	}
 	weir_log(WEIR_LOG_INFO, AREA, "%s topic=%s changed=%zu partitions=%zu",
-		 event == WEIR_GROUP_ASSIGNED ? "assigned" : event == WEIR_GROUP_REVOKED ? "revoked" : "lost", w->topic, n,
-		 w->partition_count);
+		 event == WEIR_GROUP_ASSIGNED  ? "assigned"
+		 : event == WEIR_GROUP_REVOKED ? "revoked"
+					       : "lost",
+		 w->topic, n, w->partition_count);
 }
 
 /* The log was cut (retention) or made anew while it was read. */
-static void on_partition_error(weir_consumer *consumer, const weir_partition *partition, const weir_error *error, void *user)
+static void on_partition_error(weir_consumer *consumer, const weir_partition *partition, const weir_error *error,
+			       void *user)
 {
 	struct weir_sink_worker *w = user;
 	struct sink_partition *p = weir__sink_partition(w, partition->partition);
@@ -224,8 +236,8 @@ static void on_partition_error(weir_consumer *consumer, const weir_partition *pa
 	if (!p)
 		return;
 	weir__sink_note(w, error);
-	weir_log_limited(&w->log_partition, LOG_INTERVAL_MS, WEIR_LOG_WARN, AREA, "unreadable topic=%s partition=%d error=\"%s\"",
-			 w->topic, (int)p->id, error->message);
+	weir_log_limited(&w->log_partition, LOG_INTERVAL_MS, WEIR_LOG_WARN, AREA,
+			 "unreadable topic=%s partition=%d error=\"%s\"", w->topic, (int)p->id, error->message);
 	/* Owned again, the offset is looked at against the log. */
 	weir__sink_hold(w, p);
 	weir__sink_back_off(&p->backoff);
@@ -234,8 +246,11 @@ static void on_partition_error(weir_consumer *consumer, const weir_partition *pa
 bool weir__sink_consumer_open(struct weir_sink_worker *w)
 {
 	const char *topics[] = { w->topic };
-	weir_consumer_opts opts = { .group = w->group, .client_id = w->client_id, .on_group = on_group,
-				    .on_partition_error = on_partition_error, .user = w,
+	weir_consumer_opts opts = { .group = w->group,
+				    .client_id = w->client_id,
+				    .on_group = on_group,
+				    .on_partition_error = on_partition_error,
+				    .user = w,
 				    .session_timeout_ms = weir_config_ms(w->cfg, "session.timeout.ms"),
 				    .max_poll_interval_ms = weir_config_ms(w->cfg, "max.poll.interval.ms") };
 	weir_error failure;
@@ -247,8 +262,9 @@ bool weir__sink_consumer_open(struct weir_sink_worker *w)
 	weir__sink_consumer_close(w);
 	weir__sink_back_off(&w->consumer_backoff);
 	weir__sink_note(w, &failure);
-	weir_log_limited(&w->log_consumer, LOG_INTERVAL_MS, WEIR_LOG_WARN, AREA, "consumer retry_ms=%lld error=\"%s\"",
-			 (long long)w->consumer_backoff.delay_ms, failure.message);
+	weir_log_limited(&w->log_consumer, LOG_INTERVAL_MS, WEIR_LOG_WARN, AREA,
+			 "consumer retry_ms=%lld error=\"%s\"", (long long)w->consumer_backoff.delay_ms,
+			 failure.message);
 	return false;
 }
 

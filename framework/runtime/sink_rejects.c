@@ -48,7 +48,8 @@ static bool is_away(const struct sink_rejects *r, int64_t offset)
 	return false;
 }
 
-static void delivered(const char *topic, int32_t partition, int64_t offset, uint64_t tag, const weir_error *error, void *user)
+static void delivered(const char *topic, int32_t partition, int64_t offset, uint64_t tag, const weir_error *error,
+		      void *user)
 {
 	struct sink_dead_letters *d = user;
 	struct sink_rejects *r = d->rejects;
@@ -68,8 +69,8 @@ static void delivered(const char *topic, int32_t partition, int64_t offset, uint
 }
 
 /* The same headers as on the dead letters of a topology. */
-static bool send_letter(struct sink_dead_letters *d, const weir_kafka_record *record, const char *reason, bool with_value,
-			weir_error *err)
+static bool send_letter(struct sink_dead_letters *d, const weir_kafka_record *record, const char *reason,
+			bool with_value, weir_error *err)
 {
 	const weir_headers *theirs = weir_kafka_record_headers(record);
 	weir_header *all = weir__malloc((theirs->count + OWN_HEADERS) * sizeof *all);
@@ -91,10 +92,16 @@ static bool send_letter(struct sink_dead_letters *d, const weir_kafka_record *re
 		memcpy(all, theirs->items, theirs->count * sizeof *all);
 	memcpy(all + theirs->count, own, sizeof own);
 	weir_headers headers = { all, theirs->count + OWN_HEADERS };
-	bool ok = weir_producer_send(d->producer, &(weir_produced){
-		.topic = d->topic, .partition = -1, .timestamp_ms = weir_clock_system()->wall_ms(weir_clock_system()),
-		.key = record->key, .value = with_value ? record->value : WEIR_NULL, .headers = &headers,
-		.tag = (uint64_t)record->offset }, err);
+	const weir_produced letter = {
+		.topic = d->topic,
+		.partition = -1,
+		.timestamp_ms = weir_clock_system()->wall_ms(weir_clock_system()),
+		.key = record->key,
+		.value = with_value ? record->value : WEIR_NULL,
+		.headers = &headers,
+		.tag = (uint64_t)record->offset,
+	};
+	bool ok = weir_producer_send(d->producer, &letter, err);
 	free(all);
 	return ok;
 }
@@ -109,23 +116,26 @@ static bool send_all(struct sink_dead_letters *d, struct sink_rejects *r, size_t
 
 		if (is_away(r, record->offset))
 			continue;
-		weir_log_limited(&limit, 60000, WEIR_LOG_WARN, "sink", "record turned away topic=%s partition=%d offset=%lld "
-				 "reason=\"%s\"", record->topic, (int)record->partition, (long long)record->offset, r->reasons[i]);
-		/* With its headers it may have grown past what the topic takes; where it came from says enough to find it. */
+		weir_log_limited(&limit, 60000, WEIR_LOG_WARN, "sink",
+				 "record turned away topic=%s partition=%d offset=%lld "
+				 "reason=\"%s\"",
+				 record->topic, (int)record->partition, (long long)record->offset, r->reasons[i]);
+		/* With its headers it may have grown past what the topic takes; where it came from says enough to
+		 * find it. */
 		if (!send_letter(d, record, r->reasons[i], !d->bare, &failure) &&
 		    (failure.code != WEIR_USER || !send_letter(d, record, r->reasons[i], false, &failure))) {
 			if (err)
 				*err = failure;
-			return weir_wrap(err, "dead letter of %s/%d@%lld to %s", record->topic, (int)record->partition,
-					 (long long)record->offset, d->topic);
+			return weir_wrap(err, "dead letter of %s/%d@%lld to %s", record->topic,
+					 (int)record->partition, (long long)record->offset, d->topic);
 		}
 		++*sent;
 	}
 	return true;
 }
 
-bool weir__sink_dead_letters_put(struct sink_dead_letters *d, struct sink_rejects *r, const struct sink_batch *batch,
-				 size_t *sent, weir_error *err)
+bool weir__sink_dead_letters_put(struct sink_dead_letters *d, struct sink_rejects *r,
+				 const struct sink_batch *batch, size_t *sent, weir_error *err)
 {
 	*sent = 0;
 	if (!d->producer) {

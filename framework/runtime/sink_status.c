@@ -46,7 +46,7 @@ void weir__sink_update_lag(struct weir_sink_worker *w)
 	pthread_mutex_unlock(&w->lock);
 }
 
-/* --- caught up ---------------------------------------------------------------------------------------------------- */
+/* --- caught up ------------------------------------------------------------------------------------------------ */
 
 static bool set_targets(struct weir_sink_worker *w)
 {
@@ -80,13 +80,14 @@ struct holders {
 	bool *held;
 };
 
-static void see_holder(const char *client_id, const char *member_id, const char *topic, int32_t partition, void *user)
+static void see_holder(const char *client_id, const char *member_id, const char *topic, int32_t partition,
+		       void *user)
 {
 	struct holders *h = user;
 
 	(void)member_id;
-	if (partition >= 0 && partition < h->w->target_count && client_id && strcmp(client_id, h->w->client_id) != 0 &&
-	    !strcmp(topic, h->w->topic))
+	if (partition >= 0 && partition < h->w->target_count && client_id &&
+	    strcmp(client_id, h->w->client_id) != 0 && !strcmp(topic, h->w->topic))
 		h->held[partition] = true;
 }
 

@@ -42,7 +42,7 @@ void weir__sink_die(struct weir_sink_worker *w, const weir_error *error)
 	pthread_mutex_unlock(&w->lock);
 }
 
-/* --- one turn ----------------------------------------------------------------------------------------------------- */
+/* --- one turn ------------------------------------------------------------------------------------------------- */
 
 static void set_connected(struct weir_sink_worker *w, bool connected)
 {
@@ -104,7 +104,8 @@ static void poll_records(struct weir_sink_worker *w)
 	weir__sink_back_off(&w->consumer_backoff);
 	if (!ok) {
 		weir__sink_note(w, &failure);
-		weir_log_limited(&w->log_consumer, LOG_INTERVAL_MS, WEIR_LOG_WARN, AREA, "poll error=\"%s\"", failure.message);
+		weir_log_limited(&w->log_consumer, LOG_INTERVAL_MS, WEIR_LOG_WARN, AREA, "poll error=\"%s\"",
+				 failure.message);
 	}
 	if (w->consumer_broken || failure.fatal)
 		weir__sink_consumer_close(w);
@@ -202,7 +203,7 @@ static void *run(void *user)
 	return NULL;
 }
 
-/* --- starting and stopping ---------------------------------------------------------------------------------------- */
+/* --- starting and stopping ------------------------------------------------------------------------------------ */
 
 static void release(struct weir_sink_worker *w)
 {

@@ -21,7 +21,8 @@ struct sink_partition {
 	bool owned;      /* own() has been called and disown() has not */
 	bool ready;      /* its records are taken; else it is paused until own() succeeds */
 	int64_t stored;  /* next offset as the sink has it */
-	int64_t written; /* behind what is written: further than `stored` where only markers lie between (under the lock) */
+	int64_t written; /* behind what is written: further than `stored` where only markers lie between (under the
+			    lock) */
 	int64_t end;     /* of the log, last known */
 	struct sink_backoff backoff;
 	struct sink_batch batch;
@@ -75,7 +76,8 @@ void weir__sink_hold(struct weir_sink_worker *w, struct sink_partition *p);
 void weir__sink_away(struct weir_sink_worker *w, const weir_error *error, const char *what);
 
 /* sink_write.c */
-/** Writes the partition's batch, or the offset alone when it is empty. False: the partition is held, or the sink away. */
+/** Writes the partition's batch, or the offset alone when it is empty. False: the partition is held, or the sink
+ *  away. */
 bool weir__sink_write(struct weir_sink_worker *w, struct sink_partition *p);
 
 /* sink_status.c */

@@ -4,7 +4,6 @@
 #define LOG_INTERVAL_MS 10000
 #define AREA "sink"
 
-
 static void reject(void *user, size_t index, const char *reason)
 {
 	struct sink_partition *p = user;
@@ -13,14 +12,15 @@ static void reject(void *user, size_t index, const char *reason)
 	weir__sink_rejects_add(&p->rejects, index, reason);
 }
 
-static bool held_by_cluster(struct weir_sink_worker *w, struct sink_partition *p, weir_log_limit *limit, const char *what,
-			    const weir_error *error)
+static bool held_by_cluster(struct weir_sink_worker *w, struct sink_partition *p, weir_log_limit *limit,
+			    const char *what, const weir_error *error)
 {
 	weir__sink_hold(w, p);
 	weir__sink_back_off(&p->backoff);
 	weir__sink_note(w, error);
-	weir_log_limited(limit, LOG_INTERVAL_MS, WEIR_LOG_WARN, AREA, "%s topic=%s partition=%d retry_ms=%lld error=\"%s\"", what,
-			 w->topic, (int)p->id, (long long)p->backoff.delay_ms, error->message);
+	weir_log_limited(limit, LOG_INTERVAL_MS, WEIR_LOG_WARN, AREA,
+			 "%s topic=%s partition=%d retry_ms=%lld error=\"%s\"", what, w->topic, (int)p->id,
+			 (long long)p->backoff.delay_ms, error->message);
 	return false;
 }
 
@@ -34,7 +34,8 @@ static bool put_away(struct weir_sink_worker *w, struct sink_partition *p)
 	if (!w->dead_letter_topic) {
 		const weir_kafka_record *record = &p->batch.records[r->indexes[0]];
 
-		weir_fail(&failure, WEIR_USER, "%s turned away %s/%d@%lld, and there is no topic for dead letters: %s",
+		weir_fail(&failure, WEIR_USER,
+			  "%s turned away %s/%d@%lld, and there is no topic for dead letters: %s",
 			  w->opts.sink->name, w->topic, (int)p->id, (long long)record->offset, r->reasons[0]);
 		weir__sink_hold(w, p);
 		weir__sink_die(w, &failure);
@@ -82,8 +83,8 @@ bool weir__sink_write(struct weir_sink_worker *w, struct sink_partition *p)
 		weir_error failure = { .code = WEIR_OK };
 
 		weir__sink_rejects_clear(&p->rejects);
-		if (w->opts.sink->write(w->opts.self, w->topic, p->id, p->batch.records, p->batch.count, next_offset, reject, p,
-					&failure)) {
+		if (w->opts.sink->write(w->opts.self, w->topic, p->id, p->batch.records, p->batch.count,
+					next_offset, reject, p, &failure)) {
 			stored(w, p, next_offset);
 			return true;
 		}

@@ -1,6 +1,7 @@
 #ifndef MYSQL_FIXTURE_H
 #define MYSQL_FIXTURE_H
-/* What the MySQL tests share: a database of its own for each program, its configuration, questions with one number as answer. */
+/* What the MySQL tests share: a database of its own for each program, its configuration, questions with one number
+ * as answer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -90,7 +91,8 @@ static inline void fixture_drop(const weir_config *cfg)
 {
 	char sql[128];
 
-	snprintf(sql, sizeof sql, "DROP DATABASE IF EXISTS `%s`", weir_config_string(cfg, "evilnet.mysql.database"));
+	snprintf(sql, sizeof sql, "DROP DATABASE IF EXISTS `%s`",
+		 weir_config_string(cfg, "evilnet.mysql.database"));
 	evilnet_db_run(&fixture_db, sql, NULL);
 }
 
@@ -108,8 +110,13 @@ static inline void fixture_fresh(const weir_config *cfg)
 
 static inline struct city_window fixture_window(const char *place, int64_t start_ms, int64_t tweets, int64_t upto)
 {
-	return (struct city_window){ .place = weir_str(place), .window_start_ms = start_ms, .window_seconds = 900,
-				     .tweets = tweets, .retweets = tweets / 2, .users = tweets / 3 + 1, .upto = upto };
+	return (struct city_window){ .place = weir_str(place),
+				     .window_start_ms = start_ms,
+				     .window_seconds = 900,
+				     .tweets = tweets,
+				     .retweets = tweets / 2,
+				     .users = tweets / 3 + 1,
+				     .upto = upto };
 }
 
 #endif

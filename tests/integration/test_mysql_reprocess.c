@@ -9,8 +9,11 @@ static void have(const char *place, int64_t start_ms, int64_t tweets, int64_t up
 {
 	char sql[400];
 
-	snprintf(sql, sizeof sql, "INSERT INTO city_windows VALUES ('%s', DATE_ADD('1970-01-01', INTERVAL %lld SECOND), 900, %lld, 0, "
-		 "1, %lld, UTC_TIMESTAMP(6))", place, (long long)(start_ms / 1000), (long long)tweets, (long long)upto);
+	snprintf(sql, sizeof sql,
+		 "INSERT INTO city_windows VALUES ('%s', DATE_ADD('1970-01-01', INTERVAL %lld SECOND), 900, %lld, "
+		 "0, "
+		 "1, %lld, UTC_TIMESTAMP(6))",
+		 place, (long long)(start_ms / 1000), (long long)tweets, (long long)upto);
 	fixture_run(sql);
 }
 
@@ -21,8 +24,9 @@ static int64_t tweets_of(const char *place)
 
 static struct evilnet_mysql_reprocess *begin(int64_t from_ms, int64_t to_ms, const int64_t *ends)
 {
-	struct evilnet_mysql_range range = { .window_seconds = 900, .from_ms = from_ms, .to_ms = to_ms, .ends = ends,
-					     .partitions = PARTITIONS };
+	struct evilnet_mysql_range range = {
+		.window_seconds = 900, .from_ms = from_ms, .to_ms = to_ms, .ends = ends, .partitions = PARTITIONS
+	};
 	weir_error err = { 0 };
 	struct evilnet_mysql_reprocess *run = evilnet_mysql_reprocess_begin(cfg, &range, &err);
 
@@ -45,7 +49,9 @@ static const int64_t end_1000[PARTITIONS] = { 1000, 1000, 1000, 1000 };
 static void rows_are_written_under_the_upto_rule(void **state)
 {
 	struct city_window rows[] = {
-		fixture_window("wrong", T0, 5, 900), fixture_window("live is further", T0, 5, 900), fixture_window("missing", T0, 5, 900),
+		fixture_window("wrong", T0, 5, 900),
+		fixture_window("live is further", T0, 5, 900),
+		fixture_window("missing", T0, 5, 900),
 	};
 	weir_error err = { 0 };
 
@@ -72,14 +78,17 @@ static void rows_that_were_not_produced_are_deleted_below_the_end_alone(void **s
 	have("first of the range", T0, 1, 1);
 	have("last of the range", T0 + 3 * MINUTES_15, 1, 1);
 	have("behind the range", T0 + 4 * MINUTES_15, 1, 1);
-	fixture_run("INSERT INTO city_windows VALUES ('other width', '2022-09-15 03:00:00', 300, 1, 1, 1, 1, UTC_TIMESTAMP(6))");
+	fixture_run("INSERT INTO city_windows VALUES ('other width', '2022-09-15 03:00:00', 300, 1, 1, 1, 1, "
+		    "UTC_TIMESTAMP(6))");
 	struct evilnet_mysql_reprocess *run = begin(T0, T0 + 4 * MINUTES_15, end_1000);
 	struct city_window row = fixture_window("produced", T0, 3, 10);
 	fixture_must(evilnet_mysql_reprocess_write(run, &row, 1, &err), &err);
 	assert_int_equal(finish_run(run), 3);
 	assert_int_equal(fixture_rows(), 5);
-	assert_int_equal(fixture_number("SELECT COUNT(*) FROM city_windows WHERE place IN ('ghost', 'first of the range', "
-					"'last of the range')"), 0);
+	assert_int_equal(
+		fixture_number("SELECT COUNT(*) FROM city_windows WHERE place IN ('ghost', 'first of the range', "
+			       "'last of the range')"),
+		0);
 	assert_int_equal(tweets_of("produced"), 3);
 }
 
@@ -116,7 +125,8 @@ static void a_great_range_is_written_and_cleaned_in_small_transactions(void **st
 
 	(void)state;
 	fixture_run("INSERT INTO city_windows SELECT CONCAT('place ', s.seq), DATE_ADD('2022-09-15 03:00:00', "
-		    "INTERVAL w.seq * 15 MINUTE), 900, 1, 1, 1, 1, UTC_TIMESTAMP(6) FROM seq_0_to_1399 s, seq_0_to_4 w");
+		    "INTERVAL w.seq * 15 MINUTE), 900, 1, 1, 1, 1, UTC_TIMESTAMP(6) FROM seq_0_to_1399 s, "
+		    "seq_0_to_4 w");
 	for (int i = 0; i < PLACES; i++)
 		snprintf(names[i], sizeof names[i], "place %d", 2 * i);
 	for (int w = 0; w < WINDOWS; w++)
@@ -124,7 +134,8 @@ static void a_great_range_is_written_and_cleaned_in_small_transactions(void **st
 			rows[n++] = fixture_window(names[i], T0 + w * MINUTES_15, 2, 2);
 	struct evilnet_mysql_reprocess *run = begin(T0, T0 + WINDOWS * MINUTES_15, end_1000);
 	fixture_must(evilnet_mysql_reprocess_write(run, rows, 1300, &err), &err);
-	fixture_must(evilnet_mysql_reprocess_write(run, rows, n, &err), &err); /* what is written twice counts once */
+	fixture_must(evilnet_mysql_reprocess_write(run, rows, n, &err),
+		     &err); /* what is written twice counts once */
 	assert_int_equal(finish_run(run), PLACES * WINDOWS);
 	assert_int_equal(fixture_rows(), PLACES * WINDOWS);
 	assert_int_equal(fixture_number("SELECT COUNT(*) FROM city_windows WHERE tweets = 2"), PLACES * WINDOWS);
@@ -132,7 +143,8 @@ static void a_great_range_is_written_and_cleaned_in_small_transactions(void **st
 
 static void a_row_outside_of_the_range_is_a_mistake(void **state)
 {
-	struct city_window rows[] = { fixture_window("in", T0, 1, 1), fixture_window("out", T0 + MINUTES_15, 1, 1) };
+	struct city_window rows[] = { fixture_window("in", T0, 1, 1),
+				      fixture_window("out", T0 + MINUTES_15, 1, 1) };
 	struct evilnet_mysql_reprocess *run = begin(T0, T0 + MINUTES_15, end_1000);
 	weir_error err = { 0 };
 
@@ -215,8 +227,9 @@ static void reset_deletes_all_and_fences_who_still_writes(void **state)
 	int64_t next, deleted;
 
 	(void)state;
-	fixture_run("INSERT INTO city_windows SELECT CONCAT('place ', seq), '2022-09-15 03:00:00', 900, 1, 1, 1, 1, "
-		    "UTC_TIMESTAMP(6) FROM seq_1_to_2500");
+	fixture_run(
+		"INSERT INTO city_windows SELECT CONCAT('place ', seq), '2022-09-15 03:00:00', 900, 1, 1, 1, 1, "
+		"UTC_TIMESTAMP(6) FROM seq_1_to_2500");
 	fixture_must(ops->open(sink, &err) && ops->own(sink, CLUSTER, TOPIC, 0, &next, &err), &err);
 	struct city_window row = fixture_window("A", T0, 1, 1);
 	weir_kafka_record record = { .value = weir_bytes_of(bytes, city_window_encode(&row, bytes, sizeof bytes)) };

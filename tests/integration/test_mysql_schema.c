@@ -31,7 +31,8 @@ static void migrating_again_changes_nothing(void **state)
 
 	(void)state;
 	fixture_fresh(cfg);
-	fixture_run("INSERT INTO city_windows VALUES ('x', '2022-09-15 03:00:00', 900, 1, 0, 1, 5, UTC_TIMESTAMP(6))");
+	fixture_run(
+		"INSERT INTO city_windows VALUES ('x', '2022-09-15 03:00:00', 900, 1, 0, 1, 5, UTC_TIMESTAMP(6))");
 	fixture_must(evilnet_mysql_migrate(cfg, &err), &err);
 	assert_int_equal(fixture_rows(), 1);
 	assert_int_equal(fixture_number("SELECT COUNT(*) FROM schema_migrations"), evilnet_migrations_count);
@@ -76,7 +77,8 @@ static void several_processes_can_migrate_at_once(void **state)
 		}
 		fixture_must(evilnet_db_open(&fixture_db, cfg, false, &err), &err);
 		assert_int_equal(tables(), 6);
-		assert_int_equal(fixture_number("SELECT COUNT(*) FROM schema_migrations"), evilnet_migrations_count);
+		assert_int_equal(fixture_number("SELECT COUNT(*) FROM schema_migrations"),
+				 evilnet_migrations_count);
 	}
 }
 
@@ -112,23 +114,32 @@ static void the_table_is_as_promised(void **state)
 {
 	(void)state;
 	fixture_fresh(cfg);
-	assert_int_equal(fixture_number("SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND "
-					"table_name = 'city_windows' AND column_name = 'place' AND character_maximum_length = 190 "
-					"AND collation_name = 'utf8mb4_bin'"), 1);
-	assert_int_equal(fixture_number("SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND "
-					"table_name = 'city_windows' AND column_name IN ('tweets', 'retweets', 'users', 'upto') "
-					"AND column_type LIKE 'bigint%%unsigned'"), 4);
-	assert_int_equal(fixture_number("SELECT GROUP_CONCAT(column_name ORDER BY ordinal_position) = "
-					"'window_seconds,window_start,place' FROM information_schema.key_column_usage "
-					"WHERE table_schema = DATABASE() AND table_name = 'city_windows' AND "
-					"constraint_name = 'PRIMARY'"), 1);
+	assert_int_equal(
+		fixture_number(
+			"SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND "
+			"table_name = 'city_windows' AND column_name = 'place' AND character_maximum_length = 190 "
+			"AND collation_name = 'utf8mb4_bin'"),
+		1);
+	assert_int_equal(
+		fixture_number(
+			"SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND "
+			"table_name = 'city_windows' AND column_name IN ('tweets', 'retweets', 'users', 'upto') "
+			"AND column_type LIKE 'bigint%%unsigned'"),
+		4);
+	assert_int_equal(
+		fixture_number("SELECT GROUP_CONCAT(column_name ORDER BY ordinal_position) = "
+			       "'window_seconds,window_start,place' FROM information_schema.key_column_usage "
+			       "WHERE table_schema = DATABASE() AND table_name = 'city_windows' AND "
+			       "constraint_name = 'PRIMARY'"),
+		1);
 }
 
 static void the_original_tables_are_there_as_views(void **state)
 {
 	(void)state;
 	fixture_fresh(cfg);
-	fixture_run("INSERT INTO city_windows VALUES ('Toronto, Ontario', '2022-09-15 03:00:00', 900, 7, 3, 5, 1, UTC_TIMESTAMP(6))");
+	fixture_run("INSERT INTO city_windows VALUES ('Toronto, Ontario', '2022-09-15 03:00:00', 900, 7, 3, 5, 1, "
+		    "UTC_TIMESTAMP(6))");
 	assert_int_equal(fixture_number("SELECT `count` FROM tweets WHERE place = 'Toronto, Ontario'"), 7);
 	assert_int_equal(fixture_number("SELECT `count` FROM retweets WHERE `time` = '2022-09-15 03:00:00'"), 3);
 	assert_int_equal(fixture_number("SELECT `count` FROM users"), 5);

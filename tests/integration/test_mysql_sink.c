@@ -10,7 +10,7 @@
 
 static weir_config *cfg;
 
-/* --- records ------------------------------------------------------------------------------------------------------ */
+/* --- records -------------------------------------------------------------------------------------------------- */
 
 static struct {
 	unsigned char bytes[RECORDS_MAX][2048];
@@ -30,13 +30,20 @@ static void add_window(const struct city_window *w)
 	assert_true(i < RECORDS_MAX);
 	size_t len = city_window_encode(w, batch.bytes[i], sizeof batch.bytes[i]);
 	assert_true(len > 0);
-	batch.records[i] = (weir_kafka_record){ .topic = TOPIC, .offset = (int64_t)i, .value = weir_bytes_of(batch.bytes[i], len) };
+	batch.records[i] = (weir_kafka_record){ .topic = TOPIC,
+						.offset = (int64_t)i,
+						.value = weir_bytes_of(batch.bytes[i], len) };
 }
 
 static void add(const char *place, int64_t start_ms, int64_t tweets, int64_t upto)
 {
-	add_window(&(struct city_window){ .place = weir_str(place), .window_start_ms = start_ms, .window_seconds = 900,
-					  .tweets = tweets, .retweets = tweets / 2, .users = tweets, .upto = upto });
+	add_window(&(struct city_window){ .place = weir_str(place),
+					  .window_start_ms = start_ms,
+					  .window_seconds = 900,
+					  .tweets = tweets,
+					  .retweets = tweets / 2,
+					  .users = tweets,
+					  .upto = upto });
 }
 
 static struct {
@@ -102,16 +109,20 @@ static int64_t tweets_of(const char *place)
 
 	for (const char *c = place; *c; c++)
 		n += (size_t)snprintf(quoted + n, sizeof quoted - n, "%02x", (unsigned char)*c);
-	return fixture_number("SELECT tweets FROM city_windows WHERE place = CONVERT(0x%s USING utf8mb4) ORDER BY window_start "
-			      "LIMIT 1", quoted);
+	return fixture_number(
+		"SELECT tweets FROM city_windows WHERE place = CONVERT(0x%s USING utf8mb4) ORDER BY window_start "
+		"LIMIT 1",
+		quoted);
 }
 
 static int64_t stored_offset(int32_t partition)
 {
-	return fixture_number("SELECT next_offset FROM sink_offsets WHERE topic = '" TOPIC "' AND partition_id = %d", (int)partition);
+	return fixture_number("SELECT next_offset FROM sink_offsets WHERE topic = '" TOPIC
+			      "' AND partition_id = %d",
+			      (int)partition);
 }
 
-/* --- tests -------------------------------------------------------------------------------------------------------- */
+/* --- tests ---------------------------------------------------------------------------------------------------- */
 
 static void rows_and_the_next_offset_are_stored_together(void **state)
 {
@@ -125,10 +136,12 @@ static void rows_and_the_next_offset_are_stored_together(void **state)
 	must_write(sink, 3, 17);
 	assert_int_equal(fixture_rows(), 2);
 	assert_int_equal(stored_offset(3), 17);
-	assert_int_equal(fixture_number("SELECT COUNT(*) FROM city_windows WHERE place = 'Toronto, Ontario' AND "
-					"window_start = '2022-09-15 03:00:00' AND window_seconds = 900 AND tweets = 7 AND "
-					"retweets = 3 AND users = 7 AND upto = 41 AND "
-					"ABS(TIMESTAMPDIFF(SECOND, updated_at, UTC_TIMESTAMP())) < 60"), 1);
+	assert_int_equal(
+		fixture_number("SELECT COUNT(*) FROM city_windows WHERE place = 'Toronto, Ontario' AND "
+			       "window_start = '2022-09-15 03:00:00' AND window_seconds = 900 AND tweets = 7 AND "
+			       "retweets = 3 AND users = 7 AND upto = 41 AND "
+			       "ABS(TIMESTAMPDIFF(SECOND, updated_at, UTC_TIMESTAMP())) < 60"),
+		1);
 	end(sink);
 	sink = opened();
 	assert_int_equal(own(sink, 3), 17);
@@ -227,8 +240,10 @@ static void batches_of_any_size_are_written_whole(void **state)
 		must_write(sink, 0, offset);
 		total += (int64_t)sizes[s];
 		assert_int_equal(fixture_rows(), total);
-		assert_int_equal(fixture_number("SELECT SUM(tweets) FROM city_windows WHERE place LIKE 'size %zu no %%'", sizes[s]),
-				 sizes[s] * (sizes[s] - 1) / 2);
+		assert_int_equal(
+			fixture_number("SELECT SUM(tweets) FROM city_windows WHERE place LIKE 'size %zu no %%'",
+				       sizes[s]),
+			sizes[s] * (sizes[s] - 1) / 2);
 	}
 	assert_int_equal(fixture_number("SELECT COUNT(DISTINCT place) FROM city_windows"), total);
 	end(sink);
@@ -292,7 +307,8 @@ static void a_replay_changes_nothing(void **state)
 			add(i % 2 ? "A" : "B", T0 + i % 3 * MINUTES_15, i, i);
 		must_write(sink, 0, 300);
 		assert_int_equal(fixture_rows(), 6);
-		assert_int_equal(fixture_number("SELECT SUM(tweets) FROM city_windows"), 294 + 295 + 296 + 297 + 298 + 299);
+		assert_int_equal(fixture_number("SELECT SUM(tweets) FROM city_windows"),
+				 294 + 295 + 296 + 297 + 298 + 299);
 		own(sink, 0);
 	}
 	end(sink);
@@ -348,7 +364,8 @@ static void what_is_no_row_is_rejected_without_asking_the_database(void **state)
 	add("good", T0, 1, 1);
 	add("negative", T0, 1, 1);
 	batch.count--;
-	add_window(&(struct city_window){ .place = weir_str("negative"), .window_start_ms = T0, .window_seconds = 900, .tweets = -1 });
+	add_window(&(struct city_window){
+		.place = weir_str("negative"), .window_start_ms = T0, .window_seconds = 900, .tweets = -1 });
 	add("ends in a space ", T0, 1, 1);
 	add("half a second", T0 + 500, 1, 1);
 	add("no width", T0, 1, 1);
@@ -413,7 +430,8 @@ static void offsets_of_another_cluster_do_not_count(void **state)
 	add("A", T0, 1, 3);
 	must_write(sink, 0, 1);
 	assert_int_equal(tweets_of("A"), 1);
-	/* Among its own the rule stands, also after a partition that was never seen, and one that comes over later. */
+	/* Among its own the rule stands, also after a partition that was never seen, and one that comes over later.
+	 */
 	assert_int_equal(own_in(sink, "cluster-B", 1), WEIR_OFFSET_NONE);
 	assert_int_equal(own_in(sink, "cluster-B", 2), WEIR_OFFSET_NONE);
 	begin();
@@ -461,8 +479,9 @@ static void a_lost_connection_is_told_and_open_makes_a_new_one(void **state)
 
 	(void)state;
 	own(sink, 0);
-	int64_t id = fixture_number("SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID() "
-				    "ORDER BY id DESC LIMIT 1");
+	int64_t id = fixture_number(
+		"SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID() "
+		"ORDER BY id DESC LIMIT 1");
 	char sql[60];
 	snprintf(sql, sizeof sql, "KILL %lld", (long long)id);
 	fixture_run(sql);
@@ -518,7 +537,8 @@ static void idle_deletes_what_lies_past_the_retention_of_the_newest_window(void 
 		snprintf(place, sizeof place, "old %d", (int)i);
 		add(place, T0, 1, i);
 	}
-	add_window(&(struct city_window){ .place = weir_str("other width"), .window_start_ms = T0, .window_seconds = 300 });
+	add_window(&(struct city_window){
+		.place = weir_str("other width"), .window_start_ms = T0, .window_seconds = 300 });
 	add("day", T0 + WEIR_DAYS(1) - MINUTES_15, 1, 1);
 	must_write(sink, 0, 1);
 	fixture_must(S->idle(sink, &err), &err);

@@ -26,7 +26,8 @@ static void see(const struct web_row *row, void *user)
 		s->last_ms = row->window_start_ms;
 	assert_int_equal(row->window_seconds, 900);
 	size_t len = strlen(s->places);
-	snprintf(s->places + len, sizeof s->places - len, "[%.*s]", (int)row->place.len, (const char *)row->place.data);
+	snprintf(s->places + len, sizeof s->places - len, "[%.*s]", (int)row->place.len,
+		 (const char *)row->place.data);
 	s->count++;
 }
 
@@ -74,7 +75,8 @@ static void a_place_that_cannot_be_there_is_no_error(void **state)
 	(void)state;
 	memset(name, 'x', sizeof name);
 	assert_int_equal(ask(weir_str(""), 0, INT64_MAX).count, 0);
-	assert_int_equal(ask(weir_str("Montreal "), 0, INT64_MAX).count, 0); /* the table's comparison would find it */
+	assert_int_equal(ask(weir_str("Montreal "), 0, INT64_MAX).count,
+			 0); /* the table's comparison would find it */
 	assert_int_equal(ask(weir_str("\xff\xfe"), 0, INT64_MAX).count, 0);
 	assert_int_equal(ask(weir_bytes_of(name, sizeof name), 0, INT64_MAX).count, 0);
 	assert_int_equal(ask(weir_bytes_of("Mont\0real", 9), 0, INT64_MAX).count, 0);
@@ -84,7 +86,8 @@ static void a_place_that_cannot_be_there_is_no_error(void **state)
 static void other_widths_of_windows_are_left_out(void **state)
 {
 	(void)state;
-	fixture_run("INSERT INTO city_windows VALUES ('Montreal', '2022-09-15 03:00:00', 300, 99, 99, 99, 1, UTC_TIMESTAMP(6))");
+	fixture_run("INSERT INTO city_windows VALUES ('Montreal', '2022-09-15 03:00:00', 300, 99, 99, 99, 1, "
+		    "UTC_TIMESTAMP(6))");
 	assert_int_equal(ask(weir_str("Montreal"), 0, INT64_MAX).tweets, 2);
 	fixture_run("DELETE FROM city_windows WHERE window_seconds = 300");
 }
@@ -119,8 +122,9 @@ static void a_connection_that_the_server_closed_is_made_again(void **state)
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(ask(WEIR_NULL, 0, INT64_MAX).count, 4);
 		for (;;) {
-			int64_t id = fixture_number("SELECT MIN(id) FROM information_schema.processlist WHERE db = DATABASE() AND "
-						    "id <> CONNECTION_ID() AND command <> 'Killed'");
+			int64_t id = fixture_number(
+				"SELECT MIN(id) FROM information_schema.processlist WHERE db = DATABASE() AND "
+				"id <> CONNECTION_ID() AND command <> 'Killed'");
 			char sql[60];
 
 			if (id < 0)
@@ -157,7 +161,8 @@ static void many_threads_can_ask_at_once(void **state)
 		pthread_join(threads[i], &failed);
 		assert_null(failed);
 	}
-	assert_in_range(fixture_number("SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE()"), 1, 5);
+	assert_in_range(fixture_number("SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE()"),
+			1, 5);
 }
 
 static void a_server_that_is_away_is_told_at_once(void **state)
@@ -202,7 +207,8 @@ static int start(void **state)
 	fixture_run("INSERT INTO city_windows VALUES "
 		    "('Montréal', '2022-09-15 03:00:00', 900, 1, 1, 1, 1, UTC_TIMESTAMP(6)),"
 		    "('Montreal', '2022-09-15 03:15:00', 900, 2, 0, 2, 1, UTC_TIMESTAMP(6)),"
-		    "('O''Brien\"; DROP TABLE city_windows;-- <script>', '2022-09-15 03:30:00', 900, 4, 0, 1, 1, UTC_TIMESTAMP(6)),"
+		    "('O''Brien\"; DROP TABLE city_windows;-- <script>', '2022-09-15 03:30:00', 900, 4, 0, 1, 1, "
+		    "UTC_TIMESTAMP(6)),"
 		    "('Montréal', '2022-09-15 04:30:00', 900, 8, 2, 3, 1, UTC_TIMESTAMP(6))");
 	source = evilnet_mysql_source_open(cfg, &web);
 	assert_int_equal(web.window_ms, MINUTES_15);

@@ -177,6 +177,7 @@ static const struct foreign {
 	{ "msgpack*", { "schemas/*" } },
 	{ "jansson.h", { "schemas/*", "web/*", "apps/evilnet/source_x.c" } },
 	{ "mysql*", { "apps/evilnet/mysql*.c" } },
+	{ "errmsg.h", { "apps/evilnet/mysql*.c" } }, /* MySQL's client */
 	{ "mariadb/*", { "apps/evilnet/mysql*.c" } },
 	{ "curl/*", { "apps/evilnet/source_x.c" } },
 	{ "civetweb.h", { "web/*" } },

@@ -27,13 +27,14 @@ typedef struct weir_external_sink {
 	 *  with back-off, if the partition is still assigned); anything else but fatal = the sink counts as away:
 	 *  open is called again, with back-off.
 	 *  Records that can never be written: reject(reject_user, index, reason) for each, then nothing is written
-	 *  and it returns false with code USER. The worker puts them away as dead letters and calls write again with
-	 *  the rest, at once: what is rejected is acknowledged elsewhere before the offset behind it is stored.
-	 *  Records and their headers are borrowed until write returns. */
+	 *  and it returns false with code USER. The worker puts them away as dead letters and calls write again
+	 *  with the rest, at once: what is rejected is acknowledged elsewhere before the offset behind it is
+	 *  stored. Records and their headers are borrowed until write returns. */
 	bool (*write)(void *self, const char *topic, int32_t partition, const weir_kafka_record *records, size_t n,
 		      int64_t next_offset, void (*reject)(void *reject_user, size_t index, const char *reason),
 		      void *reject_user, weir_error *err);
-	/** The partition is another's, or about to be; its epoch is left as it is. Not called for what was never owned. */
+	/** The partition is another's, or about to be; its epoch is left as it is. Not called for what was never
+	 *  owned. */
 	void (*disown)(void *self, const char *topic, int32_t partition);
 	/** Called about every `idle_interval_ms` between batches: housekeeping in small bites. May be NULL. */
 	bool (*idle)(void *self, weir_error *err);
@@ -44,11 +45,11 @@ typedef struct weir_sink_worker_opts {
 	const weir_external_sink *sink;
 	void *self;
 	const char *topic;
-	const char *group;             /* e.g. "<application.id>-mysql" */
+	const char *group; /* e.g. "<application.id>-mysql" */
 	/* Rejected records go there with their reason; NULL = they stop the worker. */
 	const char *dead_letter_topic;
-	size_t batch_records_max;      /* 0 = 1000 */
-	int64_t idle_interval_ms;      /* 0 = 10 s */
+	size_t batch_records_max; /* 0 = 1000 */
+	int64_t idle_interval_ms; /* 0 = 10 s */
 } weir_sink_worker_opts;
 
 typedef struct weir_sink_worker weir_sink_worker;
@@ -60,18 +61,19 @@ weir_sink_worker *weir_sink_worker_start(weir_cluster *cluster, const weir_confi
 void weir_sink_worker_stop(weir_sink_worker *worker);
 
 typedef struct weir_sink_status {
-	bool connected, stopped;     /* stopped: for good, see error */
-	int32_t partitions;          /* owned */
-	int64_t records, rejected;   /* written so far, and turned away */
-	int64_t lag;                 /* records not yet written; -1 = not known */
-	uint64_t version;            /* grows with each batch written */
-	weir_error error;            /* the last one; code OK = none */
+	bool connected, stopped;   /* stopped: for good, see error */
+	int32_t partitions;        /* owned */
+	int64_t records, rejected; /* written so far, and turned away */
+	int64_t lag;               /* records not yet written; -1 = not known */
+	uint64_t version;          /* grows with each batch written */
+	weir_error error;          /* the last one; code OK = none */
 } weir_sink_status;
 /** From any thread. */
 void weir_sink_worker_status(weir_sink_worker *worker, weir_sink_status *status);
 /** From any thread: true once everything that lay in the topic when this was first called is written - by this
  *  worker, as far as its partitions go; for those that other members of the group hold, they answer. Asks the
- *  cluster; never true of a topic that is not there, nor after the worker has stopped for good. For --exit-at-end. */
+ *  cluster; never true of a topic that is not there, nor after the worker has stopped for good. For
+ *  --exit-at-end. */
 bool weir_sink_worker_caught_up(weir_sink_worker *worker);
 
 #endif
