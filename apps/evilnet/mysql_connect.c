@@ -222,7 +222,7 @@ bool evilnet_db_open(struct evilnet_db *db, const weir_config *cfg, bool create,
 	else
 		snprintf(db->where, sizeof db->where, "MySQL at %s:%d", host,
 			 (int)weir_config_int(cfg, "evilnet.mysql.port"));
-	if (mysql_library_init(0, NULL, NULL)) /* once a process: mysql_init alone is not safe from threads everywhere */
+	if (mysql_library_init(0, NULL, NULL)) /* once; mysql_init alone is not safe from threads everywhere */
 		return weir_fail(err, WEIR_SINK, "the MySQL client library cannot be initialised");
 	if (!read_password(cfg, password, err))
 		return false;
