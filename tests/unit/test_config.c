@@ -318,6 +318,45 @@ static void secrets_are_never_shown(void **state)
 	assert_string_equal(weir_config_string(f->cfg, "app.password"), "hunter2");
 }
 
+struct listing {
+	int keys, secrets;
+	const char *rate, *name;
+	weir_config_source rate_source;
+	char rate_where[8];
+};
+
+static void list_key(const weir_config_key *key, const char *value, weir_config_source source, const char *where,
+		     void *user)
+{
+	struct listing *l = user;
+
+	l->keys++;
+	l->secrets += value && strcmp(value, "***") == 0;
+	if (strcmp(key->name, "app.name") == 0)
+		l->name = value;
+	if (strcmp(key->name, "app.rate") != 0)
+		return;
+	l->rate = value;
+	l->rate_source = source;
+	snprintf(l->rate_where, sizeof l->rate_where, "%s", where);
+}
+
+static void a_program_can_list_all_keys(void **state)
+{
+	struct fixture *f = *state;
+	struct listing l = { .name = "x" };
+
+	assert_true(set(f, "app.password", "hunter2"));
+	assert_true(set(f, "app.rate", "7"));
+	weir_config_each(f->cfg, list_key, &l);
+	assert_true(l.keys > (int)(sizeof keys / sizeof *keys));
+	assert_int_equal(l.secrets, 1);
+	assert_null(l.name);
+	assert_string_equal(l.rate, "7");
+	assert_int_equal(l.rate_source, WEIR_FROM_COMMAND_LINE);
+	assert_string_equal(l.rate_where, "-X");
+}
+
 static void the_text_form_is_aligned(void **state)
 {
 	struct fixture *f = *state;
@@ -475,6 +514,7 @@ int main(void)
 		TEST(an_unknown_variable_suggests_the_nearest),
 		TEST(kafka_settings_pass_through_without_their_prefix),
 		TEST(secrets_are_never_shown),
+		TEST(a_program_can_list_all_keys),
 		TEST(the_text_form_is_aligned),
 		TEST(the_markdown_form_shows_defaults_and_no_values),
 		TEST(keys_that_do_not_fit_each_other_are_refused),

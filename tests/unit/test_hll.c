@@ -98,6 +98,29 @@ static void estimates_are_within_their_error_and_without_bias(void **state)
 	free(h);
 }
 
+/* From empty to full, the ends included, where registers at 0 and at the greatest rank have corrections of their
+ * own. */
+static void a_register_that_rises_never_lowers_the_estimate(void **state)
+{
+	weir_rng r = weir_rng_seeded(8);
+	weir_hll *h = sketch();
+	uint64_t before = 0;
+
+	(void)state;
+	for (int rank = 1; rank <= WEIR_HLL_RANK_MAX; rank++) {
+		for (int i = 0; i < WEIR_HLL_REGISTERS; i++) {
+			h->registers[i] = (uint8_t)rank;
+			if (i != WEIR_HLL_REGISTERS - 1 && weir_rng_below(&r, 1000))
+				continue;
+			uint64_t now = weir_hll_estimate(h);
+			assert_true(now >= before);
+			before = now;
+		}
+	}
+	assert_true(before == UINT64_MAX);
+	free(h);
+}
+
 static void a_merge_is_the_sketch_of_the_union_in_any_order(void **state)
 {
 	weir_rng r = weir_rng_seeded(5);
@@ -230,6 +253,7 @@ int main(void)
 		cmocka_unit_test(the_same_thing_counts_once),
 		cmocka_unit_test(every_hash_has_a_register_and_a_rank),
 		cmocka_unit_test(estimates_are_within_their_error_and_without_bias),
+		cmocka_unit_test(a_register_that_rises_never_lowers_the_estimate),
 		cmocka_unit_test(a_merge_is_the_sketch_of_the_union_in_any_order),
 		cmocka_unit_test(a_merge_dirties_exactly_the_chunks_that_change),
 		cmocka_unit_test(chunks_come_back_as_they_were_for_sketches_of_any_size),

@@ -1,7 +1,6 @@
 /*
  * The rules of the house, checked over the whole tree: what may include what, how long things may be, what is not
- * called, what must be documented. CONTRIBUTING says why; here it is said how. A finding reads "file:line: what is
- * wrong".
+ * called, what must be documented. A finding reads "file:line: what is wrong".
  */
 #include <ctype.h>
 #include <errno.h>
