@@ -1,0 +1,151 @@
+#ifndef WEIR_TOPOLOGY_H
+#define WEIR_TOPOLOGY_H
+/*
+ * The graph of steps that an application runs.
+ *
+ * Calling sequence: weir_topology_new -> steps -> give it to weir_app_new, weir_driver_new or weir_topology_describe -> weir_topology_free.
+ * Every step has a name, unique in the topology; it names stores, internal topics and metrics, so that a changed graph keeps its state.
+ * Mistakes do not show at the call: the topology keeps them, and weir_topology_check (which start calls) tells all of them.
+ * Handles belong to the topology. Strings, serdes and `user` pointers must outlive it; names are copied.
+ * Options are passed by value; zero means the default. Not thread-safe while being built; read-only afterwards.
+ */
+#include <stdio.h>
+#include <weir/processor.h>
+
+typedef struct weir_topology weir_topology;
+typedef struct weir_stream weir_stream; /* records, each for itself */
+typedef struct weir_table weir_table;   /* the newest value of each key */
+
+weir_topology *weir_topology_new(const char *name);
+void weir_topology_free(weir_topology *t);
+/** False and all mistakes, one a line as far as they fit, with the names of their steps. */
+bool weir_topology_check(weir_topology *t, weir_error *err);
+
+typedef enum weir_format { WEIR_TEXT, WEIR_DOT, WEIR_MERMAID, WEIR_JSON } weir_format;
+/** Sub-topologies, steps, stores and topics. */
+void weir_topology_describe(weir_topology *t, weir_format format, FILE *out);
+
+/* --- in and out ------------------------------------------------------------------------------------------------- */
+
+typedef enum weir_reset { WEIR_RESET_EARLIEST, WEIR_RESET_LATEST, WEIR_RESET_NONE } weir_reset;
+
+typedef struct weir_source_opts {
+	const char *topic;         /* NULL = the step's name */
+	const weir_serde *value;   /* NULL = bytes */
+	/** Timestamp of the record in ms; negative = drop it (dead letter). NULL = Kafka's own. */
+	int64_t (*time_ms)(weir_context *cx, const weir_record *record, void *user);
+	void *user;
+	weir_reset reset;          /* without a committed position: where to begin */
+	int64_t retain_ms;         /* delete records of the topic that are this much older than stream time and committed; 0 = never */
+} weir_source_opts;
+weir_stream *weir_source(weir_topology *t, const char *name, weir_source_opts opts);
+
+typedef struct weir_sink_opts {
+	const char *topic;         /* NULL = the step's name */
+	const weir_serde *key;     /* windowed ones write key | start; NULL = windowed streams do so, others write the key */
+	const weir_serde *value;   /* NULL = as it comes */
+	/** Partition for a record; -1 = by the key. NULL = murmur2 of the key (of the inner key, when windowed), as Java clients. */
+	int32_t (*partition)(weir_context *cx, const weir_record *record, int32_t partitions, void *user);
+	/** Topic for a record; it must exist. NULL = the one above. */
+	const char *(*route)(weir_context *cx, const weir_record *record, void *user);
+	void *user;
+} weir_sink_opts;
+void weir_sink(weir_stream *s, const char *name, weir_sink_opts opts);
+
+/* --- without state ---------------------------------------------------------------------------------------------- */
+
+typedef bool weir_predicate_fn(weir_context *cx, const weir_record *record, void *user);
+weir_stream *weir_filter(weir_stream *s, const char *name, weir_predicate_fn *keep, void *user);
+weir_stream *weir_filter_not(weir_stream *s, const char *name, weir_predicate_fn *drop, void *user);
+
+/** *out is a copy of *in to be changed: weir_set_key, weir_set_value, timestamp_ms. */
+typedef void weir_map_fn(weir_context *cx, const weir_record *in, weir_record *out, void *user);
+/** `value`: serde of the new values; NULL = as before. The key counts as changed. */
+weir_stream *weir_map(weir_stream *s, const char *name, weir_map_fn *map, const weir_serde *value, void *user);
+
+/** Gives the new value's object; NULL = a null value. */
+typedef const void *weir_map_values_fn(weir_context *cx, const weir_record *record, void *user);
+weir_stream *weir_map_values(weir_stream *s, const char *name, weir_map_values_fn *map, const weir_serde *value, void *user);
+
+/** Calls weir_forward for each record that it makes out of *in, in order; start from a copy of *in. */
+typedef void weir_flat_map_fn(weir_context *cx, const weir_record *in, void *user);
+weir_stream *weir_flat_map(weir_stream *s, const char *name, weir_flat_map_fn *map, const weir_serde *value, void *user);
+
+/** The new key. */
+typedef weir_bytes weir_key_fn(weir_context *cx, const weir_record *record, void *user);
+weir_stream *weir_key_by(weir_stream *s, const char *name, weir_key_fn *key, void *user);
+
+/** Both inputs, no order between them. */
+weir_stream *weir_merge(weir_stream *a, const char *name, weir_stream *b);
+
+typedef struct weir_case {
+	const char *name;          /* of the branch: a step of its own */
+	weir_predicate_fn *when;   /* NULL = whatever is left */
+	void *user;
+} weir_case;
+/** Each record goes to the first case that holds, or nowhere. Fills out[0..n) . */
+void weir_branch(weir_stream *s, const char *name, const weir_case *cases, size_t n, weir_stream **out);
+
+typedef void weir_each_fn(weir_context *cx, const weir_record *record, void *user);
+/** Looks at each record and passes it on; may run again after an abort. */
+weir_stream *weir_peek(weir_stream *s, const char *name, weir_each_fn *look, void *user);
+void weir_for_each(weir_stream *s, const char *name, weir_each_fn *look, void *user);
+
+typedef struct weir_repartition_opts {
+	int32_t partitions;        /* 0 = as many as the inputs above have */
+} weir_repartition_opts;
+/** Through the topic <application.id>-<name>-repartition, by key. Put in by itself where a changed key meets a state. */
+weir_stream *weir_repartition(weir_stream *s, const char *name, weir_repartition_opts opts);
+
+/* --- aggregates ------------------------------------------------------------------------------------------------- */
+
+/*
+ * Tumbling windows, or hopping ones with advance_ms < size_ms: [start, start + size), aligned to the epoch. A window takes a record while its
+ * end > stream time - grace; stream time is the greatest timestamp the step has seen, this record's included. Later ones are dead letters.
+ * size_ms 0 = no windows.
+ */
+typedef struct weir_window {
+	int64_t size_ms;
+	int64_t advance_ms;        /* 0 = size_ms */
+	int64_t grace_ms;
+	int64_t retain_ms;         /* 0 = size + grace; at least that */
+} weir_window;
+
+/** Records of each key (and window). Object of its values: int64_t (weir_int64). Records without a key are dead letters. */
+weir_table *weir_count(weir_stream *s, const char *name, weir_window window);
+
+/** The value that stands for both; `aggregate` is an object of the stream's serde. The first record of a key is its first value. */
+typedef const void *weir_reduce_fn(weir_context *cx, const void *aggregate, const void *value, void *user);
+weir_table *weir_reduce(weir_stream *s, const char *name, weir_reduce_fn *reduce, weir_window window, void *user);
+
+typedef struct weir_aggregator {
+	const weir_serde *value;   /* of the aggregate */
+	/* Fixed size (value->size > 0): the aggregate is changed in place, nothing is encoded per record. init may be NULL = zero bytes. */
+	void (*init)(weir_context *cx, void *aggregate, void *user);
+	void (*add)(weir_context *cx, const weir_record *record, void *aggregate, void *user);
+	/* Any size: from the old aggregate (NULL at first) to the new (NULL deletes it). */
+	const void *(*fold)(weir_context *cx, const weir_record *record, const void *aggregate, void *user);
+	const char *stores[WEIR_PROCESSOR_STORES_MAX]; /* further stores that add and fold use */
+	void *user;
+} weir_aggregator;
+weir_table *weir_aggregate(weir_stream *s, const char *name, weir_aggregator aggregator, weir_window window);
+
+/** The changes of a table as a stream: for each commit the newest value of each key that has changed. Windowed keys have their window. */
+weir_stream *weir_changes(weir_table *table);
+
+/* --- the low level ---------------------------------------------------------------------------------------------- */
+
+weir_stream *weir_process(weir_stream *s, const char *name, weir_processor processor);
+
+typedef struct weir_store_opts {
+	bool windowed;
+	int64_t window_size_ms;    /* windowed: what a start stands for; kept beside the state and checked */
+	int64_t retain_ms;         /* windowed: how long, back from the newest start seen */
+	bool in_memory;            /* no local checkpoint: restored whole from the changelog */
+	bool unlogged;             /* no changelog: lost with the local state */
+	bool ordered;              /* range reads are frequent */
+} weir_store_opts;
+/** A store for processors, by name. */
+void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts);
+
+#endif
