@@ -1,0 +1,207 @@
+/* count, reduce and aggregate, plain or in tumbling and hopping windows. */
+#include "framework/operators/operator.h"
+
+struct aggregate {
+	weir_aggregator aggregator;
+	weir_window window;
+	bool takes_null_values; /* windowed aggregates do, plain ones do not: as in Kafka Streams' code */
+	/* reduce: */
+	weir_reduce_fn *reduce;
+};
+
+static void count_add(weir_context *cx, const weir_record *r, void *aggregate, void *user)
+{
+	(void)cx, (void)r, (void)user;
+	++*(int64_t *)aggregate;
+}
+
+/* Folds r into the aggregate of (key, start); false: the store does not take that window any more. */
+static bool add_in_place(struct instance *in, weir_context *cx, const weir_record *r, int64_t start_ms)
+{
+	const struct aggregate *a = in->node->opts;
+	bool created = false;
+	void *object = weir__store_object(in->stores[0], r->key, start_ms, r->timestamp_ms, &created);
+
+	if (!object)
+		return false;
+	if (created && a->aggregator.init)
+		a->aggregator.init(cx, object, a->aggregator.user);
+	a->aggregator.add(cx, r, object, a->aggregator.user);
+	return true;
+}
+
+static const void *fold(const struct aggregate *a, weir_context *cx, const weir_record *r, const void *old)
+{
+	if (!a->reduce)
+		return a->aggregator.fold(cx, r, old, a->aggregator.user);
+	return old ? a->reduce(cx, old, weir_value(r), a->aggregator.user) : weir_value(r);
+}
+
+static void add_by_fold(struct instance *in, weir_context *cx, const weir_record *r, int64_t start_ms)
+{
+	const struct aggregate *a = in->node->opts;
+	const weir_serde *serde = in->node->value;
+	bool windowed = a->window.size_ms != 0;
+	int64_t old_ms = INT64_MIN;
+	weir_bytes old = windowed ? weir_window_get(in->stores[0], r->key, start_ms, &old_ms) :
+				    weir_store_get(in->stores[0], r->key, &old_ms);
+	weir_record stored = { .encoded = weir__arena_copy(&cx->arena, old), .has_encoded = true, .serde = serde, .cx = cx };
+	weir_record result = { .serde = serde, .cx = cx };
+
+	weir_set_value(&result, fold(a, cx, r, weir_value(&stored)));
+	weir_bytes value = weir_value_bytes(&result);
+	int64_t ms = old_ms > r->timestamp_ms ? old_ms : r->timestamp_ms;
+
+	if (windowed)
+		weir_window_put(in->stores[0], r->key, value, start_ms, ms);
+	else
+		weir_store_put(in->stores[0], r->key, value, ms);
+}
+
+static bool add_to(struct instance *in, weir_context *cx, const weir_record *r, int64_t start_ms)
+{
+	const struct aggregate *a = in->node->opts;
+
+	if (a->aggregator.add)
+		return add_in_place(in, cx, r, start_ms);
+	add_by_fold(in, cx, r, start_ms);
+	return true;
+}
+
+static void aggregate_process(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	const struct aggregate *a = in->node->opts;
+
+	if (weir_is_null(r->key)) {
+		weir_dead_letter(cx, r, "null key");
+		return;
+	}
+	if (!a->takes_null_values && weir_value_is_null(r)) {
+		weir_dead_letter(cx, r, "null value");
+		return;
+	}
+	if (a->window.size_ms == 0) {
+		add_to(in, cx, r, 0);
+		return;
+	}
+	weir__time_seen(in, r->timestamp_ms); /* before the test, by the record itself */
+	int64_t close_ms = weir_time_sub(in->observed_ms, a->window.grace_ms);
+	int64_t advance = a->window.advance_ms, first = r->timestamp_ms - a->window.size_ms + advance;
+	bool taken = false;
+
+	for (int64_t start = (first > 0 ? first : 0) / advance * advance; start <= r->timestamp_ms; start += advance) {
+		if (weir_time_add(start, a->window.size_ms) > close_ms)
+			taken |= add_to(in, cx, r, start);
+		if (start > INT64_MAX - advance)
+			break;
+	}
+	if (!taken)
+		weir_dead_letter(cx, r, "late");
+}
+
+static void aggregate_changed(struct instance *in, weir_context *cx, const struct store_change *change)
+{
+	const struct aggregate *a = in->node->opts;
+	weir_record r = {
+		.key = change->key,
+		.timestamp_ms = change->timestamp_ms,
+		.encoded = change->value,
+		.has_encoded = true,
+		.object = change->object,
+		.serde = in->node->value,
+		.cx = cx,
+	};
+
+	if (a->window.size_ms) {
+		weir__window_key_split(change->key, &r.key, &r.window_start_ms);
+		r.window_end_ms = weir_time_add(r.window_start_ms, a->window.size_ms);
+	}
+	weir__pass_on(in, cx, &r);
+}
+
+#define AGGREGATE(kind_) \
+	{ .kind = kind_, .keeps_time = true, .process = aggregate_process, .changed = aggregate_changed }
+static const struct operator count_op = AGGREGATE("count");
+static const struct operator reduce_op = AGGREGATE("reduce");
+static const struct operator aggregate_op = AGGREGATE("aggregate");
+
+static void check_window(weir_topology *t, const char *name, weir_window *w)
+{
+	if (w->size_ms < 0 || w->advance_ms < 0 || w->grace_ms < 0 || w->retain_ms < 0)
+		weir__graph_mistake(t, name, "a window's times must not be negative");
+	if (w->size_ms == 0)
+		return;
+	if (w->advance_ms == 0)
+		w->advance_ms = w->size_ms;
+	if (w->advance_ms > w->size_ms)
+		weir__graph_mistake(t, name, "windows of %lld ms that advance by %lld ms leave gaps", (long long)w->size_ms,
+				    (long long)w->advance_ms);
+	int64_t least = weir_time_add(w->size_ms, w->grace_ms);
+
+	if (w->retain_ms == 0)
+		w->retain_ms = least;
+	if (w->retain_ms < least)
+		weir__graph_mistake(t, name, "retain_ms %lld is less than size and grace together, %lld",
+				    (long long)w->retain_ms, (long long)least);
+}
+
+static weir_table *add(weir_stream *s, const char *name, const struct operator *op, struct aggregate a,
+		       const weir_serde *value)
+{
+	struct node *input = weir__keyed_input(node_of_stream(s), name);
+	weir_topology *t = input->topology;
+
+	check_window(t, name, &a.window);
+	a.takes_null_values = a.window.size_ms != 0 && !a.reduce;
+	struct node *n = weir__graph_add(t, input, name, op, &a, sizeof a);
+
+	n->value = value;
+	n->windowed = a.window.size_ms != 0;
+	struct store_spec spec = {
+		.kind = n->windowed ? STORE_WINDOW : STORE_KEY_VALUE,
+		.retention_ms = a.window.retain_ms,
+		.window_size_ms = a.window.size_ms,
+		.logged = true,
+		.codec.size = a.aggregator.add && value ? value->size : 0,
+	};
+	struct graph_store *store = weir__graph_store_add(t, name, &spec, value);
+
+	store->owner = n;
+	n->stores[n->store_count++] = store;
+	for (size_t i = 0; i < WEIR_PROCESSOR_STORES_MAX && a.aggregator.stores[i]; i++)
+		weir__graph_store_use(n, a.aggregator.stores[i]);
+	return table_of(n);
+}
+
+weir_table *weir_count(weir_stream *s, const char *name, weir_window window)
+{
+	struct aggregate a = { .aggregator = { .value = &weir_int64, .add = count_add }, .window = window };
+
+	return add(s, name, &count_op, a, &weir_int64);
+}
+
+weir_table *weir_reduce(weir_stream *s, const char *name, weir_reduce_fn *reduce, weir_window window, void *user)
+{
+	struct aggregate a = { .aggregator.user = user, .window = window, .reduce = reduce };
+
+	if (!reduce)
+		weir__graph_mistake(node_of_stream(s)->topology, name, "it has no reduce function");
+	return add(s, name, &reduce_op, a, node_of_stream(s)->value);
+}
+
+weir_table *weir_aggregate(weir_stream *s, const char *name, weir_aggregator aggregator, weir_window window)
+{
+	struct aggregate a = { .aggregator = aggregator, .window = window };
+	weir_topology *t = node_of_stream(s)->topology;
+
+	if (!aggregator.add == !aggregator.fold)
+		weir__graph_mistake(t, name, "an aggregator has either add or fold");
+	if (aggregator.add && (!aggregator.value || aggregator.value->size == 0))
+		weir__graph_mistake(t, name, "add changes aggregates in place: their serde must have a size");
+	return add(s, name, &aggregate_op, a, aggregator.value);
+}
+
+weir_stream *weir_changes(weir_table *table)
+{
+	return stream_of(node_of_table(table));
+}

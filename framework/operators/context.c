@@ -1,0 +1,133 @@
+/* The parts of <weir/processor.h> and <weir/record.h> that need no runtime. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "framework/operators/operator.h"
+
+void *weir_alloc(weir_context *cx, size_t n)
+{
+	return weir__arena_alloc(&cx->arena, n);
+}
+
+const void *weir_value(const weir_record *record)
+{
+	weir_record *r = (weir_record *)record; /* caching the decoded form does not change what the record is */
+
+	if (r->object || weir_is_null(r->encoded))
+		return r->object;
+	if (!r->serde) {
+		weir_bytes *bytes = weir_alloc(r->cx, sizeof *bytes);
+
+		*bytes = r->encoded;
+		return r->object = bytes;
+	}
+	weir_error err;
+
+	r->object = r->serde->decode(r->cx, r->encoded, &err);
+	if (!r->object) /* sources decode first and turn such records away, so these bytes were made in this process */
+		weir_stop(r->cx, "a value made by the topology cannot be read as %s: %s", r->serde->name, err.message);
+	return r->object;
+}
+
+weir_bytes weir_value_bytes(const weir_record *record)
+{
+	weir_record *r = (weir_record *)record;
+
+	if (!r->has_encoded && r->object) {
+		r->encoded = r->serde ? r->serde->encode(r->cx, r->object) : *(const weir_bytes *)r->object;
+		r->has_encoded = true;
+	}
+	return r->encoded;
+}
+
+const weir_headers *weir_record_headers(const weir_record *r)
+{
+	static const weir_headers none;
+
+	if (r->headers)
+		return r->headers;
+	return r->cx->source ? weir_kafka_record_headers(r->cx->source) : &none;
+}
+
+void weir_forward(weir_context *cx, const weir_record *record)
+{
+	weir__pass_on(cx->current, cx, record);
+}
+
+void weir_forward_to(weir_context *cx, const char *step, const weir_record *record)
+{
+	struct instance *in = cx->current;
+
+	for (size_t i = 0; i < in->child_count; i++)
+		if (strcmp(in->children[i]->node->name, step) == 0) {
+			cx->current = in->children[i];
+			cx->current->op->process(cx->current, cx, record);
+			cx->current = in;
+			return;
+		}
+	weir_stop(cx, "step \"%s\" forwards to \"%s\", which is not below it", in->node->name, step);
+}
+
+weir_store *weir_context_store(weir_context *cx, const char *name)
+{
+	const struct instance *in = cx->current;
+
+	for (size_t i = 0; i < in->node->store_count; i++)
+		if (strcmp(in->node->stores[i]->spec.name, name) == 0)
+			return in->stores[i];
+	fprintf(stderr, "weir: step \"%s\" asks for store \"%s\" without having declared it\n", in->node->name, name);
+	weir_assert(!"a step declares the stores that it uses");
+	return NULL;
+}
+
+int64_t weir_stream_time_ms(const weir_context *cx)
+{
+	return cx->stream_time_ms;
+}
+
+int64_t weir_now_ms(const weir_context *cx)
+{
+	return cx->clock->wall_ms(cx->clock);
+}
+
+weir_metadata weir_record_metadata(const weir_context *cx)
+{
+	const weir_kafka_record *s = cx->source;
+
+	return s ? (weir_metadata){ s->topic, s->partition, s->offset } : (weir_metadata){ NULL, -1, -1 };
+}
+
+int32_t weir_task_partition(const weir_context *cx)
+{
+	return cx->partition;
+}
+
+void weir_dead_letter(weir_context *cx, const weir_record *record, const char *reason)
+{
+	cx->ops->dead_letter(cx, record, reason);
+}
+
+void weir_stop(weir_context *cx, const char *format, ...)
+{
+	char text[300];
+	va_list args;
+
+	if (cx->failed)
+		return;
+	cx->failed = true;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	weir_fail(&cx->error, WEIR_USER, "%s", text);
+	cx->error.fatal = true;
+}
+
+void weir_request_commit(weir_context *cx)
+{
+	cx->commit_requested = true;
+}
+
+weir_timer *weir_schedule(weir_context *cx, int64_t interval_ms, weir_time time, weir_punctuate_fn *fn)
+{
+	return cx->ops->schedule(cx, interval_ms, time, fn);
+}

@@ -1,0 +1,43 @@
+/* A repartition is two steps with a topic between them: the first ends one sub-topology, the second begins another. */
+#include "framework/operators/operator.h"
+
+static void writer_process(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	const char *const *name = in->node->opts;
+
+	cx->ops->send(cx, cx->ops->repartition_topic(cx, *name), -1, r, r->key);
+}
+
+static const struct operator writer_op = { .kind = "repartition", .process = writer_process };
+
+weir_stream *weir_repartition(weir_stream *s, const char *name, weir_repartition_opts opts)
+{
+	struct node *parent = node_of_stream(s);
+	weir_topology *t = parent->topology;
+	const char *kept = weir__arena_strdup(&t->arena, name);
+	struct node *writer = weir__graph_add(t, parent, weir__arena_printf(&t->arena, "%s-write", name), &writer_op,
+					      &kept, sizeof kept);
+
+	if (parent->windowed)
+		weir__graph_mistake(t, name, "its input \"%s\" has windows: give it a key first (weir_key_by)", parent->name);
+	/* Internal topics are read as any source is; the topic's kind tells them apart. */
+	weir_stream *read = weir_source(t, name, (weir_source_opts){ .value = parent->value });
+	struct graph_topic *topic = t->topics[t->topic_count - 1];
+
+	topic->kind = TOPIC_REPARTITION;
+	topic->writer = writer;
+	topic->partitions_wanted = opts.partitions;
+	return read;
+}
+
+struct node *weir__keyed_input(struct node *s, const char *name)
+{
+	if (s->windowed)
+		weir__graph_mistake(s->topology, name, "its input \"%s\" has windows: give it a key first (weir_key_by)",
+				    s->name);
+	if (!s->key_changed)
+		return s;
+	char *through = weir__arena_printf(&s->topology->arena, "%s-by-key", name);
+
+	return node_of_stream(weir_repartition(stream_of(s), through, (weir_repartition_opts){ 0 }));
+}

@@ -1,0 +1,42 @@
+#include "framework/operators/operator.h"
+
+static void sink_process(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	const weir_sink_opts *opts = in->node->opts;
+	const char *topic = opts->route ? opts->route(cx, r, opts->user) : opts->topic;
+	weir_record out = *r;
+	weir_bytes key = r->key;
+	int32_t partition = -1;
+
+	if (!topic) {
+		weir_dead_letter(cx, r, "no topic to go to");
+		return;
+	}
+	if (opts->value && r->serde && opts->value != r->serde && !weir_value_is_null(r)) {
+		out.encoded = opts->value->encode(cx, weir_value(r));
+		out.has_encoded = true;
+	}
+	if (opts->partition)
+		partition = opts->partition(cx, r, cx->ops->partitions(cx, topic), opts->user);
+	if (r->window_end_ms && !weir_is_null(r->key) && (!opts->key || opts->key->windowed)) {
+		/* As Kafka Streams: by the inner key, so that all windows of a key share a partition. */
+		if (partition < 0)
+			partition = weir_partition_for_key(r->key, cx->ops->partitions(cx, topic));
+		char *windowed = weir_alloc(cx, r->key.len + 8);
+
+		memcpy(windowed, r->key.data, r->key.len);
+		weir_put_be64(windowed + r->key.len, r->window_start_ms);
+		key = weir_bytes_of(windowed, r->key.len + 8);
+	}
+	cx->ops->send(cx, topic, partition, &out, key);
+}
+
+static const struct operator sink_op = { .kind = "sink", .process = sink_process };
+
+void weir_sink(weir_stream *s, const char *name, weir_sink_opts opts)
+{
+	struct node *n = weir__graph_add(node_of_stream(s)->topology, node_of_stream(s), name, &sink_op, &opts, sizeof opts);
+	weir_sink_opts *kept = (weir_sink_opts *)n->opts; /* ours until the topology runs */
+
+	kept->topic = opts.topic ? weir__arena_strdup(&n->topology->arena, opts.topic) : n->name;
+}

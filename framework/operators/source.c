@@ -1,0 +1,42 @@
+#include "framework/operators/operator.h"
+
+static void source_process(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	weir__pass_on(in, cx, r);
+}
+
+static const struct operator source_op = { .kind = "source", .process = source_process };
+
+bool weir__source_take(struct instance *in, weir_context *cx, weir_record *r)
+{
+	const weir_source_opts *opts = in->node->opts;
+
+	cx->current = in;
+	r->serde = in->node->value;
+	/* Here and not on first asking: a value that cannot be read must be found before any step has acted on its record. */
+	if (r->serde && r->serde != &weir_raw && r->serde != &weir_utf8 && !weir_is_null(r->encoded)) {
+		weir_error err;
+
+		r->object = r->serde->decode(cx, r->encoded, &err);
+		if (!r->object) {
+			cx->ops->unreadable(cx, r, err.message);
+			return false;
+		}
+	}
+	if (opts->time_ms)
+		r->timestamp_ms = opts->time_ms(cx, r, opts->user);
+	if (r->timestamp_ms < 0) {
+		weir_dead_letter(cx, r, "negative timestamp");
+		return false;
+	}
+	return true;
+}
+
+weir_stream *weir_source(weir_topology *t, const char *name, weir_source_opts opts)
+{
+	struct node *n = weir__graph_add(t, NULL, name, &source_op, &opts, sizeof opts);
+
+	n->value = opts.value;
+	weir__graph_topic_add(t, opts.topic ? opts.topic : n->name, TOPIC_EXTERNAL, n);
+	return stream_of(n);
+}

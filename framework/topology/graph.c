@@ -1,0 +1,175 @@
+#include "framework/topology/graph.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "framework/base/alloc.h"
+
+weir_topology *weir_topology_new(const char *name)
+{
+	weir_topology *t = weir__calloc(1, sizeof *t);
+
+	weir__arena_init(&t->arena, 0);
+	t->name = weir__arena_strdup(&t->arena, name ? name : "topology");
+	return t;
+}
+
+void weir_topology_free(weir_topology *t)
+{
+	if (!t)
+		return;
+	free(t->mistakes);
+	weir__arena_release(&t->arena);
+	free(t);
+}
+
+void weir__graph_mistake(weir_topology *t, const char *step, const char *format, ...)
+{
+	char text[300];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	char *all = weir__asprintf("%s%sstep \"%s\": %s", t->mistakes ? t->mistakes : "", t->mistakes ? "\n" : "", step,
+				   text);
+	free(t->mistakes);
+	t->mistakes = all;
+}
+
+void weir__graph_append(weir_topology *t, void ***array, size_t *count, void *element)
+{
+	/* Grows at powers of two; the old copy stays in the arena. */
+	if ((*count & (*count - 1)) == 0) {
+		void **more = weir__arena_alloc(&t->arena, (*count ? *count * 2 : 1) * sizeof *more);
+
+		if (*count)
+			memcpy(more, *array, *count * sizeof *more);
+		*array = more;
+	}
+	(*array)[(*count)++] = element;
+}
+
+static bool name_is_good(const char *name)
+{
+	size_t n = strlen(name);
+
+	/* What Kafka takes in a topic's name: internal topics carry it. */
+	return n > 0 && n <= 100 &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == n;
+}
+
+static void check_name(weir_topology *t, const char *name)
+{
+	if (!name_is_good(name))
+		weir__graph_mistake(t, name, "a name has 1 to 100 letters, digits, '.', '_' or '-'");
+	for (size_t i = 0; i < t->node_count; i++)
+		if (strcmp(t->nodes[i]->name, name) == 0)
+			weir__graph_mistake(t, name, "another step has this name already");
+}
+
+void weir__graph_connect(struct node *parent, struct node *child)
+{
+	weir_topology *t = child->topology;
+
+	if (parent->topology != t) {
+		weir__graph_mistake(t, child->name, "its input \"%s\" belongs to another topology", parent->name);
+		return;
+	}
+	weir__graph_append(t, (void ***)&child->parents, &child->parent_count, parent);
+	weir__graph_append(t, (void ***)&parent->children, &parent->child_count, child);
+}
+
+struct node *weir__graph_add(weir_topology *t, struct node *parent, const char *name, const struct operator *op,
+			     const void *opts, size_t size)
+{
+	name = name ? name : "";
+	check_name(t, name);
+	struct node *n = weir__arena_zalloc(&t->arena, sizeof *n);
+
+	n->id = (int)t->node_count;
+	n->name = weir__arena_strdup(&t->arena, name);
+	n->op = op;
+	n->topology = t;
+	n->opts = size ? weir__arena_copy(&t->arena, weir_bytes_of(opts, size)).data : NULL;
+	n->subtopology = -1;
+	t->finished = false;
+	weir__graph_append(t, (void ***)&t->nodes, &t->node_count, n);
+	if (parent) {
+		n->value = parent->value;
+		n->windowed = parent->windowed;
+		n->key_changed = parent->key_changed;
+		weir__graph_connect(parent, n);
+	}
+	return n;
+}
+
+struct graph_store *weir__graph_store_find(const weir_topology *t, const char *name)
+{
+	for (size_t i = 0; i < t->store_count; i++)
+		if (strcmp(t->stores[i]->spec.name, name) == 0)
+			return t->stores[i];
+	return NULL;
+}
+
+struct graph_store *weir__graph_store_add(weir_topology *t, const char *name, const struct store_spec *spec,
+					  const weir_serde *value)
+{
+	if (!name_is_good(name))
+		weir__graph_mistake(t, name, "a store's name has 1 to 100 letters, digits, '.', '_' or '-'");
+	if (weir__graph_store_find(t, name))
+		weir__graph_mistake(t, name, "another store has this name already");
+	struct graph_store *s = weir__arena_zalloc(&t->arena, sizeof *s);
+
+	s->id = (int)t->store_count;
+	s->spec = *spec;
+	s->spec.name = weir__arena_strdup(&t->arena, name);
+	s->value = value;
+	s->subtopology = -1;
+	weir__graph_append(t, (void ***)&t->stores, &t->store_count, s);
+	return s;
+}
+
+void weir__graph_store_use(struct node *node, const char *store_name)
+{
+	struct graph_store *s = weir__graph_store_find(node->topology, store_name);
+
+	if (node->store_count == NODE_STORES_MAX)
+		weir__graph_mistake(node->topology, node->name, "it uses more than %d stores", NODE_STORES_MAX);
+	else if (!s)
+		weir__graph_mistake(node->topology, node->name,
+				    "there is no store \"%s\": add it before the steps that use it", store_name);
+	else
+		node->stores[node->store_count++] = s;
+}
+
+struct graph_topic *weir__graph_topic_add(weir_topology *t, const char *name, enum topic_kind kind, struct node *source)
+{
+	for (size_t i = 0; i < t->topic_count; i++)
+		if (t->topics[i]->kind == kind && strcmp(t->topics[i]->name, name) == 0)
+			weir__graph_mistake(t, source->name,
+					    "topic \"%s\" is read by step \"%s\" already: use that stream twice", name,
+					    t->topics[i]->source->name);
+	struct graph_topic *topic = weir__arena_zalloc(&t->arena, sizeof *topic);
+
+	*topic = (struct graph_topic){ .name = weir__arena_strdup(&t->arena, name), .kind = kind, .source = source };
+	weir__graph_append(t, (void ***)&t->topics, &t->topic_count, topic);
+	return topic;
+}
+
+void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts)
+{
+	struct store_spec spec = {
+		.kind = opts.windowed ? STORE_WINDOW : STORE_KEY_VALUE,
+		.retention_ms = opts.retain_ms,
+		.window_size_ms = opts.window_size_ms,
+		.in_memory = opts.in_memory,
+		.logged = !opts.unlogged,
+		.ordered = opts.ordered,
+	};
+
+	if (opts.windowed && opts.retain_ms <= 0)
+		weir__graph_mistake(t, name, "a windowed store needs retain_ms > 0");
+	weir__graph_store_add(t, name, &spec, NULL);
+}

@@ -1,0 +1,116 @@
+#ifndef WEIR_GRAPH_H
+#define WEIR_GRAPH_H
+/*
+ * The graph as data. Builder calls only append to it; validation, sub-topologies, description and execution read it.
+ * weir_stream and weir_table are views of the same node: which one a caller holds is a matter of the interface alone.
+ */
+#include <weir/topology.h>
+
+#include "framework/base/arena.h"
+#include "state/store.h"
+
+struct operator; /* framework/operators/operator.h */
+struct node;
+
+/* A store of the topology; its spec's codec is filled in per task (it needs a serde and memory). */
+struct graph_store {
+	int id;
+	struct store_spec spec;
+	const weir_serde *value;  /* NULL = bytes */
+	struct node *owner;       /* the step that sends its changes on at a commit; NULL = a processor's store */
+	int subtopology;
+};
+
+enum { NODE_STORES_MAX = WEIR_PROCESSOR_STORES_MAX + 1 };
+
+struct node {
+	int id;
+	const char *name;
+	const struct operator *op;
+	struct weir_topology *topology;
+	struct node **parents, **children;
+	size_t parent_count, child_count;
+	struct graph_store *stores[NODE_STORES_MAX]; /* own store first, if the step has one */
+	size_t store_count;
+	const weir_serde *value;    /* of what it passes on; NULL = bytes */
+	bool windowed;              /* its records carry a window */
+	bool key_changed;           /* a repartition is needed before state */
+	const void *opts;           /* the operator's, in the topology's arena */
+	int subtopology;
+};
+
+enum topic_kind { TOPIC_EXTERNAL, TOPIC_REPARTITION };
+
+/* A topic that the topology reads. */
+struct graph_topic {
+	const char *name; /* of the step, for internal ones: the full name depends on application.id */
+	enum topic_kind kind;
+	struct node *source;
+	int32_t partitions_wanted; /* repartition: 0 = as the inputs above */
+	struct node *writer;       /* repartition: the step that fills it */
+};
+
+struct subtopology {
+	int id;
+	struct node **nodes; /* parents before children */
+	size_t node_count;
+	struct graph_topic **topics;
+	size_t topic_count;
+	struct graph_store **stores; /* those of steps above come first */
+	size_t store_count;
+};
+
+struct weir_topology {
+	struct arena arena;
+	const char *name;
+	struct node **nodes;
+	size_t node_count;
+	struct graph_store **stores;
+	size_t store_count;
+	struct graph_topic **topics;
+	size_t topic_count;
+	struct subtopology *subtopologies; /* by weir__graph_finish */
+	size_t subtopology_count;
+	char *mistakes;                    /* one a line */
+	bool finished;
+};
+
+/** Adds an element to a growing array of pointers in the topology's arena. */
+void weir__graph_append(weir_topology *t, void ***array, size_t *count, void *element);
+
+/** A new step below `parent` (NULL for sources): value serde and flags are taken over from it; opts (size bytes) are copied. Checks the name. */
+struct node *weir__graph_add(weir_topology *t, struct node *parent, const char *name, const struct operator *op,
+			     const void *opts, size_t size);
+/** One more input of a step. */
+void weir__graph_connect(struct node *parent, struct node *child);
+/** Remembers a mistake of the builder. */
+void weir__graph_mistake(weir_topology *t, const char *step, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+struct graph_store *weir__graph_store_add(weir_topology *t, const char *name, const struct store_spec *spec,
+					  const weir_serde *value);
+struct graph_store *weir__graph_store_find(const weir_topology *t, const char *name);
+/** Connects a step with a store by name, which must have been added. */
+void weir__graph_store_use(struct node *node, const char *store_name);
+struct graph_topic *weir__graph_topic_add(weir_topology *t, const char *name, enum topic_kind kind, struct node *source);
+
+/** Splits into sub-topologies and orders them; false with all mistakes. Idempotent. */
+bool weir__graph_finish(weir_topology *t, weir_error *err);
+
+static inline struct node *node_of_stream(weir_stream *s)
+{
+	return (struct node *)s;
+}
+static inline weir_stream *stream_of(struct node *n)
+{
+	return (weir_stream *)n;
+}
+static inline struct node *node_of_table(weir_table *t)
+{
+	return (struct node *)t;
+}
+static inline weir_table *table_of(struct node *n)
+{
+	return (weir_table *)n;
+}
+
+#endif
