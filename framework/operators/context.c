@@ -85,6 +85,17 @@ int64_t weir_stream_time_ms(const weir_context *cx)
 	return cx->stream_time_ms;
 }
 
+int64_t weir_step_time_seen(weir_context *cx, int64_t timestamp_ms)
+{
+	weir__time_seen(cx->current, timestamp_ms);
+	return cx->current->observed_ms;
+}
+
+int64_t weir_step_time_ms(const weir_context *cx)
+{
+	return cx->current->observed_ms;
+}
+
 int64_t weir_now_ms(const weir_context *cx)
 {
 	return cx->clock->wall_ms(cx->clock);

@@ -30,6 +30,7 @@ static void process_close(struct instance *in)
 
 static const struct operator process_op = {
 	.kind = "process",
+	.keeps_time = true,
 	.state_size = process_state_size,
 	.init = process_init,
 	.process = process_process,

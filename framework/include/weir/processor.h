@@ -19,6 +19,11 @@ weir_store *weir_context_store(weir_context *cx, const char *name);
 
 /** Greatest timestamp that this task has taken for processing; INT64_MIN before the first. Never goes back, also over restarts. */
 int64_t weir_stream_time_ms(const weir_context *cx);
+/** A step's own stream time: the greatest of what it has been told here, over restarts too (it is kept with the committed offsets). For steps that
+ *  do not let every record move their time. Gives that greatest time, timestamp_ms included. */
+int64_t weir_step_time_seen(weir_context *cx, int64_t timestamp_ms);
+/** The same without telling anything; INT64_MIN before the first. */
+int64_t weir_step_time_ms(const weir_context *cx);
 /** Wall clock, as the application's clock has it. */
 int64_t weir_now_ms(const weir_context *cx);
 

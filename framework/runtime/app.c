@@ -1,0 +1,274 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "framework/base/alloc.h"
+#include "framework/runtime/runtime.h"
+
+const char *weir_app_state_name(weir_app_state state)
+{
+	static const char *const names[] = { "CREATED", "REBALANCING", "RUNNING", "PENDING_SHUTDOWN", "NOT_RUNNING", "ERROR" };
+
+	return names[state];
+}
+
+weir_app *weir_app_new(weir_topology *topology, const weir_config *cfg, weir_cluster *cluster, weir_app_opts opts, weir_error *err)
+{
+	struct settings settings;
+
+	if (!weir__settings_read(&settings, cfg, err) || !weir__graph_finish(topology, err))
+		return NULL;
+	weir_app *app = weir__calloc(1, sizeof *app);
+
+	app->topology = topology;
+	app->cfg = cfg;
+	app->cluster = cluster;
+	app->clock = opts.clock ? opts.clock : weir_clock_system();
+	app->own_metrics = opts.metrics == NULL;
+	app->metrics = opts.metrics ? opts.metrics : weir_metrics_new();
+	app->settings = settings;
+	app->workers = weir__calloc((size_t)settings.workers, sizeof *app->workers);
+	for (int i = 0; i < settings.workers; i++) {
+		app->workers[i].app = app;
+		app->workers[i].index = i;
+	}
+	pthread_mutex_init(&app->mutex, NULL);
+	pthread_cond_init(&app->changed, NULL);
+	weir__metrics_register(app);
+	return app;
+}
+
+/* An id made once and kept with the state, so that an instance that comes back is the same one. */
+static bool find_instance_id(weir_app *app, weir_error *err)
+{
+	const char *set = weir_config_string(app->cfg, "instance.id");
+	unsigned char r[16];
+
+	if (set && *set) {
+		snprintf(app->instance_id, sizeof app->instance_id, "%s", set);
+		return true;
+	}
+	if (weir__state_note_get(app->state, "instance.id", app->instance_id, sizeof app->instance_id))
+		return true;
+	if (getrandom(r, sizeof r, 0) != sizeof r)
+		return weir_fail(err, WEIR_IO, "no random numbers for an instance.id: %s", strerror(errno));
+	snprintf(app->instance_id, sizeof app->instance_id,
+		 "%02x%02x%02x%02x-%02x%02x-4%x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1], r[2], r[3], r[4], r[5],
+		 r[6] & 15, r[7], (r[8] & 0x3f) | 0x80, r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
+	return weir__state_note_put(app->state, "instance.id", app->instance_id, err);
+}
+
+/* Every directory of the path. */
+static bool make_directory(char *path, weir_error *err)
+{
+	for (char *at = path + 1;; at++) {
+		if (*at && *at != '/')
+			continue;
+		char kept = *at;
+
+		*at = 0;
+		if (mkdir(path, 0755) != 0 && errno != EEXIST)
+			return weir_fail(err, WEIR_IO, "state.dir: make directory %s: %s", path, strerror(errno));
+		*at = kept;
+		if (!kept)
+			return true;
+	}
+}
+
+static bool open_state(weir_app *app, weir_error *err)
+{
+	const char *base = weir_config_string(app->cfg, "state.dir");
+	char *dir = base && *base ? weir__asprintf("%s/%s", base, app->settings.application_id) : NULL;
+	bool ok = !dir || make_directory(dir, err);
+
+	if (ok) {
+		struct state_opts opts = { .dir = dir, .memory_bytes_max = app->settings.memory_bytes_max / 4, .clock = app->clock };
+
+		app->state = weir__state_open(&opts, err);
+		ok = app->state != NULL;
+	}
+	free(dir);
+	return ok && find_instance_id(app, err);
+}
+
+/* Another cluster's state would be taken for this one's: its offsets mean nothing here. */
+static bool check_cluster(weir_app *app, weir_error *err)
+{
+	char known[100];
+	const char *id = weir_cluster_id(app->cluster, err);
+
+	if (!id)
+		return weir_wrap(err, "ask the cluster for its id");
+	if (!weir__state_note_get(app->state, "cluster.id", known, sizeof known))
+		return weir__state_note_put(app->state, "cluster.id", id, err);
+	if (strcmp(known, id) != 0)
+		return weir_fail(err, WEIR_STATE, "the state in state.dir belongs to the cluster \"%s\", this one is \"%s\": use another state.dir",
+				 known, id);
+	return true;
+}
+
+bool weir__app_prepare(weir_app *app, weir_error *err)
+{
+	if (!open_state(app, err) || !check_cluster(app, err) || !weir__topics_prepare(app, err))
+		return false;
+	for (int i = 0; i < app->settings.workers; i++)
+		if (!weir__worker_open(&app->workers[i], err))
+			return weir_wrap(err, "worker %d", i);
+	app->started = true;
+	return true;
+}
+
+void weir__app_finish(weir_app *app)
+{
+	for (size_t i = 0; app->topics && i < app->topology->topic_count; i++)
+		free(app->topics[i].name);
+	for (size_t i = 0; app->changelogs && i < app->topology->store_count; i++)
+		free(app->changelogs[i]);
+	free(app->topics);
+	free(app->changelogs);
+	free(app->task_counts);
+	app->topics = NULL;
+	app->changelogs = NULL;
+	app->task_counts = NULL;
+	if (app->crash)
+		weir__state_close_dirty(app->state);
+	else
+		weir__state_close(app->state);
+	app->state = NULL;
+	weir__caught_up_free(app);
+}
+
+bool weir_app_start(weir_app *app, weir_error *err)
+{
+	bool ok = weir__app_prepare(app, err);
+
+	for (int i = 0; ok && i < app->settings.workers; i++) {
+		int e = pthread_create(&app->workers[i].thread, NULL, weir__worker_main, &app->workers[i]);
+
+		app->workers[i].thread_started = e == 0;
+		if (e)
+			ok = weir_fail(err, WEIR_IO, "start a worker's thread: %s", strerror(e));
+	}
+	if (ok) {
+		weir_log(WEIR_LOG_INFO, "app", "started application=%s instance=%s workers=%d", app->settings.application_id,
+			 app->instance_id, app->settings.workers);
+		return true;
+	}
+	pthread_mutex_lock(&app->mutex);
+	app->app_state = WEIR_APP_ERROR;
+	if (err)
+		app->error = *err;
+	pthread_mutex_unlock(&app->mutex);
+	return false;
+}
+
+void weir__app_failed(weir_app *app, const weir_error *error)
+{
+	pthread_mutex_lock(&app->mutex);
+	if (app->app_state != WEIR_APP_ERROR) {
+		app->app_state = WEIR_APP_ERROR;
+		app->error = *error;
+		weir_log(WEIR_LOG_ERROR, "app", "stopped: %s", error->message);
+	}
+	pthread_mutex_unlock(&app->mutex);
+	atomic_store(&app->stopping, true);
+}
+
+static bool all_done(const weir_app *app)
+{
+	for (int i = 0; i < app->settings.workers; i++)
+		if (app->workers[i].thread_started && !atomic_load(&app->workers[i].done))
+			return false;
+	return true;
+}
+
+/* Joins the workers; false: some are still busy after timeout_ms. */
+static bool join_workers(weir_app *app, int64_t timeout_ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += timeout_ms / 1000;
+	until.tv_nsec += timeout_ms % 1000 * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&app->mutex);
+	while (!all_done(app) && pthread_cond_timedwait(&app->changed, &app->mutex, &until) != ETIMEDOUT)
+		;
+	bool done = all_done(app);
+
+	pthread_mutex_unlock(&app->mutex);
+	for (int i = 0; done && i < app->settings.workers; i++)
+		if (app->workers[i].thread_started) {
+			pthread_join(app->workers[i].thread, NULL);
+			app->workers[i].thread_started = false;
+		}
+	return done;
+}
+
+bool weir_app_stop(weir_app *app, int64_t timeout_ms, weir_error *err)
+{
+	pthread_mutex_lock(&app->mutex);
+	if (app->app_state == WEIR_APP_CREATED)
+		app->app_state = app->started ? WEIR_APP_PENDING_SHUTDOWN : WEIR_APP_NOT_RUNNING;
+	pthread_mutex_unlock(&app->mutex);
+	atomic_store_explicit(&app->stopping, true, memory_order_release);
+	if (!join_workers(app, timeout_ms))
+		return weir_fail(err, WEIR_TIMEOUT, "the workers have not ended within %lld ms", (long long)timeout_ms);
+	for (int i = 0; i < app->settings.workers; i++)
+		if (!atomic_load(&app->workers[i].done))
+			weir__worker_close(&app->workers[i]); /* its thread never began */
+	weir__app_finish(app);
+	pthread_mutex_lock(&app->mutex);
+	bool ok = app->app_state != WEIR_APP_ERROR;
+
+	if (ok)
+		app->app_state = WEIR_APP_NOT_RUNNING;
+	else if (err)
+		*err = app->error;
+	app->started = false;
+	pthread_mutex_unlock(&app->mutex);
+	return ok;
+}
+
+void weir_app_free(weir_app *app)
+{
+	if (!app)
+		return;
+	if (app->app_state != WEIR_APP_NOT_RUNNING)
+		weir_app_stop(app, INT32_MAX, NULL);
+	weir__metrics_unregister(app);
+	if (app->own_metrics)
+		weir_metrics_free(app->metrics);
+	pthread_mutex_destroy(&app->mutex);
+	pthread_cond_destroy(&app->changed);
+	free(app->workers);
+	free(app);
+}
+
+weir_app_state weir_app_state_get(weir_app *app, weir_error *err)
+{
+	pthread_mutex_lock(&app->mutex);
+	weir_app_state state = app->app_state;
+
+	if (state == WEIR_APP_ERROR && err)
+		*err = app->error;
+	pthread_mutex_unlock(&app->mutex);
+	if (state != WEIR_APP_CREATED || !app->started)
+		return state;
+	bool share = false;
+	int not_running = 0;
+
+	for (int i = 0; i < app->settings.workers; i++) {
+		share |= atomic_load(&app->workers[i].has_share);
+		not_running += atomic_load(&app->workers[i].tasks_not_running);
+	}
+	return share && not_running == 0 ? WEIR_APP_RUNNING : WEIR_APP_REBALANCING;
+}
+
+weir_metrics *weir_app_metrics(weir_app *app)
+{
+	return app->metrics;
+}

@@ -1,0 +1,335 @@
+/*
+ * A commit: flush the caches (which sends changelog and result records) -> send the positions of every task that the transaction has touched, changed or
+ * not -> commit -> only then may anything of it go to RocksDB.
+ * Whatever goes wrong ends in one place: abort, and everything that was touched is read anew as committed.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "framework/base/alloc.h"
+#include "framework/runtime/runtime.h"
+
+enum { INIT_TIMEOUT_MS = 60000, COMMIT_TIMEOUT_MS = 60000, FENCED_AGAIN_US = 60000000 };
+
+void weir__on_delivery(const char *topic, int32_t partition, int64_t offset, uint64_t tag, const weir_error *error, void *worker)
+{
+	struct worker *w = worker;
+
+	(void)offset;
+	if (!error || error->code != WEIR_USER)
+		return; /* what is not the record's fault shows at the commit */
+	uint16_t id = (uint16_t)((tag >> 48) - 1);
+	const struct input *in = NULL;
+
+	for (size_t i = 0; tag && i < w->task_count; i++)
+		for (size_t j = 0; j < w->tasks[i]->input_count; j++)
+			if (w->tasks[i]->inputs[j].id == id)
+				in = &w->tasks[i]->inputs[j];
+	w->failed = true;
+	w->error = *error;
+	w->error.abort_txn = true;
+	weir_wrap(&w->error, "a record for %s/%d is refused", topic, (int)partition);
+	if (!in || w->app->settings.stop_on_refused || !w->app->settings.dead_letter_topic) {
+		w->stop = true;
+		return;
+	}
+	struct poison *p = weir__calloc(1, sizeof *p);
+
+	*p = (struct poison){ .next = w->poison, .topic = in->topic, .partition = in->partition,
+			      .offset = (int64_t)(tag & UINT64_C(0xffffffffffff)) };
+	snprintf(p->reason, sizeof p->reason, "result refused: %.180s", error->message);
+	w->poison = p;
+}
+
+bool weir__producer_open(struct worker *w, weir_error *err)
+{
+	const struct settings *s = &w->app->settings;
+
+	weir_producer_close(w->producer);
+	w->producer = weir_producer_open(w->app->cluster, (weir_producer_opts){
+		.transactional_id = w->id,
+		.transaction_timeout_ms = s->transaction_timeout_ms,
+		.queue_bytes_max = s->produce_bytes_max,
+		.on_delivery = weir__on_delivery,
+		.delivery_errors_only = true,
+		.user = w,
+	}, err);
+	w->broken_producer = false;
+	w->in_transaction = false;
+	if (!w->producer)
+		return weir_wrap(err, "open the producer");
+	return weir_producer_init(w->producer, INIT_TIMEOUT_MS, err) || weir_wrap(err, "initialise transactions as \"%s\"", w->id);
+}
+
+/* --- flush -------------------------------------------------------------------------------------------------------- */
+
+struct flush {
+	struct task *task;
+	struct task_store *store;
+	struct instance *owner;
+};
+
+static bool flush_change(const struct store_change *change, void *user)
+{
+	struct flush *f = user;
+	struct task *t = f->task;
+	struct worker *w = t->worker;
+
+	if (f->store->changelog) {
+		weir_produced p = { .topic = f->store->changelog, .partition = t->partition, .timestamp_ms = change->timestamp_ms,
+				    .key = change->key, .value = change->value };
+
+		if (!weir_producer_send(w->producer, &p, &w->error)) {
+			weir_wrap(&w->error, "changelog of store \"%s\"", f->store->graph->spec.name);
+			w->stop |= w->error.code == WEIR_USER; /* state without its changelog would be lost */
+			w->failed = true;
+			return false;
+		}
+		f->store->wrote = true;
+	}
+	if (f->owner && f->owner->child_count) {
+		struct store_change kept = *change;
+
+		/* A step below may use the same store, and with it the memory that the encoded value lies in. */
+		kept.value = weir__arena_copy(&t->cx.arena, change->value);
+		t->cx.current = f->owner;
+		f->owner->op->changed(f->owner, &t->cx, &kept);
+		weir__arena_reset(&t->cx.arena);
+	}
+	return !w->failed && !t->cx.failed;
+}
+
+static struct instance *owner_of(struct task *t, const struct graph_store *graph)
+{
+	for (size_t i = 0; graph->owner && i < t->sub->node_count; i++)
+		if (t->sub->nodes[i] == graph->owner)
+			return &t->instances[i];
+	return NULL;
+}
+
+/* Stores in the order of the graph; again while steps below have changed one above. */
+static bool flush_task(struct task *t)
+{
+	for (bool again = true; again;) {
+		again = false;
+		for (size_t i = 0; i < t->store_count; i++) {
+			struct flush f = { t, &t->stores[i], owner_of(t, t->stores[i].graph) };
+
+			if (!weir__store_changed(t->stores[i].store))
+				continue;
+			again = true;
+			if (!weir__store_flush(t->stores[i].store, flush_change, &f))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* --- positions ------------------------------------------------------------------------------------------------------ */
+
+/* Behind what is processed, and behind transaction markers that the consumer has passed, so that lag goes to 0. */
+static int64_t position_of(struct input *in)
+{
+	int64_t read = in->head ? -1 : weir_consumer_position(in->task->worker->consumer, in->topic, in->partition);
+
+	if (read > in->position)
+		in->position = read;
+	return in->position;
+}
+
+static bool send_positions(struct worker *w, weir_error *err)
+{
+	w->positions = weir__realloc(w->positions, (weir__worker_inputs(w) + 1) * sizeof *w->positions);
+	weir_partition *list = w->positions;
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->task_count; i++) {
+		struct task *t = w->tasks[i];
+
+		for (size_t j = 0; t->touched && j < t->input_count; j++)
+			list[n++] = (weir_partition){
+				.topic = t->inputs[j].topic, .partition = t->inputs[j].partition,
+				.offset = position_of(&t->inputs[j]), .metadata = weir__metadata_encode(&t->inputs[j]),
+			};
+	}
+	/* A task revoked in the middle of an abort may leave a transaction without a task: nothing may be committed then. */
+	bool ok = n > 0 ? weir_producer_send_offsets(w->producer, w->consumer, list, n, w->app->settings.transaction_timeout_ms, err) :
+			  weir_fail(err, WEIR_KAFKA, "the transaction has no positions");
+
+	if (n == 0 && err)
+		err->abort_txn = true;
+	weir_partitions_release(list, n);
+	return ok || weir_wrap(err, "send positions to the transaction");
+}
+
+/* --- after it --------------------------------------------------------------------------------------------------------- */
+
+static bool checkpoint_due(const struct task_store *s, int64_t now_us)
+{
+	const struct settings *set = &s->task->worker->app->settings;
+
+	return weir__store_tail(s->store) >= set->checkpoint_records ||
+	       now_us - s->checkpoint_us >= set->checkpoint_interval_ms * 1000;
+}
+
+static void committed_store(struct task_store *s, int64_t now_us)
+{
+	struct worker *w = s->task->worker;
+	int64_t next = s->wrote ? weir_producer_delivered(w->producer, s->changelog, s->task->partition) : -1;
+	weir_error err;
+
+	weir__store_committed(s->store, next);
+	s->wrote = false;
+	if (s->graph->spec.kind == STORE_WINDOW)
+		weir__store_expire(s->store, weir__store_time(s->store));
+	if (!checkpoint_due(s, now_us))
+		return;
+	s->checkpoint_us = now_us;
+	if (!weir__store_checkpoint(s->store, true, &err)) {
+		w->failed = true;
+		w->error = err;
+		w->stop = true;
+	}
+}
+
+static void keep_within_memory(struct worker *w)
+{
+	size_t total = 0, max = (size_t)w->app->settings.cache_bytes_max;
+
+	for (size_t i = 0; i < w->task_count; i++)
+		for (size_t j = 0; j < w->tasks[i]->store_count; j++)
+			if (w->tasks[i]->stores[j].store)
+				total += weir__store_memory_bytes(w->tasks[i]->stores[j].store);
+	if (total > max) {
+		size_t held = 0;
+
+		/* Each gives up its share, and some more so that this is not to be done again at once. */
+		for (size_t i = 0; i < w->task_count; i++)
+			for (size_t j = 0; j < w->tasks[i]->store_count; j++) {
+				weir_store *store = w->tasks[i]->stores[j].store;
+
+				if (store)
+					held += weir__store_shrink(store, (size_t)((double)weir__store_memory_bytes(store) *
+										  (double)max / (double)total * 0.75));
+			}
+		total = held;
+	}
+	if (total > max && w->in_transaction)
+		w->commit_now = true; /* the rest is uncommitted */
+	atomic_store_explicit(&w->cache_bytes, (long long)total, memory_order_relaxed);
+}
+
+static void committed(struct worker *w)
+{
+	int64_t now_us = weir__now_us(w->app);
+
+	w->in_transaction = false;
+	atomic_fetch_add_explicit(&w->commits, 1, memory_order_relaxed);
+	weir_histogram_record_single(w->commit_time, (uint64_t)(now_us - w->last_commit_us));
+	for (size_t i = 0; i < w->task_count; i++) {
+		struct task *t = w->tasks[i];
+
+		if (!t->touched)
+			continue;
+		t->touched = false;
+		for (size_t j = 0; j < t->input_count; j++)
+			t->inputs[j].committed = t->inputs[j].position;
+		for (size_t j = 0; j < t->store_count; j++)
+			committed_store(&t->stores[j], now_us);
+	}
+	keep_within_memory(w);
+	weir_error err;
+
+	if (!w->failed && weir__state_failed(w->app->state, &err)) {
+		w->failed = true;
+		w->error = err;
+		w->stop = true;
+	}
+}
+
+/* --- when it fails ---------------------------------------------------------------------------------------------------- */
+
+static void fenced(struct worker *w)
+{
+	int64_t now_us = weir__now_us(w->app);
+
+	if (w->fenced_us && now_us - w->fenced_us < FENCED_AGAIN_US) {
+		w->failed = true;
+		weir_fail(&w->error, WEIR_FENCED, "fenced twice within a minute under the id \"%s\": another running instance has the same "
+			  "instance.id; give each its own", w->id);
+		w->stop = true;
+	}
+	w->fenced_us = now_us;
+}
+
+void weir__abort(struct worker *w, const weir_error *why)
+{
+	weir_error err = *why;
+
+	if (!w->in_transaction)
+		return;
+	weir_log(WEIR_LOG_WARN, "commit", "transaction aborted: %s", why->message);
+	atomic_fetch_add_explicit(&w->aborts, 1, memory_order_relaxed);
+	w->in_transaction = false;
+	/* An outcome that is not known, and an abort that fails, end the producer: a new one with its id settles the transaction (init waits for it). */
+	w->broken_producer = why->fatal || !weir_producer_abort(w->producer, w->app->settings.transaction_timeout_ms, &err);
+	for (size_t i = 0; i < w->task_count; i++)
+		if (w->tasks[i]->touched)
+			weir__task_reset(w->tasks[i]);
+	if (err.code == WEIR_FENCED && err.fatal)
+		fenced(w);
+}
+
+/* The topology's own error ends the worker; its transaction is never committed. */
+static bool stopped_by_topology(struct worker *w)
+{
+	for (size_t i = 0; i < w->task_count; i++) {
+		struct task *t = w->tasks[i];
+
+		if (!t->cx.failed)
+			continue;
+		w->failed = true;
+		w->error = t->cx.error;
+		weir_wrap(&w->error, "task %s", t->id);
+		w->stop = true;
+		return true;
+	}
+	return false;
+}
+
+bool weir__commit(struct worker *w)
+{
+	weir_error err = { .code = WEIR_OK };
+	bool ok = true;
+
+	w->commit_now = false;
+	w->last_commit_us = weir__now_us(w->app);
+	if (!w->in_transaction)
+		return true;
+	if (w->failed || stopped_by_topology(w)) {
+		ok = false;
+		err = w->error;
+	} else if (weir_consumer_lost(w->consumer)) {
+		ok = weir_fail(&err, WEIR_FENCED, "the membership of the group is lost");
+	}
+	for (size_t i = 0; ok && i < w->task_count; i++)
+		if (w->tasks[i]->touched && !flush_task(w->tasks[i])) {
+			if (!w->failed)
+				stopped_by_topology(w);
+			ok = false;
+			err = w->error;
+		}
+	ok = ok && send_positions(w, &err);
+	if (ok && !weir_producer_commit(w->producer, COMMIT_TIMEOUT_MS, &err)) {
+		ok = false;
+		err.fatal |= !err.abort_txn; /* its outcome is not known */
+	}
+	if (ok) {
+		committed(w);
+		return !w->failed;
+	}
+	/* What only broke the producer or the transaction is mended by the abort; what came from the topology or the state is not. */
+	weir__abort(w, &err);
+	w->failed = w->stop;
+	return false;
+}

@@ -1,0 +1,110 @@
+/* What the group says. The subscription names one topic for each sub-topology, its anchor; each of its partitions stands for a task. */
+#include <stdlib.h>
+
+#include "framework/base/alloc.h"
+#include "framework/runtime/runtime.h"
+
+static const struct subtopology *subtopology_of(weir_app *app, const char *topic)
+{
+	for (size_t i = 0; i < app->topology->topic_count; i++)
+		if (strcmp(app->topics[i].name, topic) == 0)
+			return &app->topology->subtopologies[app->topics[i].graph->source->subtopology];
+	return NULL;
+}
+
+static size_t find_task(struct worker *w, const struct subtopology *sub, int32_t partition)
+{
+	for (size_t i = 0; i < w->task_count; i++)
+		if (w->tasks[i]->sub == sub && w->tasks[i]->partition == partition)
+			return i;
+	return SIZE_MAX;
+}
+
+static void assigned(struct worker *w, const weir_partition *anchor)
+{
+	const struct subtopology *sub = subtopology_of(w->app, anchor->topic);
+
+	if (!sub || find_task(w, sub, anchor->partition) != SIZE_MAX)
+		return;
+	struct task *t = weir__task_new(w, sub, anchor->partition);
+	size_t n = weir__task_partitions(t, t->list);
+
+	w->tasks = weir__realloc(w->tasks, (w->task_count + 1) * sizeof *w->tasks);
+	w->tasks[w->task_count++] = t;
+	/* Paused until its state is there: then it goes to its committed positions. */
+	if (!weir_consumer_assign(w->consumer, t->list, n, &w->error) || !weir_consumer_pause(w->consumer, t->list, n, &w->error)) {
+		weir_wrap(&w->error, "assign task %s", t->id);
+		w->failed = w->stop = true;
+	}
+}
+
+static void taken_away(struct worker *w, const weir_partition *anchor, bool clean)
+{
+	const struct subtopology *sub = subtopology_of(w->app, anchor->topic);
+	size_t i = sub ? find_task(w, sub, anchor->partition) : SIZE_MAX;
+
+	if (i == SIZE_MAX)
+		return;
+	struct task *t = w->tasks[i];
+	size_t n = weir__task_partitions(t, t->list);
+
+	w->tasks[i] = w->tasks[--w->task_count];
+	if (!weir_consumer_unassign(w->consumer, t->list, n, &w->error)) {
+		weir_wrap(&w->error, "unassign task %s", t->id);
+		w->failed = w->stop = true;
+	}
+	weir__task_close(t, clean);
+}
+
+void weir__on_group(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n, void *worker)
+{
+	struct worker *w = worker;
+	weir_error why;
+
+	(void)consumer;
+	weir_log(WEIR_LOG_INFO, "group", "%s tasks=%zu",
+		 event == WEIR_GROUP_ASSIGNED ? "assigned" : event == WEIR_GROUP_REVOKED ? "revoked" : "lost", n);
+	if (event == WEIR_GROUP_REVOKED && !w->app->crash)
+		weir__commit(w);
+	if (event == WEIR_GROUP_LOST) {
+		weir_fail(&why, WEIR_FENCED, "the membership of the group is lost");
+		weir__abort(w, &why);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (event == WEIR_GROUP_ASSIGNED)
+			assigned(w, &list[i]);
+		else
+			taken_away(w, &list[i], event == WEIR_GROUP_REVOKED && !w->app->crash);
+	atomic_store(&w->has_share, true);
+}
+
+static void changelog_out_of_range(struct worker *w, struct task_store *s, const weir_error *error)
+{
+	weir_error err;
+
+	weir_log(WEIR_LOG_WARN, "restore", "the changelog has moved on; restoring again task=%s store=%s: %s", s->task->id,
+		 s->graph->spec.name, error->message);
+	weir__restore_cancel(s->task);
+	if (!weir__store_wipe(s->store, &err)) {
+		w->failed = true;
+		w->error = err;
+		w->stop = true;
+	}
+	weir__task_reset(s->task);
+}
+
+void weir__on_partition_error(weir_consumer *consumer, const weir_partition *p, const weir_error *error, void *worker)
+{
+	struct worker *w = worker;
+
+	if (consumer == w->restorer && error->code == WEIR_STATE && p->user) {
+		changelog_out_of_range(w, p->user, error);
+		return;
+	}
+	w->failed = true;
+	w->error = *error;
+	w->stop = true;
+	if (error->code == WEIR_STATE)
+		weir_wrap(&w->error, "the committed position of %s/%d lies outside the log: records are gone that were not processed; reset "
+			  "the application, or set the group's offsets, to go on", p->topic, (int)p->partition);
+}

@@ -1,0 +1,232 @@
+/* Records in: at once where a task has one input, by time where it has several. */
+#include <stdlib.h>
+
+#include "framework/base/alloc.h"
+#include "framework/runtime/runtime.h"
+
+/* A copy of a record, with its headers. */
+struct waiting {
+	struct waiting *next;
+	weir_kafka_record record;
+	int64_t time_ms; /* as the source's extractor has it: decides the order */
+	weir_headers headers;
+	_Alignas(16) char bytes[];
+};
+
+static const char *poisoned(const struct worker *w, const struct input *in, int64_t offset)
+{
+	for (const struct poison *p = w->poison; p; p = p->next)
+		if (p->topic == in->topic && p->partition == in->partition && p->offset == offset)
+			return p->reason;
+	return NULL;
+}
+
+static void through_topology(struct input *in, const weir_kafka_record *record, const weir_headers *headers)
+{
+	struct task *t = in->task;
+	weir_record r = {
+		.key = record->key,
+		.timestamp_ms = record->timestamp_ms,
+		.encoded = record->value,
+		.has_encoded = true,
+		.headers = headers,
+		.cx = &t->cx,
+	};
+
+	t->current = in;
+	t->cx.source = record;
+	const char *refused = t->worker->poison ? poisoned(t->worker, in, record->offset) : NULL;
+
+	if (refused) {
+		weir__dead_letter(t, record, "USER", refused);
+	} else if (weir__source_take(in->source, &t->cx, &r)) {
+		if (r.timestamp_ms > in->time_ms)
+			in->time_ms = r.timestamp_ms;
+		if (r.timestamp_ms > t->cx.stream_time_ms)
+			t->cx.stream_time_ms = r.timestamp_ms;
+		in->source->op->process(in->source, &t->cx, &r);
+	}
+	t->cx.source = NULL;
+	t->current = NULL;
+	in->position = record->offset + 1;
+	weir__arena_reset(&t->cx.arena);
+	if (t->timers)
+		weir__timers_stream(t);
+	if (t->cx.commit_requested) {
+		t->cx.commit_requested = false;
+		t->worker->commit_now = true;
+	}
+}
+
+void weir__input_process(struct input *in, const weir_kafka_record *record)
+{
+	struct task *t = in->task;
+
+	if (!t->touched && !weir__task_touch(t))
+		return;
+	through_topology(in, record, NULL);
+	atomic_store_explicit(&t->worker->records, atomic_load_explicit(&t->worker->records, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+}
+
+static size_t headers_size(const weir_headers *h)
+{
+	size_t n = h->count * sizeof(weir_header);
+
+	for (size_t i = 0; i < h->count; i++)
+		n += strlen(h->items[i].name) + 1 + h->items[i].value.len;
+	return n;
+}
+
+static weir_bytes put(char **at, weir_bytes b)
+{
+	if (weir_is_null(b))
+		return b;
+	char *to = *at;
+
+	if (b.len)
+		memcpy(to, b.data, b.len);
+	*at += b.len;
+	return (weir_bytes){ to, b.len };
+}
+
+static struct waiting *copy_record(const weir_kafka_record *record)
+{
+	const weir_headers *h = weir_kafka_record_headers(record);
+	struct waiting *w = weir__malloc(sizeof *w + headers_size(h) + record->key.len + record->value.len + 1);
+	weir_header *items = (weir_header *)(void *)w->bytes;
+	char *at = w->bytes + h->count * sizeof *items;
+
+	*w = (struct waiting){ .record = *record, .headers = { items, h->count } };
+	for (size_t i = 0; i < h->count; i++) {
+		items[i].name = put(&at, weir_bytes_of(h->items[i].name, strlen(h->items[i].name) + 1)).data;
+		items[i].value = put(&at, h->items[i].value);
+	}
+	w->record.key = put(&at, record->key);
+	w->record.value = put(&at, record->value);
+	return w;
+}
+
+/* The time that decides a record's turn: its extractor's, if the source has one. */
+static int64_t turn_of(struct input *in, const struct waiting *w)
+{
+	const weir_source_opts *opts = in->source->node->opts;
+	struct task *t = in->task;
+
+	if (!opts->time_ms)
+		return w->record.timestamp_ms;
+	weir_record r = {
+		.key = w->record.key, .timestamp_ms = w->record.timestamp_ms, .encoded = w->record.value, .has_encoded = true,
+		.serde = in->source->node->value, .headers = &w->headers, .cx = &t->cx,
+	};
+	weir_error err;
+
+	if (r.serde && !weir_is_null(r.encoded) && !(r.object = r.serde->decode(&t->cx, r.encoded, &err)))
+		return w->record.timestamp_ms; /* it will be turned away when its turn comes */
+	int64_t ms = opts->time_ms(&t->cx, &r, opts->user);
+
+	weir__arena_reset(&t->cx.arena);
+	return ms;
+}
+
+void weir__input_keep(struct input *in, const weir_kafka_record *record)
+{
+	struct waiting *w = copy_record(record);
+
+	w->time_ms = turn_of(in, w);
+	if (in->tail)
+		in->tail->next = w;
+	else
+		in->head = w;
+	in->tail = w;
+	in->waiting++;
+	in->empty_since_us = 0;
+}
+
+void weir__input_forget(struct input *in)
+{
+	for (struct waiting *w = in->head, *next; w; w = next) {
+		next = w->next;
+		free(w);
+	}
+	in->head = in->tail = NULL;
+	in->waiting = 0;
+	in->empty_since_us = 0;
+}
+
+static void set_paused(struct input *in, bool pause)
+{
+	weir_partition p = { .topic = in->topic, .partition = in->partition, .user = in };
+	weir_error err;
+
+	if (in->paused == pause)
+		return;
+	if (!(pause ? weir_consumer_pause : weir_consumer_resume)(in->task->worker->consumer, &p, 1, &err))
+		weir_log(WEIR_LOG_WARN, "input", "%s: %s", pause ? "pause" : "resume", err.message);
+	else
+		in->paused = pause;
+}
+
+/* An empty input holds the task up while it may still have something older: KIP-695. */
+static bool must_wait_for(struct input *in, int64_t now_us)
+{
+	const struct worker *w = in->task->worker;
+	int64_t idle_ms = w->app->settings.max_task_idle_ms;
+	int64_t lag = weir_consumer_lag(w->consumer, in->topic, in->partition);
+
+	if (in->empty_since_us == 0)
+		in->empty_since_us = now_us;
+	if (lag != 0) /* fetched soon, or not known yet */
+		return true;
+	return now_us - in->empty_since_us < idle_ms * 1000;
+}
+
+static struct input *whose_turn(struct task *t)
+{
+	struct input *first = NULL;
+	bool some_empty = false;
+
+	for (size_t i = 0; i < t->input_count; i++) {
+		struct input *in = &t->inputs[i];
+
+		if (!in->head)
+			some_empty = true;
+		else if (!first || in->head->time_ms < first->head->time_ms)
+			first = in;
+	}
+	if (!first || !some_empty)
+		return first;
+	int64_t now_us = weir__now_us(t->worker->app);
+
+	for (size_t i = 0; i < t->input_count; i++)
+		if (!t->inputs[i].head && must_wait_for(&t->inputs[i], now_us))
+			return NULL;
+	return first;
+}
+
+bool weir__task_process_waiting(struct task *t)
+{
+	struct worker *w = t->worker;
+	int limit = w->app->settings.buffered_records_max, done = 0;
+	struct input *in;
+
+	while (done < limit && !w->failed && !t->cx.failed && (in = whose_turn(t)) != NULL) {
+		if (!t->touched && !weir__task_touch(t))
+			break;
+		struct waiting *record = in->head;
+
+		in->head = record->next;
+		if (!in->head)
+			in->tail = NULL;
+		in->waiting--;
+		through_topology(in, &record->record, &record->headers);
+		free(record);
+		atomic_fetch_add_explicit(&w->records, 1, memory_order_relaxed);
+		done++;
+		if (w->commit_now)
+			break;
+	}
+	for (size_t i = 0; i < t->input_count; i++)
+		set_paused(&t->inputs[i], t->inputs[i].waiting > limit);
+	return done > 0;
+}

@@ -1,0 +1,87 @@
+#include <stdlib.h>
+
+#include "framework/base/alloc.h"
+#include "framework/runtime/runtime.h"
+
+weir_timer *weir__timer_add(weir_context *cx, int64_t interval_ms, weir_time time, weir_punctuate_fn *fn)
+{
+	struct task *t = (struct task *)cx;
+	struct weir_timer *timer = weir__calloc(1, sizeof *timer);
+
+	weir_assert(interval_ms > 0);
+	*timer = (struct weir_timer){
+		.next = t->timers,
+		.instance = cx->current,
+		.fn = fn,
+		.interval_ms = interval_ms,
+		/* stream time: with the first record, whatever its time */
+		.due_ms = time == WEIR_STREAM_TIME ? INT64_MIN : weir_time_add(weir_now_ms(cx), interval_ms),
+		.time = time,
+	};
+	t->timers = timer;
+	if (time == WEIR_WALL_CLOCK_TIME && timer->due_ms < t->next_wall_ms)
+		t->next_wall_ms = timer->due_ms;
+	return timer;
+}
+
+void weir_cancel(weir_timer *timer)
+{
+	if (timer)
+		timer->cancelled = true; /* freed with the task: its callback may be running */
+}
+
+void weir__timers_free(struct task *t)
+{
+	for (struct weir_timer *timer = t->timers, *next; timer; timer = next) {
+		next = timer->next;
+		free(timer);
+	}
+	t->timers = NULL;
+	t->next_wall_ms = INT64_MAX;
+}
+
+/* Missed calls are collapsed into this one; the rhythm stays. */
+static void move_on(struct weir_timer *timer, int64_t now_ms)
+{
+	if (timer->due_ms == INT64_MIN)
+		timer->due_ms = now_ms;
+	int64_t missed = weir_time_sub(now_ms, timer->due_ms) / timer->interval_ms;
+	int64_t skip;
+
+	if (__builtin_mul_overflow(missed + 1, timer->interval_ms, &skip))
+		skip = INT64_MAX;
+	timer->due_ms = weir_time_add(timer->due_ms, skip);
+}
+
+static void run_due(struct task *t, weir_time time, int64_t now_ms)
+{
+	for (struct weir_timer *timer = t->timers; timer; timer = timer->next) {
+		/* At the end of time a timer has no next call. */
+		if (timer->cancelled || timer->time != time || timer->due_ms > now_ms || timer->due_ms == INT64_MAX)
+			continue;
+		if (!weir__task_touch(t))
+			return;
+		move_on(timer, now_ms);
+		t->cx.source = NULL;
+		t->cx.current = timer->instance;
+		timer->fn(&t->cx, now_ms, timer->instance->state);
+		weir__arena_reset(&t->cx.arena);
+	}
+}
+
+void weir__timers_wall(struct task *t, int64_t now_ms)
+{
+	if (now_ms < t->next_wall_ms)
+		return;
+	run_due(t, WEIR_WALL_CLOCK_TIME, now_ms);
+	t->next_wall_ms = INT64_MAX;
+	for (struct weir_timer *timer = t->timers; timer; timer = timer->next)
+		if (!timer->cancelled && timer->time == WEIR_WALL_CLOCK_TIME && timer->due_ms < t->next_wall_ms)
+			t->next_wall_ms = timer->due_ms;
+}
+
+void weir__timers_stream(struct task *t)
+{
+	if (t->timers && t->cx.stream_time_ms != INT64_MIN)
+		run_due(t, WEIR_STREAM_TIME, t->cx.stream_time_ms);
+}

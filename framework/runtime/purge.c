@@ -1,0 +1,68 @@
+/* What nobody needs any more is deleted by event time and behind commits, since the broker's own retention goes by its wall clock. */
+#include <stdlib.h>
+
+#include "framework/base/alloc.h"
+#include "framework/runtime/runtime.h"
+
+struct list {
+	weir_partition *items;
+	size_t count;
+};
+
+static void add(struct list *list, const char *topic, int32_t partition, int64_t offset)
+{
+	if (offset <= 0)
+		return;
+	list->items = weir__realloc(list->items, (list->count + 1) * sizeof *list->items);
+	list->items[list->count++] = (weir_partition){ .topic = topic, .partition = partition, .offset = offset };
+}
+
+/* Records older than retain_ms, as far as they are committed. */
+static int64_t expired_offset(struct input *in, int64_t retain_ms)
+{
+	weir_app *app = in->task->worker->app;
+	int64_t now_ms = app->clock->wall_ms(app->clock);
+	/* A future date must not make the present look old. */
+	int64_t newest_ms = in->time_ms < now_ms ? in->time_ms : now_ms;
+	weir_partition p = { .topic = in->topic, .partition = in->partition, .offset = weir_time_sub(newest_ms, retain_ms) };
+	weir_error err;
+
+	if (in->time_ms == INT64_MIN || p.offset <= 0 || !weir_offsets_for_times(app->cluster, &p, 1, &err))
+		return 0;
+	return p.offset < in->committed ? p.offset : in->committed;
+}
+
+static void collect(struct task *t, struct list *list)
+{
+	for (size_t i = 0; i < t->input_count; i++) {
+		struct input *in = &t->inputs[i];
+		const weir_source_opts *opts = in->source->node->opts;
+
+		for (size_t j = 0; j < t->sub->topic_count; j++)
+			if (t->sub->topics[j]->source == in->source->node && t->sub->topics[j]->kind == TOPIC_REPARTITION)
+				add(list, in->topic, in->partition, in->committed);
+		if (opts->retain_ms)
+			add(list, in->topic, in->partition, expired_offset(in, opts->retain_ms));
+	}
+	for (size_t i = 0; i < t->store_count; i++)
+		if (t->stores[i].changelog && t->stores[i].graph->spec.kind == STORE_WINDOW)
+			add(list, t->stores[i].changelog, t->partition,
+			    weir__store_purge_offset(t->stores[i].store, weir__store_time(t->stores[i].store)));
+}
+
+void weir__purge(struct worker *w)
+{
+	int64_t now_us = weir__now_us(w->app);
+	struct list list = { 0 };
+	weir_error err;
+
+	if (now_us < w->next_purge_us)
+		return;
+	w->next_purge_us = now_us + w->app->settings.purge_interval_ms * 1000;
+	for (size_t i = 0; i < w->task_count; i++)
+		if (w->tasks[i]->state == TASK_RUNNING)
+			collect(w->tasks[i], &list);
+	if (list.count && !weir_records_delete(w->app->cluster, list.items, list.count, &err))
+		weir_log(WEIR_LOG_WARN, "purge", "delete records: %s", err.message);
+	free(list.items);
+}

@@ -1,0 +1,151 @@
+/*
+ * Stores are brought up from their checkpoint by the changelog. Where it ends is asked as a read_uncommitted reader sees it, and it is read
+ * read_committed until the position reaches that end: stopping at the last stable offset would miss a transaction whose markers are
+ * still being written (KAFKA-10167).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "framework/runtime/runtime.h"
+
+enum { SLICE_RECORDS = 20000, DELETE_RETENTION_MS_DEFAULT = 86400000 };
+
+static int64_t delete_retention_ms(struct task_store *s)
+{
+	char text[32];
+	weir_error err;
+
+	if (!weir_topic_config(s->task->worker->app->cluster, s->changelog, "delete.retention.ms", text, sizeof text, &err))
+		return DELETE_RETENTION_MS_DEFAULT;
+	return strtoll(text, NULL, 10);
+}
+
+/* Why the local checkpoint cannot be brought up to date; NULL = it can. */
+static const char *stale(struct task_store *s, int64_t first, int64_t end)
+{
+	int64_t at = weir__store_checkpoint_offset(s->store);
+
+	if (at < 0)
+		return NULL;
+	if (at > end)
+		return "it lies behind the end of the changelog: the topic was made anew";
+	if (at < first)
+		return "the changelog begins after it";
+	int64_t age_ms = weir_now_ms(&s->task->cx) - weir__store_checkpoint_wall_ms(s->store);
+
+	if (age_ms > delete_retention_ms(s))
+		return "it is older than delete.retention.ms: compaction may have dropped deletions that it never saw";
+	return NULL;
+}
+
+static bool begin_store(struct task_store *s, weir_error *err)
+{
+	struct worker *w = s->task->worker;
+	int64_t first, end;
+
+	s->restored = 0;
+	if (!s->changelog)
+		return true;
+	if (!weir_offsets_range(w->app->cluster, s->changelog, s->task->partition, &first, &end, err))
+		return weir_wrap(err, "task %s: offsets of the changelog \"%s\"", s->task->id, s->changelog);
+	const char *why = stale(s, first, end);
+
+	if (why) {
+		weir_log(WEIR_LOG_WARN, "restore", "local state wiped task=%s store=%s checkpoint=%lld first=%lld end=%lld: %s",
+			 s->task->id, s->graph->spec.name, (long long)weir__store_checkpoint_offset(s->store),
+			 (long long)first, (long long)end, why);
+		if (!weir__store_wipe(s->store, err))
+			return false;
+	}
+	int64_t at = weir__store_checkpoint_offset(s->store), from = at > first ? at : first;
+
+	s->restore_end = end;
+	if (from >= end)
+		return weir__store_restore_done(s->store, end, err);
+	weir_partition p = { .topic = s->changelog, .partition = s->task->partition, .offset = from, .user = s };
+
+	if (!weir_consumer_assign(w->restorer, &p, 1, err))
+		return weir_wrap(err, "task %s: read the changelog \"%s\"", s->task->id, s->changelog);
+	s->restoring = true;
+	weir_log(WEIR_LOG_INFO, "restore", "begin task=%s store=%s from=%lld to=%lld checkpoint=%lld", s->task->id,
+		 s->graph->spec.name, (long long)from, (long long)end, (long long)at);
+	return true;
+}
+
+bool weir__restore_begin(struct task *t, weir_error *err)
+{
+	for (size_t i = 0; i < t->store_count; i++)
+		if (!begin_store(&t->stores[i], err)) {
+			weir__restore_cancel(t);
+			return false;
+		}
+	return true;
+}
+
+static void stop_reading(struct task_store *s)
+{
+	weir_partition p = { .topic = s->changelog, .partition = s->task->partition };
+	weir_error err;
+
+	if (!s->restoring)
+		return;
+	if (!weir_consumer_unassign(s->task->worker->restorer, &p, 1, &err))
+		weir_log(WEIR_LOG_WARN, "restore", "unassign %s/%d: %s", s->changelog, (int)s->task->partition, err.message);
+	s->restoring = false;
+}
+
+void weir__restore_cancel(struct task *t)
+{
+	for (size_t i = 0; i < t->store_count; i++)
+		stop_reading(&t->stores[i]);
+}
+
+struct slice {
+	int left;
+	struct worker *worker;
+};
+
+static bool take(const weir_kafka_record *record, void *user)
+{
+	struct slice *slice = user;
+	struct task_store *s = record->user;
+
+	if (s->restoring && !weir_is_null(record->key)) {
+		weir__store_restore_put(s->store, record->key, record->value, record->timestamp_ms);
+		s->restored++;
+		atomic_fetch_add_explicit(&slice->worker->restored, 1, memory_order_relaxed);
+	}
+	return --slice->left > 0;
+}
+
+bool weir__restore_step(struct worker *w, bool others_run, weir_error *err)
+{
+	struct slice slice = { SLICE_RECORDS, w };
+	/* Nothing else to do: wait for what comes. */
+	int64_t wait_ms = others_run ? 0 : 20;
+
+	return weir_consumer_poll(w->restorer, wait_ms, take, &slice, err) || weir_wrap(err, "restore");
+}
+
+bool weir__restore_finished(struct task *t, weir_error *err)
+{
+	bool all = true;
+
+	err->code = WEIR_OK;
+	for (size_t i = 0; i < t->store_count; i++) {
+		struct task_store *s = &t->stores[i];
+
+		if (!s->restoring)
+			continue;
+		int64_t at = weir_consumer_position(t->worker->restorer, s->changelog, t->partition);
+
+		if (at < s->restore_end) {
+			all = false;
+			continue;
+		}
+		stop_reading(s);
+		if (!weir__store_restore_done(s->store, at, err))
+			return weir_wrap(err, "task %s: restore store \"%s\"", t->id, s->graph->spec.name);
+	}
+	return all;
+}

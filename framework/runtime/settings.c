@@ -1,0 +1,52 @@
+#include "framework/runtime/runtime.h"
+
+static int64_t at_least(int64_t least, int64_t n)
+{
+	return n > least ? n : least;
+}
+
+/* One budget for the instance: half for caches, a quarter for RocksDB, the rest for what is fetched and what is produced. */
+static void share_memory(struct settings *s)
+{
+	int64_t each = s->memory_bytes_max / s->workers;
+
+	s->cache_bytes_max = each / 2;
+	s->fetch_bytes_max = at_least(1 << 20, each / 8);
+	s->produce_bytes_max = at_least(1 << 20, each / 16);
+}
+
+bool weir__settings_read(struct settings *s, const weir_config *cfg, weir_error *err)
+{
+	*s = (struct settings){
+		.application_id = weir_config_string(cfg, "application.id"),
+		.dead_letter_topic = weir_config_string(cfg, "errors.dead.letter.queue.topic.name"),
+		.commit_interval_us = weir_config_ms(cfg, "commit.interval.ms") * 1000,
+		.transaction_timeout_ms = weir_config_ms(cfg, "transaction.timeout.ms"),
+		.session_timeout_ms = weir_config_ms(cfg, "session.timeout.ms"),
+		.max_poll_interval_ms = weir_config_ms(cfg, "max.poll.interval.ms"),
+		.max_task_idle_ms = weir_config_ms(cfg, "max.task.idle.ms"),
+		.task_timeout_ms = weir_config_ms(cfg, "task.timeout.ms"),
+		.checkpoint_interval_ms = weir_config_ms(cfg, "checkpoint.interval.ms"),
+		.checkpoint_records = weir_config_int(cfg, "checkpoint.records"),
+		.purge_interval_ms = weir_config_ms(cfg, "repartition.purge.interval.ms"),
+		.recommit_interval_us = weir_config_ms(cfg, "offsets.recommit.interval.ms") * 1000,
+		.query_timeout_ms = weir_config_ms(cfg, "query.timeout.ms"),
+		.memory_bytes_max = weir_config_size(cfg, "memory.bytes.max"),
+		.buffered_records_max = (int)weir_config_int(cfg, "buffered.records.per.partition"),
+		.workers = (int)weir_config_int(cfg, "num.stream.threads"),
+		.replication = (int16_t)weir_config_int(cfg, "replication.factor"),
+		.static_membership = weir_config_bool(cfg, "group.static.membership"),
+		.stop_on_unreadable = strcmp(weir_config_string(cfg, "errors.deserialization"), "stop") == 0,
+		.stop_on_refused = strcmp(weir_config_string(cfg, "errors.production"), "stop") == 0,
+	};
+	if (!s->application_id || !*s->application_id)
+		return weir_fail(err, WEIR_CONFIG, "application.id is not set");
+	if (strcmp(weir_config_string(cfg, "processing.guarantee"), "exactly_once") != 0)
+		return weir_fail(err, WEIR_CONFIG,
+				 "processing.guarantee=at_least_once is not there yet: below librdkafka 2.10 a plain commit that meets a "
+				 "cooperative rebalance loses the whole assignment; use exactly_once");
+	if (s->dead_letter_topic && !*s->dead_letter_topic)
+		s->dead_letter_topic = NULL;
+	share_memory(s);
+	return true;
+}

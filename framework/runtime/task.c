@@ -1,0 +1,361 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "framework/base/alloc.h"
+#include "framework/runtime/runtime.h"
+
+enum { RETRY_US = 20000, OFFSETS_TIMEOUT_MS = 100 };
+
+/* --- the serde at a store's edges --------------------------------------------------------------------------------- */
+
+static weir_bytes codec_encode(const void *object, void *user)
+{
+	struct task_store *s = user;
+
+	weir__arena_reset(&s->codec_cx.arena);
+	return s->graph->value->encode(&s->codec_cx, object);
+}
+
+static bool codec_decode(weir_bytes bytes, void *object, void *user)
+{
+	struct task_store *s = user;
+	weir_error err;
+
+	weir__arena_reset(&s->codec_cx.arena);
+	const void *decoded = s->graph->value->decode(&s->codec_cx, bytes, &err);
+
+	if (decoded)
+		memcpy(object, decoded, s->graph->value->size);
+	return decoded != NULL;
+}
+
+/* --- made and unmade ------------------------------------------------------------------------------------------------ */
+
+struct task *weir__task_new(struct worker *w, const struct subtopology *sub, int32_t partition)
+{
+	weir_app *app = w->app;
+	struct task *t = weir__calloc(1, sizeof *t);
+
+	*t = (struct task){ .worker = w, .sub = sub, .partition = partition, .next_wall_ms = INT64_MAX,
+			    .opened_us = weir__now_us(app) };
+	snprintf(t->id, sizeof t->id, "%d_%d", sub->id, (int)partition);
+	weir__arena_init(&t->cx.arena, 0);
+	weir__arena_init(&t->instance_memory, 0);
+	t->cx.ops = &weir__context_ops;
+	t->cx.clock = app->clock;
+	t->cx.partition = partition;
+	t->cx.stream_time_ms = INT64_MIN;
+	t->inputs = weir__calloc(sub->topic_count, sizeof *t->inputs);
+	for (size_t i = 0; i < sub->topic_count; i++) {
+		const struct app_topic *topic = weir__app_topic(app, sub->topics[i]);
+
+		if (partition >= topic->partitions)
+			continue;
+		t->inputs[t->input_count++] = (struct input){
+			.task = t, .topic = topic->name, .partition = partition, .id = w->next_input_id++, .position = -1,
+			.committed = -1, .time_ms = INT64_MIN,
+			.reset = ((const weir_source_opts *)sub->topics[i]->source->opts)->reset,
+		};
+	}
+	t->list = weir__calloc(t->input_count + 1, sizeof *t->list);
+	t->stores = weir__calloc(sub->store_count, sizeof *t->stores);
+	t->store_count = sub->store_count;
+	for (size_t i = 0; i < sub->store_count; i++) {
+		t->stores[i] = (struct task_store){ .task = t, .graph = sub->stores[i],
+						    .changelog = app->changelogs[sub->stores[i]->id] };
+		weir__arena_init(&t->stores[i].codec_cx.arena, 1024);
+	}
+	return t;
+}
+
+static weir_store *store_of(struct task *t, const struct graph_store *graph)
+{
+	for (size_t i = 0; i < t->store_count; i++)
+		if (t->stores[i].graph == graph)
+			return t->stores[i].store;
+	weir_assert(!"a task has the stores of its steps");
+	return NULL;
+}
+
+static struct instance *instance_of(struct task *t, const struct node *node)
+{
+	for (size_t i = 0; i < t->sub->node_count; i++)
+		if (t->sub->nodes[i] == node)
+			return &t->instances[i];
+	weir_assert(!"a task has all steps of its sub-topology");
+	return NULL;
+}
+
+static void make_instances(struct task *t)
+{
+	struct arena *a = &t->instance_memory;
+
+	weir__arena_reset(a);
+	t->instances = weir__arena_zalloc(a, t->sub->node_count * sizeof *t->instances);
+	for (size_t i = 0; i < t->sub->node_count; i++) {
+		const struct node *n = t->sub->nodes[i];
+		size_t size = n->op->state_size ? n->op->state_size(n) : 0;
+
+		t->instances[i] = (struct instance){
+			.op = n->op, .node = n, .observed_ms = INT64_MIN,
+			.children = weir__arena_alloc(a, (n->child_count + 1) * sizeof(struct instance *)),
+			.child_count = n->child_count,
+			.stores = weir__arena_alloc(a, (n->store_count + 1) * sizeof(weir_store *)),
+			.state = weir__arena_zalloc(a, size + 1),
+		};
+		for (size_t j = 0; j < n->store_count; j++)
+			t->instances[i].stores[j] = store_of(t, n->stores[j]);
+	}
+	for (size_t i = 0; i < t->sub->node_count; i++)
+		for (size_t j = 0; j < t->sub->nodes[i]->child_count; j++)
+			t->instances[i].children[j] = instance_of(t, t->sub->nodes[i]->children[j]);
+	for (size_t i = 0; i < t->input_count; i++)
+		for (size_t j = 0; j < t->sub->topic_count; j++)
+			if (t->inputs[i].topic == weir__app_topic(t->worker->app, t->sub->topics[j])->name)
+				t->inputs[i].source = instance_of(t, t->sub->topics[j]->source);
+}
+
+static void unmake_instances(struct task *t)
+{
+	for (size_t i = 0; t->instances_made && i < t->sub->node_count; i++)
+		if (t->instances[i].op->close)
+			t->instances[i].op->close(&t->instances[i]);
+	t->instances_made = false;
+	weir__timers_free(t);
+	for (size_t i = 0; i < t->input_count; i++)
+		weir__input_forget(&t->inputs[i]);
+	weir__arena_reset(&t->cx.arena);
+}
+
+size_t weir__task_partitions(struct task *t, weir_partition *list)
+{
+	for (size_t i = 0; i < t->input_count; i++)
+		list[i] = (weir_partition){ .topic = t->inputs[i].topic, .partition = t->inputs[i].partition,
+					    .offset = WEIR_OFFSET_BEGINNING, .user = &t->inputs[i] };
+	return t->input_count;
+}
+
+size_t weir__worker_inputs(struct worker *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->task_count; i++)
+		n += w->tasks[i]->input_count;
+	return n;
+}
+
+bool weir__task_touch(struct task *t)
+{
+	struct worker *w = t->worker;
+
+	if (w->failed)
+		return false;
+	if (!w->in_transaction) {
+		if (!weir_producer_begin(w->producer, &w->error)) {
+			w->failed = true;
+			return false;
+		}
+		w->in_transaction = true;
+	}
+	t->touched = true;
+	w->last_touch_us = weir__now_us(w->app);
+	return true;
+}
+
+/* --- opening ---------------------------------------------------------------------------------------------------------- */
+
+static bool open_stores(struct task *t, weir_error *err)
+{
+	for (size_t i = 0; i < t->store_count; i++) {
+		struct task_store *s = &t->stores[i];
+
+		if (s->store)
+			continue;
+		struct store_spec spec = s->graph->spec;
+
+		if (spec.codec.size) {
+			spec.codec.encode = codec_encode;
+			spec.codec.decode = codec_decode;
+			spec.codec.user = s;
+		}
+		s->store = weir__store_open(t->worker->app->state, &spec, t->partition, err);
+		if (!s->store)
+			return weir_wrap(err, "task %s: store \"%s\"", t->id, spec.name);
+		s->checkpoint_us = weir__now_us(t->worker->app);
+	}
+	t->stores_open = true;
+	return true;
+}
+
+/* Without a committed position: where the source says that reading begins. */
+static bool reset_position(struct input *in, weir_error *err)
+{
+	int64_t first, end;
+
+	if (in->reset == WEIR_RESET_NONE)
+		return weir_fail(err, WEIR_STATE, "no committed position for %s/%d, and its source says not to begin by itself",
+				 in->topic, (int)in->partition);
+	if (!weir_offsets_range(in->task->worker->app->cluster, in->topic, in->partition, &first, &end, err))
+		return weir_wrap(err, "offsets of %s/%d", in->topic, (int)in->partition);
+	in->position = in->reset == WEIR_RESET_LATEST ? end : first;
+	return true;
+}
+
+static bool read_positions(struct task *t, weir_error *err)
+{
+	weir_partition *list = t->list;
+	struct worker *w = t->worker;
+	bool ok = true;
+
+	weir__task_partitions(t, list);
+	if (!weir_group_committed(w->app->cluster, w->app->settings.application_id, list, t->input_count, OFFSETS_TIMEOUT_MS, err))
+		return weir_wrap(err, "task %s: committed positions", t->id);
+	t->position_was_committed = false;
+	t->cx.stream_time_ms = INT64_MIN;
+	for (size_t i = 0; i < t->input_count && ok; i++) {
+		struct input *in = &t->inputs[i];
+
+		in->committed = list[i].offset;
+		in->time_ms = INT64_MIN;
+		if (list[i].offset == WEIR_OFFSET_NONE) {
+			ok = reset_position(in, err);
+			continue;
+		}
+		t->position_was_committed = true;
+		in->position = list[i].offset;
+		ok = weir__metadata_apply(in, list[i].metadata, err);
+	}
+	weir_partitions_release(list, t->input_count);
+	return ok;
+}
+
+/* In this order (KAFKA-10167): positions first, then the ends of the changelogs. */
+static bool open_task(struct task *t, weir_error *err)
+{
+	if (!t->stores_open && !open_stores(t, err))
+		return false;
+	make_instances(t);
+	if (!read_positions(t, err))
+		return false;
+	if (!weir__restore_begin(t, err))
+		return false;
+	t->state = TASK_RESTORING;
+	return true;
+}
+
+static bool check_state_fits(struct task *t, weir_error *err)
+{
+	for (size_t i = 0; i < t->store_count && !t->position_was_committed; i++) {
+		const struct task_store *s = &t->stores[i];
+
+		if (s->changelog && (s->restored || weir__store_checkpoint_offset(s->store) >= 0))
+			return weir_fail(err, WEIR_STATE,
+					 "task %s: store \"%s\" has state in \"%s\", but the group \"%s\" has no committed position for its input: "
+					 "counting again from the start would count twice; reset the application (or restore the group's offsets)",
+					 t->id, s->graph->spec.name, s->changelog, t->worker->app->settings.application_id);
+	}
+	return true;
+}
+
+static bool run_task(struct task *t, weir_error *err)
+{
+	weir_partition *list = t->list;
+
+	if (!check_state_fits(t, err))
+		return false;
+	t->instances_made = true;
+	for (size_t i = 0; i < t->sub->node_count; i++) {
+		t->cx.current = &t->instances[i];
+		if (t->instances[i].op->init)
+			t->instances[i].op->init(&t->instances[i], &t->cx);
+	}
+	weir__task_partitions(t, list);
+	for (size_t i = 0; i < t->input_count; i++) {
+		list[i].offset = t->inputs[i].position;
+		t->inputs[i].paused = false;
+	}
+	if (!weir_consumer_seek(t->worker->consumer, list, t->input_count, err) ||
+	    !weir_consumer_resume(t->worker->consumer, list, t->input_count, err))
+		return weir_wrap(err, "task %s: go to the committed positions", t->id);
+	t->state = TASK_RUNNING;
+	int64_t restored = 0;
+
+	for (size_t i = 0; i < t->store_count; i++)
+		restored += t->stores[i].restored;
+	weir_log(WEIR_LOG_INFO, "task", "running task=%s restored=%lld after_ms=%lld", t->id, (long long)restored,
+		 (long long)((weir__now_us(t->worker->app) - t->opened_us) / 1000));
+	return true;
+}
+
+/* What may pass is tried again, up to task.timeout.ms. */
+static bool try_again(struct task *t, weir_error *err)
+{
+	int64_t now_us = weir__now_us(t->worker->app);
+
+	if (!err->retriable || err->fatal)
+		return false;
+	if (now_us - t->opened_us > t->worker->app->settings.task_timeout_ms * 1000)
+		return weir_wrap(err, "given up after task.timeout.ms");
+	t->try_again_us = now_us + RETRY_US;
+	return true;
+}
+
+bool weir__task_advance(struct task *t, weir_error *err)
+{
+	if (t->state == TASK_OPENING) {
+		if (weir__now_us(t->worker->app) < t->try_again_us)
+			return true;
+		if (!open_task(t, err))
+			return try_again(t, err);
+	}
+	if (t->state == TASK_RESTORING && weir__restore_finished(t, err))
+		return run_task(t, err);
+	return t->state != TASK_RESTORING || err->code == WEIR_OK;
+}
+
+/* --- back, and away --------------------------------------------------------------------------------------------------- */
+
+void weir__task_reset(struct task *t)
+{
+	weir_partition *list = t->list;
+	weir_error err;
+
+	weir__restore_cancel(t);
+	unmake_instances(t);
+	for (size_t i = 0; i < t->store_count; i++)
+		if (t->stores[i].store) {
+			weir__store_discard(t->stores[i].store);
+			t->stores[i].wrote = false;
+		}
+	weir__task_partitions(t, list);
+	if (!weir_consumer_pause(t->worker->consumer, list, t->input_count, &err))
+		weir_log(WEIR_LOG_WARN, "task", "pause: %s", err.message);
+	t->touched = false;
+	t->cx.failed = false;
+	t->state = TASK_OPENING;
+	t->opened_us = weir__now_us(t->worker->app);
+	t->try_again_us = 0;
+}
+
+void weir__task_close(struct task *t, bool clean)
+{
+	weir_error err;
+
+	weir__restore_cancel(t);
+	unmake_instances(t);
+	for (size_t i = 0; i < t->store_count; i++) {
+		struct task_store *s = &t->stores[i];
+
+		if (s->store && clean && t->state == TASK_RUNNING && !t->touched && !weir__store_checkpoint(s->store, true, &err))
+			weir_log(WEIR_LOG_WARN, "task", "checkpoint at close task=%s store=%s: %s", t->id, s->graph->spec.name,
+				 err.message);
+		weir__store_close(s->store);
+		weir__arena_release(&s->codec_cx.arena);
+	}
+	weir__arena_release(&t->cx.arena);
+	weir__arena_release(&t->instance_memory);
+	free(t->list);
+	free(t->stores);
+	free(t->inputs);
+	free(t);
+}

@@ -1,0 +1,134 @@
+/* Partition counts of everything, and the internal topics: made at start, or checked if they are there. */
+#include <stdio.h>
+
+#include "framework/base/alloc.h"
+#include "framework/runtime/runtime.h"
+
+struct app_topic *weir__app_topic(weir_app *app, const struct graph_topic *graph)
+{
+	for (size_t i = 0; i < app->topology->topic_count; i++)
+		if (app->topics[i].graph == graph)
+			return &app->topics[i];
+	return NULL;
+}
+
+static bool external_counts(weir_app *app, weir_error *err)
+{
+	for (size_t i = 0; i < app->topology->topic_count; i++) {
+		struct app_topic *topic = &app->topics[i];
+
+		if (topic->graph->kind != TOPIC_EXTERNAL)
+			continue;
+		topic->partitions = weir_topic_partitions(app->cluster, topic->name, err);
+		if (topic->partitions < 0)
+			return weir_wrap(err, "partitions of topic \"%s\"", topic->name);
+		if (topic->partitions == 0)
+			return weir_fail(err, WEIR_NOT_FOUND, "topic \"%s\", which step \"%s\" reads, does not exist", topic->name,
+					 topic->graph->source->name);
+	}
+	return true;
+}
+
+/* Most partitions among the topics of a sub-topology; 0 while one of them is not known. */
+static int32_t most_partitions(weir_app *app, const struct subtopology *sub)
+{
+	int32_t most = 0;
+
+	for (size_t i = 0; i < sub->topic_count; i++) {
+		int32_t n = weir__app_topic(app, sub->topics[i])->partitions;
+
+		if (n == 0)
+			return 0;
+		most = n > most ? n : most;
+	}
+	return most;
+}
+
+/* A repartition topic has as many partitions as the inputs of the step that fills it, which may come out of another one. */
+static bool repartition_counts(weir_app *app, weir_error *err)
+{
+	weir_topology *t = app->topology;
+
+	for (size_t round = 0; round <= t->topic_count; round++)
+		for (size_t i = 0; i < t->topic_count; i++) {
+			struct app_topic *topic = &app->topics[i];
+
+			if (topic->partitions == 0)
+				topic->partitions =
+					topic->graph->partitions_wanted ?
+						topic->graph->partitions_wanted :
+						most_partitions(app, &t->subtopologies[topic->graph->writer->subtopology]);
+		}
+	for (size_t i = 0; i < t->topic_count; i++)
+		if (app->topics[i].partitions == 0)
+			return weir_fail(err, WEIR_TOPOLOGY, "the partitions of \"%s\" depend on themselves: set them in weir_repartition",
+					 app->topics[i].graph->name);
+	return true;
+}
+
+static bool make_or_check(weir_app *app, const char *name, int32_t partitions, const char *const (*configs)[2],
+			  size_t config_count, weir_error *err)
+{
+	int32_t there = weir_topic_partitions(app->cluster, name, err);
+
+	if (there < 0)
+		return weir_wrap(err, "partitions of topic \"%s\"", name);
+	if (there == 0) {
+		weir_topic_spec spec = { name, partitions, app->settings.replication, configs, config_count };
+
+		if (!weir_topics_create(app->cluster, &spec, 1, err))
+			return weir_wrap(err, "create topic \"%s\"", name);
+		weir_log(WEIR_LOG_INFO, "topics", "topic created name=%s partitions=%d", name, (int)partitions);
+		there = partitions;
+	}
+	if (there != partitions)
+		return weir_fail(err, WEIR_STATE,
+				 "topic \"%s\" has %d partitions, but the topology wants %d: the number of partitions of an input "
+				 "has changed; reset the application to go on with the new number", name, (int)there, (int)partitions);
+	return true;
+}
+
+/* purged by weir, not by the broker, which would compare event time with its wall clock */
+static const char *const window_changelog[][2] = { { "cleanup.policy", "compact,delete" }, { "retention.ms", "-1" } };
+static const char *const changelog[][2] = { { "cleanup.policy", "compact" } };
+static const char *const repartition[][2] = {
+	{ "cleanup.policy", "delete" }, { "retention.ms", "-1" }, { "segment.bytes", "52428800" },
+};
+
+bool weir__topics_prepare(weir_app *app, weir_error *err)
+{
+	weir_topology *t = app->topology;
+
+	app->topics = weir__calloc(t->topic_count, sizeof *app->topics);
+	app->changelogs = weir__calloc(t->store_count, sizeof *app->changelogs);
+	app->task_counts = weir__calloc(t->subtopology_count, sizeof *app->task_counts);
+	for (size_t i = 0; i < t->topic_count; i++) {
+		const struct graph_topic *g = t->topics[i];
+
+		app->topics[i].graph = g;
+		app->topics[i].name = g->kind == TOPIC_EXTERNAL ?
+					      weir__strdup(g->name) :
+					      weir__asprintf("%s-%s-repartition", app->settings.application_id, g->name);
+	}
+	if (!external_counts(app, err) || !repartition_counts(app, err))
+		return false;
+	for (size_t i = 0; i < t->subtopology_count; i++)
+		app->task_counts[i] = most_partitions(app, &t->subtopologies[i]);
+	for (size_t i = 0; i < t->topic_count; i++)
+		if (app->topics[i].graph->kind == TOPIC_REPARTITION &&
+		    !make_or_check(app, app->topics[i].name, app->topics[i].partitions, repartition, 3, err))
+			return false;
+	for (size_t i = 0; i < t->store_count; i++) {
+		const struct graph_store *s = t->stores[i];
+
+		if (!s->spec.logged)
+			continue;
+		app->changelogs[i] = weir__asprintf("%s-%s-changelog", app->settings.application_id, s->spec.name);
+		bool windowed = s->spec.kind == STORE_WINDOW;
+
+		if (!make_or_check(app, app->changelogs[i], app->task_counts[s->subtopology],
+				   windowed ? window_changelog : changelog, windowed ? 2 : 1, err))
+			return false;
+	}
+	return true;
+}

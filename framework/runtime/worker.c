@@ -1,0 +1,373 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "framework/base/alloc.h"
+#include "framework/base/log_prefix.h"
+#include "framework/runtime/runtime.h"
+
+enum {
+	CLOCK_EVERY = 16,        /* records between two looks at the clock */
+	MEMORY_EVERY = 4096,     /* records between two looks at the caches' size */
+	IDLE_US = 1000000,       /* without records: positions behind markers are committed */
+	WAIT_MS = 50,            /* longest wait in a poll: bounds how long a query waits */
+};
+
+/* To one topic of each sub-topology, the one with the most partitions: its anchor. */
+static bool subscribe(struct worker *w, weir_error *err)
+{
+	weir_app *app = w->app;
+	const char **anchors = weir__calloc(app->topology->subtopology_count, sizeof *anchors);
+
+	for (size_t i = 0; i < app->topology->subtopology_count; i++) {
+		const struct subtopology *sub = &app->topology->subtopologies[i];
+
+		for (size_t j = 0; j < sub->topic_count && !anchors[i]; j++)
+			if (weir__app_topic(app, sub->topics[j])->partitions == app->task_counts[i])
+				anchors[i] = weir__app_topic(app, sub->topics[j])->name;
+	}
+	bool ok = weir_consumer_subscribe(w->consumer, anchors, app->topology->subtopology_count, err);
+
+	free(anchors);
+	return ok;
+}
+
+static bool open_consumers(struct worker *w, weir_error *err)
+{
+	weir_app *app = w->app;
+	const struct settings *s = &app->settings;
+
+	w->consumer = weir_consumer_open(app->cluster, (weir_consumer_opts){
+		.group = s->application_id,
+		.group_instance_id = s->static_membership ? w->id : NULL,
+		.client_id = weir_config_string(app->cfg, "application.server"),
+		.queue_bytes_max = s->fetch_bytes_max,
+		.session_timeout_ms = s->session_timeout_ms,
+		.max_poll_interval_ms = s->max_poll_interval_ms,
+		.on_group = weir__on_group,
+		.on_partition_error = weir__on_partition_error,
+		.user = w,
+	}, err);
+	if (!w->consumer)
+		return weir_wrap(err, "open the consumer");
+	if (!w->restorer)
+		w->restorer = weir_consumer_open(app->cluster, (weir_consumer_opts){
+			.queue_bytes_max = s->fetch_bytes_max, .on_partition_error = weir__on_partition_error, .user = w }, err);
+	if (!w->restorer)
+		return weir_wrap(err, "open the consumer for changelogs");
+	return subscribe(w, err) || weir_wrap(err, "join the group");
+}
+
+bool weir__worker_open(struct worker *w, weir_error *err)
+{
+	snprintf(w->id, sizeof w->id, "%s-%s-%d", w->app->settings.application_id, w->app->instance_id, w->index);
+	w->last_commit_us = w->last_recommit_us = w->last_touch_us = weir__now_us(w->app);
+	w->next_purge_us = w->last_commit_us + w->app->settings.purge_interval_ms * 1000;
+	return weir__producer_open(w, err) && open_consumers(w, err);
+}
+
+/* --- records ---------------------------------------------------------------------------------------------------------- */
+
+static int64_t commit_due_us(const struct worker *w)
+{
+	return w->in_transaction ? w->last_commit_us + w->app->settings.commit_interval_us : INT64_MAX;
+}
+
+static void watch_memory(struct worker *w)
+{
+	size_t total = 0, max = (size_t)w->app->settings.cache_bytes_max;
+
+	for (size_t i = 0; i < w->task_count; i++)
+		for (size_t j = 0; j < w->tasks[i]->store_count; j++)
+			total += w->tasks[i]->stores[j].store ? weir__store_memory_bytes(w->tasks[i]->stores[j].store) : 0;
+	if (total > max) /* the commit makes room, and checks again */
+		w->commit_now = true;
+}
+
+static bool on_record(const weir_kafka_record *record, void *user)
+{
+	struct worker *w = user;
+	struct input *in = record->user;
+
+	/* Not running: the record comes again when the task goes to its positions. Before the position: fetched ahead of a seek. */
+	if (!in || in->task->state != TASK_RUNNING || record->offset < in->position)
+		return true;
+	if (in->task->input_count == 1)
+		weir__input_process(in, record);
+	else
+		weir__input_keep(in, record);
+	if (w->failed || in->task->cx.failed || w->commit_now || in->waiting > w->app->settings.buffered_records_max)
+		return false;
+	if (++w->since_clock % CLOCK_EVERY)
+		return true;
+	if (w->since_clock % MEMORY_EVERY == 0)
+		watch_memory(w);
+	int64_t now_us = weir__now_us(w->app);
+
+	return now_us < w->leave_poll_us && now_us < commit_due_us(w);
+}
+
+/* --- one turn ------------------------------------------------------------------------------------------------------------ */
+
+struct survey {
+	bool some_run, some_not, some_restore, some_wait;
+	int64_t timer_us; /* when the next wall-clock timer is due */
+};
+
+static struct survey survey(struct worker *w)
+{
+	struct survey s = { .timer_us = INT64_MAX };
+	int64_t now_us = weir__now_us(w->app), now_ms = w->app->clock->wall_ms(w->app->clock);
+	int not_running = 0;
+
+	for (size_t i = 0; i < w->task_count; i++) {
+		const struct task *t = w->tasks[i];
+
+		s.some_run |= t->state == TASK_RUNNING;
+		s.some_restore |= t->state == TASK_RESTORING;
+		not_running += t->state != TASK_RUNNING;
+		for (size_t j = 0; j < t->input_count; j++)
+			s.some_wait |= t->inputs[j].head != NULL;
+		if (t->next_wall_ms != INT64_MAX) {
+			int64_t at_us = now_us + (t->next_wall_ms > now_ms ? (t->next_wall_ms - now_ms) * 1000 : 0);
+
+			s.timer_us = at_us < s.timer_us ? at_us : s.timer_us;
+		}
+	}
+	s.some_not = not_running > 0;
+	atomic_store_explicit(&w->tasks_not_running, not_running, memory_order_relaxed);
+	return s;
+}
+
+static int64_t wait_for(struct worker *w, const struct survey *s, int64_t wait_ms)
+{
+	int64_t now_us = weir__now_us(w->app), due_us = commit_due_us(w);
+
+	due_us = s->timer_us < due_us ? s->timer_us : due_us;
+	w->leave_poll_us = due_us;
+	if (s->some_restore)
+		return 0;
+	if (s->some_wait || (s->some_not && wait_ms > 5))
+		wait_ms = wait_ms > 5 ? 5 : wait_ms;
+	if (due_us <= now_us)
+		return 0;
+	int64_t until_ms = (due_us - now_us) / 1000;
+
+	return until_ms < wait_ms ? until_ms : wait_ms;
+}
+
+static void worker_stop(struct worker *w, const weir_error *err)
+{
+	if (w->stop)
+		return;
+	w->failed = w->stop = true;
+	w->error = *err;
+}
+
+static void advance_tasks(struct worker *w, const struct survey *s)
+{
+	weir_error err = { .code = WEIR_OK };
+
+	if (s->some_restore && !weir__restore_step(w, s->some_run, &err)) {
+		worker_stop(w, &err);
+		return;
+	}
+	for (size_t i = 0; i < w->task_count && !w->stop; i++)
+		if (w->tasks[i]->state != TASK_RUNNING && !weir__task_advance(w->tasks[i], &err))
+			worker_stop(w, &err);
+}
+
+/* Positions that only markers have moved, and those that the broker would forget (it expires offsets of topics that the group does not subscribe
+ * to), are committed as well. */
+static void commit_idle_positions(struct worker *w)
+{
+	int64_t now_us = weir__now_us(w->app);
+	bool all = now_us - w->last_recommit_us >= w->app->settings.recommit_interval_us;
+
+	if (w->failed || (!all && now_us - w->last_touch_us < IDLE_US))
+		return;
+	w->last_touch_us = now_us;
+	if (all)
+		w->last_recommit_us = now_us;
+	for (size_t i = 0; i < w->task_count; i++) {
+		struct task *t = w->tasks[i];
+
+		for (size_t j = 0; t->state == TASK_RUNNING && j < t->input_count; j++) {
+			struct input *in = &t->inputs[j];
+
+			if (all || (!in->head && weir_consumer_position(w->consumer, in->topic, in->partition) > in->committed &&
+				    in->committed >= 0)) {
+				weir__task_touch(t);
+				w->commit_now = true;
+				break;
+			}
+		}
+	}
+}
+
+/* A producer that is of no use any more is made anew; until then nothing is processed. False while there is none. */
+static bool mend_producer(struct worker *w)
+{
+	weir_error err;
+	int64_t now_us = weir__now_us(w->app);
+
+	if (!w->broken_producer)
+		return true;
+	if (!w->broken_since_us)
+		w->broken_since_us = now_us;
+	if (weir__producer_open(w, &err)) {
+		w->broken_since_us = 0;
+		weir_log(WEIR_LOG_INFO, "commit", "new producer id=%s", w->id);
+		return true;
+	}
+	w->broken_producer = true;
+	if (now_us - w->broken_since_us > w->app->settings.task_timeout_ms * 1000) {
+		weir_wrap(&err, "given up after task.timeout.ms");
+		worker_stop(w, &err);
+	} else {
+		weir_log(WEIR_LOG_WARN, "commit", "%s", err.message);
+	}
+	return false;
+}
+
+/* Trouble that came up in the middle of something. */
+static void mend(struct worker *w)
+{
+	for (size_t i = 0; i < w->task_count; i++)
+		if (w->tasks[i]->cx.failed) {
+			weir_error err = w->tasks[i]->cx.error;
+
+			weir_wrap(&err, "task %s", w->tasks[i]->id);
+			worker_stop(w, &err);
+		}
+	if (!w->failed)
+		return;
+	if (w->in_transaction)
+		weir__abort(w, &w->error);
+	else if (w->error.fatal)
+		w->broken_producer = true;
+	w->failed = w->stop;
+}
+
+/* The client has given up, or another member has taken the place: begin again as a new member. */
+static bool new_consumer(struct worker *w, const weir_error *why)
+{
+	weir_error err = *why;
+
+	weir_log(WEIR_LOG_WARN, "group", "consumer closed: %s", why->message);
+	weir__abort(w, why);
+	while (w->task_count)
+		weir__task_close(w->tasks[--w->task_count], false);
+	weir_consumer_close(w->consumer);
+	w->consumer = NULL;
+	if (why->code == WEIR_FENCED) {
+		int64_t now_us = weir__now_us(w->app);
+
+		if (w->fenced_us && now_us - w->fenced_us < 60000000) {
+			weir_fail(&err, WEIR_FENCED, "fenced twice within a minute under the id \"%s\": another running instance has the same "
+				  "instance.id; give each its own", w->id);
+			worker_stop(w, &err);
+			return false;
+		}
+		w->fenced_us = now_us;
+	}
+	weir_consumer_close(w->restorer);
+	w->restorer = NULL;
+	if (open_consumers(w, &err))
+		return true;
+	worker_stop(w, &err);
+	return false;
+}
+
+bool weir__worker_step(struct worker *w, int64_t wait_ms)
+{
+	weir_error err;
+
+	if (!mend_producer(w))
+		return !w->stop;
+	struct survey s = survey(w);
+
+	if (!weir_consumer_poll(w->consumer, wait_for(w, &s, wait_ms), on_record, w, &err)) {
+		if (!err.fatal)
+			weir_log(WEIR_LOG_WARN, "poll", "%s", err.message);
+		else if (!new_consumer(w, &err))
+			return false;
+	}
+	for (size_t i = 0; i < w->task_count && !w->failed; i++)
+		if (w->tasks[i]->state == TASK_RUNNING && w->tasks[i]->input_count > 1)
+			weir__task_process_waiting(w->tasks[i]);
+	weir_producer_poll(w->producer, 0);
+	if (s.some_not && !w->failed)
+		advance_tasks(w, &s);
+	int64_t now_ms = w->app->clock->wall_ms(w->app->clock);
+
+	for (size_t i = 0; i < w->task_count && !w->failed; i++)
+		if (w->tasks[i]->state == TASK_RUNNING)
+			weir__timers_wall(w->tasks[i], now_ms);
+	commit_idle_positions(w);
+	mend(w);
+	if (!w->stop && (w->commit_now || weir__now_us(w->app) >= commit_due_us(w)))
+		weir__commit(w);
+	mend(w);
+	weir__queries_answer(w);
+	if (!w->stop)
+		weir__purge(w);
+	return !w->stop;
+}
+
+/* --- the thread ----------------------------------------------------------------------------------------------------------- */
+
+void weir__worker_close(struct worker *w)
+{
+	if (w->consumer && !w->stop && !w->app->crash)
+		weir__commit(w);
+	if (w->in_transaction && !w->app->crash) {
+		weir_error why = w->error;
+
+		weir__abort(w, &why);
+	}
+	weir_consumer_close(w->consumer); /* REVOKED: closes its tasks */
+	w->consumer = NULL;
+	while (w->task_count)
+		weir__task_close(w->tasks[--w->task_count], false);
+	weir_consumer_close(w->restorer);
+	weir_producer_close(w->producer);
+	w->restorer = NULL;
+	w->producer = NULL;
+	weir__queries_refuse(w);
+	for (struct poison *p = w->poison, *next; p; p = next) {
+		next = p->next;
+		free(p);
+	}
+	for (struct written_topic *t = w->written, *next; t; t = next) {
+		next = t->next;
+		free(t);
+	}
+	free(w->tasks);
+	free(w->positions);
+	w->poison = NULL;
+	w->written = NULL;
+	w->tasks = NULL;
+	w->positions = NULL;
+}
+
+void *weir__worker_main(void *worker)
+{
+	struct worker *w = worker;
+
+	weir__log_prefix("worker=%d", w->index);
+	while (!atomic_load_explicit(&w->app->stopping, memory_order_acquire)) {
+		if (!weir__worker_step(w, WAIT_MS))
+			break;
+		if (w->broken_producer)
+			usleep(100000);
+	}
+	if (w->stop)
+		weir__app_failed(w->app, &w->error);
+	weir__worker_close(w);
+	pthread_mutex_lock(&w->app->mutex);
+	atomic_store(&w->done, true);
+	pthread_cond_broadcast(&w->app->changed);
+	pthread_mutex_unlock(&w->app->mutex);
+	return NULL;
+}
