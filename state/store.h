@@ -28,6 +28,8 @@ struct state_opts {
 struct state *weir__state_open(const struct state_opts *opts, weir_error *err);
 /** All stores must be closed. Flushes. NULL is fine. */
 void weir__state_close(struct state *state);
+/** Closes as a crash would leave it: nothing in memory reaches the disk any more. For tests and the simulator. */
+void weir__state_close_dirty(struct state *state);
 /** True once the database has given an error: all workers must stop; *err says which. */
 bool weir__state_failed(struct state *state, weir_error *err);
 /** Memory that the database holds now: block cache, memtables, table readers. */
