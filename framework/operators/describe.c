@@ -16,11 +16,11 @@ static const char *written_topic(const weir_topology *t, const struct node *n)
 	for (size_t i = 0; i < t->topic_count; i++)
 		if (t->topics[i]->writer == n)
 			return t->topics[i]->name;
-	if (strcmp(n->op->kind, "sink") != 0)
+	if (n->op != &weir__sink_op)
 		return NULL;
-	const weir_sink_opts *opts = n->opts;
+	const char *topic = weir__sink_topic(n);
 
-	return opts->route ? "(by record)" : opts->topic;
+	return topic ? topic : "(by record)";
 }
 
 static void describe_text(weir_topology *t, FILE *out)

@@ -72,6 +72,10 @@ static inline void weir__time_seen(struct instance *in, int64_t timestamp_ms)
 		in->observed_ms = timestamp_ms;
 }
 
+extern const struct operator weir__sink_op;
+/** The topic that a sink writes to; NULL when each record says where. */
+const char *weir__sink_topic(const struct node *node);
+
 /** Decodes what `in`, a source, has been given and finds its timestamp. False: turned away, and told to whom it concerns. */
 bool weir__source_take(struct instance *in, weir_context *cx, weir_record *r);
 

@@ -31,11 +31,18 @@ static void sink_process(struct instance *in, weir_context *cx, const weir_recor
 	cx->ops->send(cx, topic, partition, &out, key);
 }
 
-static const struct operator sink_op = { .kind = "sink", .process = sink_process };
+const struct operator weir__sink_op = { .kind = "sink", .process = sink_process };
+
+const char *weir__sink_topic(const struct node *node)
+{
+	const weir_sink_opts *opts = node->opts;
+
+	return opts->route ? NULL : opts->topic;
+}
 
 void weir_sink(weir_stream *s, const char *name, weir_sink_opts opts)
 {
-	struct node *n = weir__graph_add(node_of_stream(s)->topology, node_of_stream(s), name, &sink_op, &opts, sizeof opts);
+	struct node *n = weir__graph_add(node_of_stream(s)->topology, node_of_stream(s), name, &weir__sink_op, &opts, sizeof opts);
 	weir_sink_opts *kept = (weir_sink_opts *)n->opts; /* ours until the topology runs */
 
 	kept->topic = opts.topic ? weir__arena_strdup(&n->topology->arena, opts.topic) : n->name;

@@ -224,6 +224,7 @@ static void committed(struct worker *w)
 	int64_t now_us = weir__now_us(w->app);
 
 	w->in_transaction = false;
+	w->aborts_in_a_row = 0;
 	atomic_fetch_add_explicit(&w->commits, 1, memory_order_relaxed);
 	weir_histogram_record_single(w->commit_time, (uint64_t)(now_us - w->last_commit_us));
 	for (size_t i = 0; i < w->task_count; i++) {
@@ -262,6 +263,23 @@ static void fenced(struct worker *w)
 	w->fenced_us = now_us;
 }
 
+/* One abort is a matter of course (a rebalance); many in a row are not: wait longer each time, and in the end give up. */
+static void back_off(struct worker *w, const weir_error *why)
+{
+	int64_t now_us = weir__now_us(w->app);
+
+	if (w->aborts_in_a_row++ == 0)
+		w->aborting_since_us = now_us;
+	for (size_t i = 0; i < w->task_count; i++)
+		if (w->aborts_in_a_row > 2 && w->tasks[i]->state == TASK_OPENING)
+			w->tasks[i]->try_again_us = now_us + (w->aborts_in_a_row > 20 ? 1000000 : w->aborts_in_a_row * 50000);
+	if (!w->stop && now_us - w->aborting_since_us > w->app->settings.task_timeout_ms * 1000) {
+		w->failed = w->stop = true;
+		w->error = *why;
+		weir_wrap(&w->error, "%d transactions in a row have failed, for longer than task.timeout.ms", w->aborts_in_a_row);
+	}
+}
+
 void weir__abort(struct worker *w, const weir_error *why)
 {
 	weir_error err = *why;
@@ -278,6 +296,7 @@ void weir__abort(struct worker *w, const weir_error *why)
 			weir__task_reset(w->tasks[i]);
 	if (err.code == WEIR_FENCED && err.fatal)
 		fenced(w);
+	back_off(w, why);
 }
 
 /* The topology's own error ends the worker; its transaction is never committed. */

@@ -159,6 +159,8 @@ struct worker {
 	weir_error error;
 	bool broken_producer;      /* it must be made anew */
 	int64_t broken_since_us;
+	int aborts_in_a_row;
+	int64_t aborting_since_us;
 	weir_partition *positions; /* of the commit at work */
 	int64_t leave_poll_us;     /* when the poll at work should be left: something is due */
 	int64_t next_purge_us;

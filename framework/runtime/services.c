@@ -146,7 +146,7 @@ static int32_t service_partitions(weir_context *cx, const char *topic)
 		w->failed = true;
 		w->error = err;
 		weir_wrap(&w->error, "step \"%s\"", cx->current->node->name);
-		w->error.fatal = n == 0;
+		w->stop = n == 0;
 		return 1;
 	}
 	struct written_topic *known = weir__malloc(sizeof *known + strlen(topic) + 1);

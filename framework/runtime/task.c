@@ -248,7 +248,8 @@ static bool check_state_fits(struct task *t, weir_error *err)
 	for (size_t i = 0; i < t->store_count && !t->position_was_committed; i++) {
 		const struct task_store *s = &t->stores[i];
 
-		if (s->changelog && (s->restored || weir__store_checkpoint_offset(s->store) >= 0))
+		/* A store that has seen no time has seen no record: its checkpoint is an empty one. */
+		if (s->changelog && weir__store_time(s->store) != INT64_MIN)
 			return weir_fail(err, WEIR_STATE,
 					 "task %s: store \"%s\" has state in \"%s\", but the group \"%s\" has no committed position for its input: "
 					 "counting again from the start would count twice; reset the application (or restore the group's offsets)",

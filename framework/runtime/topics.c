@@ -88,6 +88,31 @@ static bool make_or_check(weir_app *app, const char *name, int32_t partitions, c
 	return true;
 }
 
+static bool must_exist(weir_app *app, const char *name, const char *what, weir_error *err)
+{
+	int32_t n = weir_topic_partitions(app->cluster, name, err);
+
+	if (n < 0)
+		return weir_wrap(err, "partitions of topic \"%s\"", name);
+	return n > 0 || weir_fail(err, WEIR_NOT_FOUND, "topic \"%s\", %s, does not exist", name, what);
+}
+
+static bool check_written(weir_app *app, weir_error *err)
+{
+	char what[160];
+
+	for (size_t i = 0; i < app->topology->node_count; i++) {
+		const struct node *n = app->topology->nodes[i];
+		const char *topic = n->op == &weir__sink_op ? weir__sink_topic(n) : NULL;
+
+		snprintf(what, sizeof what, "which step \"%s\" writes to", n->name);
+		if (topic && !must_exist(app, topic, what, err))
+			return false;
+	}
+	return !app->settings.dead_letter_topic ||
+	       must_exist(app, app->settings.dead_letter_topic, "errors.dead.letter.queue.topic.name", err);
+}
+
 /* purged by weir, not by the broker, which would compare event time with its wall clock */
 static const char *const window_changelog[][2] = { { "cleanup.policy", "compact,delete" }, { "retention.ms", "-1" } };
 static const char *const changelog[][2] = { { "cleanup.policy", "compact" } };
@@ -110,7 +135,7 @@ bool weir__topics_prepare(weir_app *app, weir_error *err)
 					      weir__strdup(g->name) :
 					      weir__asprintf("%s-%s-repartition", app->settings.application_id, g->name);
 	}
-	if (!external_counts(app, err) || !repartition_counts(app, err))
+	if (!external_counts(app, err) || !check_written(app, err) || !repartition_counts(app, err))
 		return false;
 	for (size_t i = 0; i < t->subtopology_count; i++)
 		app->task_counts[i] = most_partitions(app, &t->subtopologies[i]);
