@@ -23,11 +23,13 @@ struct weir_driver {
 	weir_producer *producer;
 	weir_manual_clock clock;
 	struct reader *readers;
-	struct arena out;      /* of the last record given */
+	struct arena out; /* of the last record given */
 	int32_t partitions;
 };
 
-/* --- stepping --------------------------------------------------------------------------------------------------------------- */
+/* --- stepping
+ * ---------------------------------------------------------------------------------------------------------------
+ * */
 
 static struct worker *worker_of(weir_driver *d)
 {
@@ -96,7 +98,9 @@ static void end_app(weir_driver *d, bool crash)
 	d->app = NULL;
 }
 
-/* --- life -------------------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * --------------------------------------------------------------------------------------------------------------------
+ * */
 
 static bool configure(weir_driver *d, const weir_driver_opts *opts, weir_error *err)
 {
@@ -112,7 +116,8 @@ static bool configure(weir_driver *d, const weir_driver_opts *opts, weir_error *
 		if (!weir_config_set(d->cfg, fixed[i][0], fixed[i][1], WEIR_FROM_DEFAULT, "driver", err))
 			return false;
 	for (size_t i = 0; i < opts->config_count; i++)
-		if (!weir_config_set(d->cfg, opts->config[i][0], opts->config[i][1], WEIR_FROM_COMMAND_LINE, "driver", err))
+		if (!weir_config_set(d->cfg, opts->config[i][0], opts->config[i][1], WEIR_FROM_COMMAND_LINE,
+				     "driver", err))
 			return false;
 	return true;
 }
@@ -122,13 +127,15 @@ static bool make_topics(weir_driver *d, weir_error *err)
 	/* Event times of a test are its own affair: nothing may expire by the clock. */
 	static const char *const forever[][2] = { { "retention.ms", "-1" } };
 
-	weir_topic_spec spec = { weir_config_string(d->cfg, "errors.dead.letter.queue.topic.name"), d->partitions, 1, forever, 1 };
+	weir_topic_spec spec = { weir_config_string(d->cfg, "errors.dead.letter.queue.topic.name"), d->partitions,
+				 1, forever, 1 };
 
 	if (spec.name && !weir_topics_create(d->cluster, &spec, 1, err))
 		return false;
 	for (size_t i = 0; i < d->topology->topic_count; i++) {
 		spec.name = d->topology->topics[i]->name;
-		if (d->topology->topics[i]->kind == TOPIC_EXTERNAL && !weir_topics_create(d->cluster, &spec, 1, err))
+		if (d->topology->topics[i]->kind == TOPIC_EXTERNAL &&
+		    !weir_topics_create(d->cluster, &spec, 1, err))
 			return false;
 	}
 	for (size_t i = 0; i < d->topology->node_count; i++) {
@@ -149,10 +156,11 @@ weir_driver *weir_driver_new(weir_topology *topology, weir_driver_opts opts, wei
 	d->partitions = opts.partitions ? opts.partitions : 1;
 	weir__arena_init(&d->out, 0);
 	weir_manual_clock_init(&d->clock, opts.now_ms ? opts.now_ms : 1704067200000);
-	d->cluster = weir_cluster_embedded((weir_embedded_opts){ .clock = &d->clock.clock, .partitions = d->partitions,
-								 .future_ms_max = INT64_MAX });
+	d->cluster = weir_cluster_embedded((weir_embedded_opts){
+		.clock = &d->clock.clock, .partitions = d->partitions, .future_ms_max = INT64_MAX });
 	if (configure(d, &opts, err) && weir__graph_finish(topology, err) && make_topics(d, err) &&
-	    (d->producer = weir_producer_open(d->cluster, (weir_producer_opts){ 0 }, err)) != NULL && start_app(d, err))
+	    (d->producer = weir_producer_open(d->cluster, (weir_producer_opts){ 0 }, err)) != NULL &&
+	    start_app(d, err))
 		return d;
 	weir_driver_free(d);
 	return NULL;
@@ -183,12 +191,18 @@ bool weir_driver_restart(weir_driver *d, bool crash, weir_error *err)
 	return start_app(d, err);
 }
 
-/* --- in ---------------------------------------------------------------------------------------------------------------------- */
+/* --- in
+ * ----------------------------------------------------------------------------------------------------------------------
+ * */
 
 void weir_driver_pipe_record(weir_driver *d, const char *topic, int32_t partition, weir_bytes key, weir_bytes value,
 			     int64_t timestamp_ms, const weir_headers *headers)
 {
-	weir_produced p = { .topic = topic, .partition = partition, .timestamp_ms = timestamp_ms, .key = key, .value = value,
+	weir_produced p = { .topic = topic,
+			    .partition = partition,
+			    .timestamp_ms = timestamp_ms,
+			    .key = key,
+			    .value = value,
 			    .headers = headers };
 	weir_error err;
 
@@ -210,7 +224,9 @@ void weir_driver_advance(weir_driver *d, int64_t ms)
 	settle(d);
 }
 
-/* --- out --------------------------------------------------------------------------------------------------------------------- */
+/* --- out
+ * ---------------------------------------------------------------------------------------------------------------------
+ * */
 
 static struct reader *reader_of(weir_driver *d, const char *topic)
 {
@@ -252,11 +268,15 @@ static bool take_one(const weir_kafka_record *record, void *user)
 	weir_header *items = weir__arena_alloc(a, (from->count + 1) * sizeof *items);
 
 	for (size_t i = 0; i < from->count; i++)
-		items[i] = (weir_header){ weir__arena_strdup(a, from->items[i].name), weir__arena_copy(a, from->items[i].value) };
+		items[i] = (weir_header){ weir__arena_strdup(a, from->items[i].name),
+					  weir__arena_copy(a, from->items[i].value) };
 	*headers = (weir_headers){ items, from->count };
 	*t->out = (weir_driver_record){
-		.key = weir__arena_copy(a, record->key), .value = weir__arena_copy(a, record->value),
-		.timestamp_ms = record->timestamp_ms, .partition = record->partition, .headers = headers,
+		.key = weir__arena_copy(a, record->key),
+		.value = weir__arena_copy(a, record->value),
+		.timestamp_ms = record->timestamp_ms,
+		.partition = record->partition,
+		.headers = headers,
 	};
 	t->taken = true;
 	return false;
@@ -290,11 +310,13 @@ const char *weir_driver_read_text(weir_driver *d, const char *topic, bool window
 	char *value = as_text(&d->out, r.value, number);
 
 	if (!windowed || r.key.len < 8)
-		return weir__arena_printf(&d->out, "%s=%s@%lld", as_text(&d->out, r.key, false), value, (long long)r.timestamp_ms);
+		return weir__arena_printf(&d->out, "%s=%s@%lld", as_text(&d->out, r.key, false), value,
+					  (long long)r.timestamp_ms);
 	weir_bytes key = weir_bytes_of(r.key.data, r.key.len - 8);
 
 	return weir__arena_printf(&d->out, "%s[%lld]=%s@%lld", as_text(&d->out, key, false),
-				  (long long)weir_get_be64((const char *)r.key.data + key.len), value, (long long)r.timestamp_ms);
+				  (long long)weir_get_be64((const char *)r.key.data + key.len), value,
+				  (long long)r.timestamp_ms);
 }
 
 weir_store *weir_driver_store(weir_driver *d, const char *name, int32_t partition)
@@ -303,7 +325,8 @@ weir_store *weir_driver_store(weir_driver *d, const char *name, int32_t partitio
 
 	for (size_t i = 0; i < w->task_count; i++)
 		for (size_t j = 0; j < w->tasks[i]->store_count; j++)
-			if (w->tasks[i]->partition == partition && strcmp(w->tasks[i]->stores[j].graph->spec.name, name) == 0)
+			if (w->tasks[i]->partition == partition &&
+			    strcmp(w->tasks[i]->stores[j].graph->spec.name, name) == 0)
 				return w->tasks[i]->stores[j].store;
 	return NULL;
 }

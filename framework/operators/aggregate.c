@@ -43,9 +43,11 @@ static void add_by_fold(struct instance *in, weir_context *cx, const weir_record
 	const weir_serde *serde = in->node->value;
 	bool windowed = a->window.size_ms != 0;
 	int64_t old_ms = INT64_MIN;
-	weir_bytes old = windowed ? weir_window_get(in->stores[0], r->key, start_ms, &old_ms) :
-				    weir_store_get(in->stores[0], r->key, &old_ms);
-	weir_record stored = { .encoded = weir__arena_copy(&cx->arena, old), .has_encoded = true, .serde = serde, .cx = cx };
+	weir_bytes old = windowed ? weir_window_get(in->stores[0], r->key, start_ms, &old_ms)
+				  : weir_store_get(in->stores[0], r->key, &old_ms);
+	weir_record stored = {
+		.encoded = weir__arena_copy(&cx->arena, old), .has_encoded = true, .serde = serde, .cx = cx
+	};
 	weir_record result = { .serde = serde, .cx = cx };
 
 	weir_set_value(&result, fold(a, cx, r, weir_value(&stored)));
@@ -89,7 +91,8 @@ static void aggregate_process(struct instance *in, weir_context *cx, const weir_
 	int64_t advance = a->window.advance_ms, first = r->timestamp_ms - a->window.size_ms + advance;
 	bool taken = false;
 
-	for (int64_t start = (first > 0 ? first : 0) / advance * advance; start <= r->timestamp_ms; start += advance) {
+	for (int64_t start = (first > 0 ? first : 0) / advance * advance; start <= r->timestamp_ms;
+	     start += advance) {
 		if (weir_time_add(start, a->window.size_ms) > close_ms)
 			taken |= add_to(in, cx, r, start);
 		if (start > INT64_MAX - advance)
@@ -120,7 +123,9 @@ static void aggregate_changed(struct instance *in, weir_context *cx, const struc
 }
 
 #define AGGREGATE(kind_) \
-	{ .kind = kind_, .keeps_time = true, .process = aggregate_process, .changed = aggregate_changed }
+	{ \
+		.kind = kind_, .keeps_time = true, .process = aggregate_process, .changed = aggregate_changed \
+	}
 static const struct operator count_op = AGGREGATE("count");
 static const struct operator reduce_op = AGGREGATE("reduce");
 static const struct operator aggregate_op = AGGREGATE("aggregate");
@@ -134,8 +139,8 @@ static void check_window(weir_topology *t, const char *name, weir_window *w)
 	if (w->advance_ms == 0)
 		w->advance_ms = w->size_ms;
 	if (w->advance_ms > w->size_ms)
-		weir__graph_mistake(t, name, "windows of %lld ms that advance by %lld ms leave gaps", (long long)w->size_ms,
-				    (long long)w->advance_ms);
+		weir__graph_mistake(t, name, "windows of %lld ms that advance by %lld ms leave gaps",
+				    (long long)w->size_ms, (long long)w->advance_ms);
 	int64_t least = weir_time_add(w->size_ms, w->grace_ms);
 
 	if (w->retain_ms == 0)
@@ -145,7 +150,7 @@ static void check_window(weir_topology *t, const char *name, weir_window *w)
 				    (long long)w->retain_ms, (long long)least);
 }
 
-static weir_table *add(weir_stream *s, const char *name, const struct operator *op, struct aggregate a,
+static weir_table *add(weir_stream *s, const char *name, const struct operator* op, struct aggregate a,
 		       const weir_serde *value)
 {
 	struct node *input = weir__keyed_input(node_of_stream(s), name);

@@ -24,8 +24,10 @@ const void *weir_value(const weir_record *record)
 	weir_error err;
 
 	r->object = r->serde->decode(r->cx, r->encoded, &err);
-	if (!r->object) /* sources decode first and turn such records away, so these bytes were made in this process */
-		weir_stop(r->cx, "a value made by the topology cannot be read as %s: %s", r->serde->name, err.message);
+	/* sources decode first and turn such records away, so these bytes were made in this process */
+	if (!r->object)
+		weir_stop(r->cx, "a value made by the topology cannot be read as %s: %s", r->serde->name,
+			  err.message);
 	return r->object;
 }
 
@@ -75,7 +77,8 @@ weir_store *weir_context_store(weir_context *cx, const char *name)
 	for (size_t i = 0; i < in->node->store_count; i++)
 		if (strcmp(in->node->stores[i]->spec.name, name) == 0)
 			return in->stores[i];
-	fprintf(stderr, "weir: step \"%s\" asks for store \"%s\" without having declared it\n", in->node->name, name);
+	fprintf(stderr, "weir: step \"%s\" asks for store \"%s\" without having declared it\n", in->node->name,
+		name);
 	weir_assert(!"a step declares the stores that it uses");
 	return NULL;
 }

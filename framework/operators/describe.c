@@ -36,7 +36,8 @@ static void describe_text(weir_topology *t, FILE *out)
 
 			fprintf(out, "  %s (%s)", n->name, n->op->kind);
 			if (topic)
-				fprintf(out, " reads %s%s", topic->name, topic->kind == TOPIC_REPARTITION ? " [repartition]" : "");
+				fprintf(out, " reads %s%s", topic->name,
+					topic->kind == TOPIC_REPARTITION ? " [repartition]" : "");
 			if (written_topic(t, n))
 				fprintf(out, " writes %s", written_topic(t, n));
 			for (size_t k = 0; k < n->store_count; k++)
@@ -56,9 +57,11 @@ static void describe_dot(weir_topology *t, FILE *out)
 
 		fprintf(out, "\tsubgraph cluster_%d {\n\t\tlabel=\"sub-topology %d\";\n", sub->id, sub->id);
 		for (size_t j = 0; j < sub->node_count; j++)
-			fprintf(out, "\t\tn%d [label=\"%s\\n%s\"];\n", sub->nodes[j]->id, sub->nodes[j]->name, sub->nodes[j]->op->kind);
+			fprintf(out, "\t\tn%d [label=\"%s\\n%s\"];\n", sub->nodes[j]->id, sub->nodes[j]->name,
+				sub->nodes[j]->op->kind);
 		for (size_t j = 0; j < sub->store_count; j++)
-			fprintf(out, "\t\ts%d [label=\"%s\", shape=cylinder];\n", sub->stores[j]->id, sub->stores[j]->spec.name);
+			fprintf(out, "\t\ts%d [label=\"%s\", shape=cylinder];\n", sub->stores[j]->id,
+				sub->stores[j]->spec.name);
 		fprintf(out, "\t}\n");
 	}
 	for (size_t i = 0; i < t->node_count; i++) {
@@ -66,11 +69,11 @@ static void describe_dot(weir_topology *t, FILE *out)
 		const struct graph_topic *topic = topic_of(t, n);
 
 		if (topic)
-			fprintf(out, "\t\"t:%s\" [label=\"%s\", shape=cds];\n\t\"t:%s\" -> n%d;\n", topic->name, topic->name, topic->name,
-				n->id);
+			fprintf(out, "\t\"t:%s\" [label=\"%s\", shape=cds];\n\t\"t:%s\" -> n%d;\n", topic->name,
+				topic->name, topic->name, n->id);
 		if (written_topic(t, n))
-			fprintf(out, "\t\"t:%s\" [label=\"%s\", shape=cds];\n\tn%d -> \"t:%s\";\n", written_topic(t, n),
-				written_topic(t, n), n->id, written_topic(t, n));
+			fprintf(out, "\t\"t:%s\" [label=\"%s\", shape=cds];\n\tn%d -> \"t:%s\";\n",
+				written_topic(t, n), written_topic(t, n), n->id, written_topic(t, n));
 		for (size_t j = 0; j < n->child_count; j++)
 			fprintf(out, "\tn%d -> n%d;\n", n->id, n->children[j]->id);
 		for (size_t j = 0; j < n->store_count; j++)
@@ -88,7 +91,8 @@ static void describe_mermaid(weir_topology *t, FILE *out)
 
 		fprintf(out, "\tsubgraph sub%d[\"sub-topology %d\"]\n", sub->id, sub->id);
 		for (size_t j = 0; j < sub->node_count; j++)
-			fprintf(out, "\t\tn%d(\"%s<br/>%s\")\n", sub->nodes[j]->id, sub->nodes[j]->name, sub->nodes[j]->op->kind);
+			fprintf(out, "\t\tn%d(\"%s<br/>%s\")\n", sub->nodes[j]->id, sub->nodes[j]->name,
+				sub->nodes[j]->op->kind);
 		for (size_t j = 0; j < sub->store_count; j++)
 			fprintf(out, "\t\ts%d[(\"%s\")]\n", sub->stores[j]->id, sub->stores[j]->spec.name);
 		fprintf(out, "\tend\n");
@@ -116,7 +120,8 @@ static void describe_json(weir_topology *t, FILE *out)
 		const struct node *n = t->nodes[i];
 		const struct graph_topic *topic = topic_of(t, n);
 
-		fprintf(out, "%s{\"name\":\"%s\",\"kind\":\"%s\",\"subtopology\":%d", i ? "," : "", n->name, n->op->kind, n->subtopology);
+		fprintf(out, "%s{\"name\":\"%s\",\"kind\":\"%s\",\"subtopology\":%d", i ? "," : "", n->name,
+			n->op->kind, n->subtopology);
 		if (topic)
 			fprintf(out, ",\"reads\":\"%s\"", topic->name);
 		if (written_topic(t, n))
@@ -131,14 +136,16 @@ static void describe_json(weir_topology *t, FILE *out)
 	}
 	fprintf(out, "],\"stores\":[");
 	for (size_t i = 0; i < t->store_count; i++)
-		fprintf(out, "%s{\"name\":\"%s\",\"windowed\":%s,\"logged\":%s}", i ? "," : "", t->stores[i]->spec.name,
-			t->stores[i]->spec.kind == STORE_WINDOW ? "true" : "false", t->stores[i]->spec.logged ? "true" : "false");
+		fprintf(out, "%s{\"name\":\"%s\",\"windowed\":%s,\"logged\":%s}", i ? "," : "",
+			t->stores[i]->spec.name, t->stores[i]->spec.kind == STORE_WINDOW ? "true" : "false",
+			t->stores[i]->spec.logged ? "true" : "false");
 	fprintf(out, "]}\n");
 }
 
 void weir_topology_describe(weir_topology *t, weir_format format, FILE *out)
 {
-	static void (*const describe[])(weir_topology *, FILE *) = { describe_text, describe_dot, describe_mermaid, describe_json };
+	static void (*const describe[])(weir_topology *, FILE *) = { describe_text, describe_dot, describe_mermaid,
+								     describe_json };
 
 	weir__graph_finish(t, NULL); /* one with mistakes can be looked at, too */
 	describe[format](t, out);

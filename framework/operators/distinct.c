@@ -1,9 +1,9 @@
 /*
- * The store's keys are length of the key (4, BE) | key | kind | rest: no key's entries can be mistaken for another's. Kind 1 with a member (exact), kind 2
- * with the number of a chunk of the sketch.
+ * The store's keys are length of the key (4, BE) | key | kind | rest: no key's entries can be mistaken for
+ * another's. Kind 1 with a member (exact), kind 2 with the number of a chunk of the sketch.
  *
- * Each count is exact until it reaches exact_max; the next new member turns all members into a sketch (they are deleted) and from then on the
- * count is the sketch's estimate, which never goes back.
+ * Each count is exact until it reaches exact_max; the next new member turns all members into a sketch (they are
+ * deleted) and from then on the count is the sketch's estimate, which never goes back.
  */
 #include <weir/distinct.h>
 
@@ -16,11 +16,12 @@ enum { KIND_MEMBER = 1, KIND_CHUNK = 2 };
 
 void weir_distinct_store(weir_topology *t, const char *name, weir_window window)
 {
-	weir_add_store(t, name, (weir_store_opts){
-		.windowed = true,
-		.window_size_ms = window.size_ms,
-		.retain_ms = weir_time_add(window.size_ms, window.grace_ms),
-	});
+	weir_add_store(t, name,
+		       (weir_store_opts){
+			       .windowed = true,
+			       .window_size_ms = window.size_ms,
+			       .retain_ms = weir_time_add(window.size_ms, window.grace_ms),
+		       });
 }
 
 static weir_bytes entry_key(weir_context *cx, weir_bytes key, char kind, weir_bytes rest)
@@ -35,7 +36,8 @@ static weir_bytes entry_key(weir_context *cx, weir_bytes key, char kind, weir_by
 	return weir_bytes_of(p, 5 + key.len + rest.len);
 }
 
-static void chunk_put(weir_context *cx, weir_store *store, weir_bytes key, int64_t start_ms, const weir_hll *h, unsigned i)
+static void chunk_put(weir_context *cx, weir_store *store, weir_bytes key, int64_t start_ms, const weir_hll *h,
+		      unsigned i)
 {
 	uint8_t *bytes = weir_alloc(cx, WEIR_HLL_CHUNK_BYTES_MAX);
 	char number = (char)i;
@@ -52,7 +54,8 @@ static weir_hll *sketch_get(weir_context *cx, weir_store *store, weir_bytes key,
 	memset(h, 0, sizeof *h);
 	for (unsigned i = 0; i < WEIR_HLL_CHUNKS; i++) {
 		char number = (char)i;
-		weir_bytes chunk = weir_window_get(store, entry_key(cx, key, KIND_CHUNK, weir_bytes_of(&number, 1)), start_ms, NULL);
+		weir_bytes chunk = weir_window_get(store, entry_key(cx, key, KIND_CHUNK, weir_bytes_of(&number, 1)),
+						   start_ms, NULL);
 
 		if (!weir_is_null(chunk) && !weir_hll_chunk_decode(h, i, chunk, &err))
 			weir_stop(cx, "distinct count: chunk %u of a sketch cannot be read: %s", i, err.message);
@@ -61,7 +64,8 @@ static weir_hll *sketch_get(weir_context *cx, weir_store *store, weir_bytes key,
 }
 
 /* Members become a sketch. */
-static weir_hll *sketch_from_members(weir_context *cx, weir_store *store, weir_bytes key, int64_t start_ms, int64_t count)
+static weir_hll *sketch_from_members(weir_context *cx, weir_store *store, weir_bytes key, int64_t start_ms,
+				     int64_t count)
 {
 	weir_hll *h = weir_alloc(cx, sizeof *h);
 	weir_bytes prefix = entry_key(cx, key, KIND_MEMBER, WEIR_NULL);
@@ -73,7 +77,8 @@ static weir_hll *sketch_from_members(weir_context *cx, weir_store *store, weir_b
 	memset(h, 0, sizeof *h);
 	while (n < count && weir_iterator_next(it, &e)) {
 		members[n] = weir__arena_copy(&cx->arena, e.key);
-		weir_hll_add(h, weir_hll_hash(weir_bytes_of((const char *)members[n].data + prefix.len, members[n].len - prefix.len)));
+		weir_hll_add(h, weir_hll_hash(weir_bytes_of((const char *)members[n].data + prefix.len,
+							    members[n].len - prefix.len)));
 		n++;
 	}
 	weir_iterator_close(it);

@@ -69,7 +69,7 @@ static const struct operator map_values_op = { .kind = "map-values", .process = 
 static const struct operator flat_map_op = { .kind = "flat-map", .process = flat_map_process };
 static const struct operator key_by_op = { .kind = "key-by", .process = key_by_process };
 
-static struct node *add(weir_stream *s, const char *name, const struct operator *op, struct map m, bool changes_key)
+static struct node *add(weir_stream *s, const char *name, const struct operator* op, struct map m, bool changes_key)
 {
 	struct node *parent = node_of_stream(s);
 	struct node *n = weir__graph_add(parent->topology, parent, name, op, &m, sizeof m);
@@ -93,12 +93,15 @@ weir_stream *weir_map(weir_stream *s, const char *name, weir_map_fn *map, const 
 	return with_value(add(s, name, &map_op, (struct map){ .fn.record = map, .user = user }, true), value);
 }
 
-weir_stream *weir_map_values(weir_stream *s, const char *name, weir_map_values_fn *map, const weir_serde *value, void *user)
+weir_stream *weir_map_values(weir_stream *s, const char *name, weir_map_values_fn *map, const weir_serde *value,
+			     void *user)
 {
-	return with_value(add(s, name, &map_values_op, (struct map){ .fn.value = map, .user = user }, false), value);
+	return with_value(add(s, name, &map_values_op, (struct map){ .fn.value = map, .user = user }, false),
+			  value);
 }
 
-weir_stream *weir_flat_map(weir_stream *s, const char *name, weir_flat_map_fn *map, const weir_serde *value, void *user)
+weir_stream *weir_flat_map(weir_stream *s, const char *name, weir_flat_map_fn *map, const weir_serde *value,
+			   void *user)
 {
 	return with_value(add(s, name, &flat_map_op, (struct map){ .fn.many = map, .user = user }, true), value);
 }

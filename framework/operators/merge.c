@@ -15,10 +15,12 @@ weir_stream *weir_merge(weir_stream *a, const char *name, weir_stream *b)
 	weir__graph_connect(right, n);
 	n->key_changed |= right->key_changed;
 	if (left->value != right->value)
-		weir__graph_mistake(n->topology, name, "its inputs \"%s\" and \"%s\" have values of different serdes",
-				    left->name, right->name);
+		weir__graph_mistake(n->topology, name,
+				    "its inputs \"%s\" and \"%s\" have values of different serdes", left->name,
+				    right->name);
 	if (left->windowed != right->windowed)
-		weir__graph_mistake(n->topology, name, "one of its inputs \"%s\" and \"%s\" has windows, the other has not",
+		weir__graph_mistake(n->topology, name,
+				    "one of its inputs \"%s\" and \"%s\" has windows, the other has not",
 				    left->name, right->name);
 	return stream_of(n);
 }

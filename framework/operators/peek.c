@@ -17,7 +17,7 @@ static void peek_process(struct instance *in, weir_context *cx, const weir_recor
 static const struct operator peek_op = { .kind = "peek", .process = peek_process };
 static const struct operator for_each_op = { .kind = "for-each", .process = peek_process };
 
-static struct node *add(weir_stream *s, const char *name, const struct operator *op, struct look l)
+static struct node *add(weir_stream *s, const char *name, const struct operator* op, struct look l)
 {
 	struct node *parent = node_of_stream(s);
 

@@ -1,4 +1,5 @@
-/* A repartition is two steps with a topic between them: the first ends one sub-topology, the second begins another. */
+/* A repartition is two steps with a topic between them: the first ends one sub-topology, the second begins another.
+ * */
 #include "framework/operators/operator.h"
 
 static void writer_process(struct instance *in, weir_context *cx, const weir_record *r)
@@ -15,11 +16,12 @@ weir_stream *weir_repartition(weir_stream *s, const char *name, weir_repartition
 	struct node *parent = node_of_stream(s);
 	weir_topology *t = parent->topology;
 	const char *kept = weir__arena_strdup(&t->arena, name);
-	struct node *writer = weir__graph_add(t, parent, weir__arena_printf(&t->arena, "%s-write", name), &writer_op,
-					      &kept, sizeof kept);
+	struct node *writer = weir__graph_add(t, parent, weir__arena_printf(&t->arena, "%s-write", name),
+					      &writer_op, &kept, sizeof kept);
 
 	if (parent->windowed)
-		weir__graph_mistake(t, name, "its input \"%s\" has windows: give it a key first (weir_key_by)", parent->name);
+		weir__graph_mistake(t, name, "its input \"%s\" has windows: give it a key first (weir_key_by)",
+				    parent->name);
 	/* Internal topics are read as any source is; the topic's kind tells them apart. */
 	weir_stream *read = weir_source(t, name, (weir_source_opts){ .value = parent->value });
 	struct graph_topic *topic = t->topics[t->topic_count - 1];
@@ -33,8 +35,8 @@ weir_stream *weir_repartition(weir_stream *s, const char *name, weir_repartition
 struct node *weir__keyed_input(struct node *s, const char *name)
 {
 	if (s->windowed)
-		weir__graph_mistake(s->topology, name, "its input \"%s\" has windows: give it a key first (weir_key_by)",
-				    s->name);
+		weir__graph_mistake(s->topology, name,
+				    "its input \"%s\" has windows: give it a key first (weir_key_by)", s->name);
 	if (!s->key_changed)
 		return s;
 	char *through = weir__arena_printf(&s->topology->arena, "%s-by-key", name);

@@ -42,7 +42,8 @@ const char *weir__sink_topic(const struct node *node)
 
 void weir_sink(weir_stream *s, const char *name, weir_sink_opts opts)
 {
-	struct node *n = weir__graph_add(node_of_stream(s)->topology, node_of_stream(s), name, &weir__sink_op, &opts, sizeof opts);
+	struct node *n = weir__graph_add(node_of_stream(s)->topology, node_of_stream(s), name, &weir__sink_op,
+					 &opts, sizeof opts);
 	weir_sink_opts *kept = (weir_sink_opts *)n->opts; /* ours until the topology runs */
 
 	kept->topic = opts.topic ? weir__arena_strdup(&n->topology->arena, opts.topic) : n->name;

@@ -13,7 +13,8 @@ bool weir__source_take(struct instance *in, weir_context *cx, weir_record *r)
 
 	cx->current = in;
 	r->serde = in->node->value;
-	/* Here and not on first asking: a value that cannot be read must be found before any step has acted on its record. */
+	/* Here and not on first asking: a value that cannot be read must be found before any step has acted on its
+	 * record. */
 	if (r->serde && r->serde != &weir_raw && r->serde != &weir_utf8 && !weir_is_null(r->encoded)) {
 		weir_error err;
 

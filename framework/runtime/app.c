@@ -9,12 +9,14 @@
 
 const char *weir_app_state_name(weir_app_state state)
 {
-	static const char *const names[] = { "CREATED", "REBALANCING", "RUNNING", "PENDING_SHUTDOWN", "NOT_RUNNING", "ERROR" };
+	static const char *const names[] = { "CREATED",          "REBALANCING", "RUNNING",
+					     "PENDING_SHUTDOWN", "NOT_RUNNING", "ERROR" };
 
 	return names[state];
 }
 
-weir_app *weir_app_new(weir_topology *topology, const weir_config *cfg, weir_cluster *cluster, weir_app_opts opts, weir_error *err)
+weir_app *weir_app_new(weir_topology *topology, const weir_config *cfg, weir_cluster *cluster, weir_app_opts opts,
+		       weir_error *err)
 {
 	struct settings settings;
 
@@ -55,8 +57,8 @@ static bool find_instance_id(weir_app *app, weir_error *err)
 	if (getrandom(r, sizeof r, 0) != sizeof r)
 		return weir_fail(err, WEIR_IO, "no random numbers for an instance.id: %s", strerror(errno));
 	snprintf(app->instance_id, sizeof app->instance_id,
-		 "%02x%02x%02x%02x-%02x%02x-4%x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1], r[2], r[3], r[4], r[5],
-		 r[6] & 15, r[7], (r[8] & 0x3f) | 0x80, r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
+		 "%02x%02x%02x%02x-%02x%02x-4%x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1], r[2], r[3],
+		 r[4], r[5], r[6] & 15, r[7], (r[8] & 0x3f) | 0x80, r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
 	return weir__state_note_put(app->state, "instance.id", app->instance_id, err);
 }
 
@@ -84,7 +86,9 @@ static bool open_state(weir_app *app, weir_error *err)
 	bool ok = !dir || make_directory(dir, err);
 
 	if (ok) {
-		struct state_opts opts = { .dir = dir, .memory_bytes_max = app->settings.memory_bytes_max / 4, .clock = app->clock };
+		struct state_opts opts = { .dir = dir,
+					   .memory_bytes_max = app->settings.memory_bytes_max / 4,
+					   .clock = app->clock };
 
 		app->state = weir__state_open(&opts, err);
 		ok = app->state != NULL;
@@ -104,7 +108,9 @@ static bool check_cluster(weir_app *app, weir_error *err)
 	if (!weir__state_note_get(app->state, "cluster.id", known, sizeof known))
 		return weir__state_note_put(app->state, "cluster.id", id, err);
 	if (strcmp(known, id) != 0)
-		return weir_fail(err, WEIR_STATE, "the state in state.dir belongs to the cluster \"%s\", this one is \"%s\": use another state.dir",
+		return weir_fail(err, WEIR_STATE,
+				 "the state in state.dir belongs to the cluster \"%s\", this one is \"%s\": use "
+				 "another state.dir",
 				 known, id);
 	return true;
 }
@@ -152,8 +158,8 @@ bool weir_app_start(weir_app *app, weir_error *err)
 			ok = weir_fail(err, WEIR_IO, "start a worker's thread: %s", strerror(e));
 	}
 	if (ok) {
-		weir_log(WEIR_LOG_INFO, "app", "started application=%s instance=%s workers=%d", app->settings.application_id,
-			 app->instance_id, app->settings.workers);
+		weir_log(WEIR_LOG_INFO, "app", "started application=%s instance=%s workers=%d",
+			 app->settings.application_id, app->instance_id, app->settings.workers);
 		return true;
 	}
 	pthread_mutex_lock(&app->mutex);
@@ -216,7 +222,8 @@ bool weir_app_stop(weir_app *app, int64_t timeout_ms, weir_error *err)
 	pthread_mutex_unlock(&app->mutex);
 	atomic_store_explicit(&app->stopping, true, memory_order_release);
 	if (!join_workers(app, timeout_ms))
-		return weir_fail(err, WEIR_TIMEOUT, "the workers have not ended within %lld ms", (long long)timeout_ms);
+		return weir_fail(err, WEIR_TIMEOUT, "the workers have not ended within %lld ms",
+				 (long long)timeout_ms);
 	for (int i = 0; i < app->settings.workers; i++)
 		if (!atomic_load(&app->workers[i].done))
 			weir__worker_close(&app->workers[i]); /* its thread never began */

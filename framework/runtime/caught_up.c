@@ -1,6 +1,7 @@
 /*
- * Has everything that lay in the inputs at the first call been processed? Stage by stage: first the topics from outside; once they are done, what they
- * have put into repartition topics; and so on, as often as the topology has such topics.
+ * Has everything that lay in the inputs at the first call been processed? Stage by stage: first the topics from
+ * outside; once they are done, what they have put into repartition topics; and so on, as often as the topology has
+ * such topics.
  */
 #include <stdlib.h>
 

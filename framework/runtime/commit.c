@@ -1,7 +1,7 @@
 /*
- * A commit: flush the caches (which sends changelog and result records) -> send the positions of every task that the transaction has touched, changed or
- * not -> commit -> only then may anything of it go to RocksDB.
- * Whatever goes wrong ends in one place: abort, and everything that was touched is read anew as committed.
+ * A commit: flush the caches (which sends changelog and result records) -> send the positions of every task that
+ * the transaction has touched, changed or not -> commit -> only then may anything of it go to RocksDB. Whatever
+ * goes wrong ends in one place: abort, and everything that was touched is read anew as committed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,8 @@
 
 enum { INIT_TIMEOUT_MS = 60000, COMMIT_TIMEOUT_MS = 60000, FENCED_AGAIN_US = 60000000 };
 
-void weir__on_delivery(const char *topic, int32_t partition, int64_t offset, uint64_t tag, const weir_error *error, void *worker)
+void weir__on_delivery(const char *topic, int32_t partition, int64_t offset, uint64_t tag, const weir_error *error,
+		       void *worker)
 {
 	struct worker *w = worker;
 
@@ -35,7 +36,9 @@ void weir__on_delivery(const char *topic, int32_t partition, int64_t offset, uin
 	}
 	struct poison *p = weir__calloc(1, sizeof *p);
 
-	*p = (struct poison){ .next = w->poison, .topic = in->topic, .partition = in->partition,
+	*p = (struct poison){ .next = w->poison,
+			      .topic = in->topic,
+			      .partition = in->partition,
 			      .offset = (int64_t)(tag & UINT64_C(0xffffffffffff)) };
 	snprintf(p->reason, sizeof p->reason, "result refused: %.180s", error->message);
 	w->poison = p;
@@ -46,22 +49,25 @@ bool weir__producer_open(struct worker *w, weir_error *err)
 	const struct settings *s = &w->app->settings;
 
 	weir_producer_close(w->producer);
-	w->producer = weir_producer_open(w->app->cluster, (weir_producer_opts){
-		.transactional_id = w->id,
-		.transaction_timeout_ms = s->transaction_timeout_ms,
-		.queue_bytes_max = s->produce_bytes_max,
-		.on_delivery = weir__on_delivery,
-		.delivery_errors_only = true,
-		.user = w,
-	}, err);
+	w->producer = weir_producer_open(w->app->cluster,
+					 (weir_producer_opts){
+						 .transactional_id = w->id,
+						 .transaction_timeout_ms = s->transaction_timeout_ms,
+						 .queue_bytes_max = s->produce_bytes_max,
+						 .on_delivery = weir__on_delivery,
+						 .delivery_errors_only = true,
+						 .user = w,
+					 },
+					 err);
 	w->broken_producer = false;
 	w->in_transaction = false;
 	if (!w->producer)
 		return weir_wrap(err, "open the producer");
-	return weir_producer_init(w->producer, INIT_TIMEOUT_MS, err) || weir_wrap(err, "initialise transactions as \"%s\"", w->id);
+	return weir_producer_init(w->producer, INIT_TIMEOUT_MS, err) ||
+	       weir_wrap(err, "initialise transactions as \"%s\"", w->id);
 }
 
-/* --- flush -------------------------------------------------------------------------------------------------------- */
+/* --- flush --------------------------------------------------------------------------------------- */
 
 struct flush {
 	struct task *task;
@@ -76,8 +82,11 @@ static bool flush_change(const struct store_change *change, void *user)
 	struct worker *w = t->worker;
 
 	if (f->store->changelog) {
-		weir_produced p = { .topic = f->store->changelog, .partition = t->partition, .timestamp_ms = change->timestamp_ms,
-				    .key = change->key, .value = change->value };
+		weir_produced p = { .topic = f->store->changelog,
+				    .partition = t->partition,
+				    .timestamp_ms = change->timestamp_ms,
+				    .key = change->key,
+				    .value = change->value };
 
 		if (!weir_producer_send(w->producer, &p, &w->error)) {
 			weir_wrap(&w->error, "changelog of store \"%s\"", f->store->graph->spec.name);
@@ -125,7 +134,7 @@ static bool flush_task(struct task *t)
 	return true;
 }
 
-/* --- positions ------------------------------------------------------------------------------------------------------ */
+/* --- positions ----------------------------------------------------------------------------------- */
 
 /* Behind what is processed, and behind transaction markers that the consumer has passed, so that lag goes to 0. */
 static int64_t position_of(struct input *in)
@@ -148,13 +157,17 @@ static bool send_positions(struct worker *w, weir_error *err)
 
 		for (size_t j = 0; t->touched && j < t->input_count; j++)
 			list[n++] = (weir_partition){
-				.topic = t->inputs[j].topic, .partition = t->inputs[j].partition,
-				.offset = position_of(&t->inputs[j]), .metadata = weir__metadata_encode(&t->inputs[j]),
+				.topic = t->inputs[j].topic,
+				.partition = t->inputs[j].partition,
+				.offset = position_of(&t->inputs[j]),
+				.metadata = weir__metadata_encode(&t->inputs[j]),
 			};
 	}
-	/* A task revoked in the middle of an abort may leave a transaction without a task: nothing may be committed then. */
-	bool ok = n > 0 ? weir_producer_send_offsets(w->producer, w->consumer, list, n, w->app->settings.transaction_timeout_ms, err) :
-			  weir_fail(err, WEIR_KAFKA, "the transaction has no positions");
+	/* A task revoked in the middle of an abort may leave a transaction without a task: nothing may be committed
+	 * then. */
+	bool ok = n > 0 ? weir_producer_send_offsets(w->producer, w->consumer, list, n,
+						     w->app->settings.transaction_timeout_ms, err)
+			: weir_fail(err, WEIR_KAFKA, "the transaction has no positions");
 
 	if (n == 0 && err)
 		err->abort_txn = true;
@@ -162,7 +175,7 @@ static bool send_positions(struct worker *w, weir_error *err)
 	return ok || weir_wrap(err, "send positions to the transaction");
 }
 
-/* --- after it --------------------------------------------------------------------------------------------------------- */
+/* --- after it ------------------------------------------------------------------------------------ */
 
 static bool checkpoint_due(const struct task_store *s, int64_t now_us)
 {
@@ -209,8 +222,9 @@ static void keep_within_memory(struct worker *w)
 				weir_store *store = w->tasks[i]->stores[j].store;
 
 				if (store)
-					held += weir__store_shrink(store, (size_t)((double)weir__store_memory_bytes(store) *
-										  (double)max / (double)total * 0.75));
+					held += weir__store_shrink(
+						store, (size_t)((double)weir__store_memory_bytes(store) *
+								(double)max / (double)total * 0.75));
 			}
 		total = held;
 	}
@@ -248,7 +262,7 @@ static void committed(struct worker *w)
 	}
 }
 
-/* --- when it fails ---------------------------------------------------------------------------------------------------- */
+/* --- when it fails ------------------------------------------------------------------------------- */
 
 static void fenced(struct worker *w)
 {
@@ -256,14 +270,17 @@ static void fenced(struct worker *w)
 
 	if (w->fenced_us && now_us - w->fenced_us < FENCED_AGAIN_US) {
 		w->failed = true;
-		weir_fail(&w->error, WEIR_FENCED, "fenced twice within a minute under the id \"%s\": another running instance has the same "
-			  "instance.id; give each its own", w->id);
+		weir_fail(&w->error, WEIR_FENCED,
+			  "fenced twice within a minute under the id \"%s\": another running instance has the same "
+			  "instance.id; give each its own",
+			  w->id);
 		w->stop = true;
 	}
 	w->fenced_us = now_us;
 }
 
-/* One abort is a matter of course (a rebalance); many in a row are not: wait longer each time, and in the end give up. */
+/* One abort is a matter of course (a rebalance); many in a row are not: wait longer each time, and in the end give
+ * up. */
 static void back_off(struct worker *w, const weir_error *why)
 {
 	int64_t now_us = weir__now_us(w->app);
@@ -272,11 +289,13 @@ static void back_off(struct worker *w, const weir_error *why)
 		w->aborting_since_us = now_us;
 	for (size_t i = 0; i < w->task_count; i++)
 		if (w->aborts_in_a_row > 2 && w->tasks[i]->state == TASK_OPENING)
-			w->tasks[i]->try_again_us = now_us + (w->aborts_in_a_row > 20 ? 1000000 : w->aborts_in_a_row * 50000);
+			w->tasks[i]->try_again_us =
+				now_us + (w->aborts_in_a_row > 20 ? 1000000 : w->aborts_in_a_row * 50000);
 	if (!w->stop && now_us - w->aborting_since_us > w->app->settings.task_timeout_ms * 1000) {
 		w->failed = w->stop = true;
 		w->error = *why;
-		weir_wrap(&w->error, "%d transactions in a row have failed, for longer than task.timeout.ms", w->aborts_in_a_row);
+		weir_wrap(&w->error, "%d transactions in a row have failed, for longer than task.timeout.ms",
+			  w->aborts_in_a_row);
 	}
 }
 
@@ -289,8 +308,10 @@ void weir__abort(struct worker *w, const weir_error *why)
 	weir_log(WEIR_LOG_WARN, "commit", "transaction aborted: %s", why->message);
 	atomic_fetch_add_explicit(&w->aborts, 1, memory_order_relaxed);
 	w->in_transaction = false;
-	/* An outcome that is not known, and an abort that fails, end the producer: a new one with its id settles the transaction (init waits for it). */
-	w->broken_producer = why->fatal || !weir_producer_abort(w->producer, w->app->settings.transaction_timeout_ms, &err);
+	/* An outcome that is not known, and an abort that fails, end the producer: a new one with its id settles
+	 * the transaction (init waits for it). */
+	w->broken_producer =
+		why->fatal || !weir_producer_abort(w->producer, w->app->settings.transaction_timeout_ms, &err);
 	for (size_t i = 0; i < w->task_count; i++)
 		if (w->tasks[i]->touched)
 			weir__task_reset(w->tasks[i]);
@@ -347,7 +368,8 @@ bool weir__commit(struct worker *w)
 		committed(w);
 		return !w->failed;
 	}
-	/* What only broke the producer or the transaction is mended by the abort; what came from the topology or the state is not. */
+	/* What only broke the producer or the transaction is mended by the abort; what came from the topology or
+	 * the state is not. */
 	weir__abort(w, &err);
 	w->failed = w->stop;
 	return false;

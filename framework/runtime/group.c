@@ -1,4 +1,5 @@
-/* What the group says. The subscription names one topic for each sub-topology, its anchor; each of its partitions stands for a task. */
+/* What the group says. The subscription names one topic for each sub-topology, its anchor; each of its partitions
+ * stands for a task. */
 #include <stdlib.h>
 
 #include "framework/base/alloc.h"
@@ -32,7 +33,8 @@ static void assigned(struct worker *w, const weir_partition *anchor)
 	w->tasks = weir__realloc(w->tasks, (w->task_count + 1) * sizeof *w->tasks);
 	w->tasks[w->task_count++] = t;
 	/* Paused until its state is there: then it goes to its committed positions. */
-	if (!weir_consumer_assign(w->consumer, t->list, n, &w->error) || !weir_consumer_pause(w->consumer, t->list, n, &w->error)) {
+	if (!weir_consumer_assign(w->consumer, t->list, n, &w->error) ||
+	    !weir_consumer_pause(w->consumer, t->list, n, &w->error)) {
 		weir_wrap(&w->error, "assign task %s", t->id);
 		w->failed = w->stop = true;
 	}
@@ -56,14 +58,18 @@ static void taken_away(struct worker *w, const weir_partition *anchor, bool clea
 	weir__task_close(t, clean);
 }
 
-void weir__on_group(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n, void *worker)
+void weir__on_group(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n,
+		    void *worker)
 {
 	struct worker *w = worker;
 	weir_error why;
 
 	(void)consumer;
 	weir_log(WEIR_LOG_INFO, "group", "%s tasks=%zu",
-		 event == WEIR_GROUP_ASSIGNED ? "assigned" : event == WEIR_GROUP_REVOKED ? "revoked" : "lost", n);
+		 event == WEIR_GROUP_ASSIGNED  ? "assigned"
+		 : event == WEIR_GROUP_REVOKED ? "revoked"
+					       : "lost",
+		 n);
 	if (event == WEIR_GROUP_REVOKED && !w->app->crash)
 		weir__commit(w);
 	if (event == WEIR_GROUP_LOST) {
@@ -82,8 +88,8 @@ static void changelog_out_of_range(struct worker *w, struct task_store *s, const
 {
 	weir_error err;
 
-	weir_log(WEIR_LOG_WARN, "restore", "the changelog has moved on; restoring again task=%s store=%s: %s", s->task->id,
-		 s->graph->spec.name, error->message);
+	weir_log(WEIR_LOG_WARN, "restore", "the changelog has moved on; restoring again task=%s store=%s: %s",
+		 s->task->id, s->graph->spec.name, error->message);
 	weir__restore_cancel(s->task);
 	if (!weir__store_wipe(s->store, &err)) {
 		w->failed = true;
@@ -93,7 +99,8 @@ static void changelog_out_of_range(struct worker *w, struct task_store *s, const
 	weir__task_reset(s->task);
 }
 
-void weir__on_partition_error(weir_consumer *consumer, const weir_partition *p, const weir_error *error, void *worker)
+void weir__on_partition_error(weir_consumer *consumer, const weir_partition *p, const weir_error *error,
+			      void *worker)
 {
 	struct worker *w = worker;
 
@@ -105,6 +112,9 @@ void weir__on_partition_error(weir_consumer *consumer, const weir_partition *p, 
 	w->error = *error;
 	w->stop = true;
 	if (error->code == WEIR_STATE)
-		weir_wrap(&w->error, "the committed position of %s/%d lies outside the log: records are gone that were not processed; reset "
-			  "the application, or set the group's offsets, to go on", p->topic, (int)p->partition);
+		weir_wrap(&w->error,
+			  "the committed position of %s/%d lies outside the log: records are gone that were not "
+			  "processed; reset "
+			  "the application, or set the group's offsets, to go on",
+			  p->topic, (int)p->partition);
 }

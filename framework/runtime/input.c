@@ -65,7 +65,8 @@ void weir__input_process(struct input *in, const weir_kafka_record *record)
 	if (!t->touched && !weir__task_touch(t))
 		return;
 	through_topology(in, record, NULL);
-	atomic_store_explicit(&t->worker->records, atomic_load_explicit(&t->worker->records, memory_order_relaxed) + 1,
+	atomic_store_explicit(&t->worker->records,
+			      atomic_load_explicit(&t->worker->records, memory_order_relaxed) + 1,
 			      memory_order_relaxed);
 }
 
@@ -116,8 +117,13 @@ static int64_t turn_of(struct input *in, const struct waiting *w)
 	if (!opts->time_ms)
 		return w->record.timestamp_ms;
 	weir_record r = {
-		.key = w->record.key, .timestamp_ms = w->record.timestamp_ms, .encoded = w->record.value, .has_encoded = true,
-		.serde = in->source->node->value, .headers = &w->headers, .cx = &t->cx,
+		.key = w->record.key,
+		.timestamp_ms = w->record.timestamp_ms,
+		.encoded = w->record.value,
+		.has_encoded = true,
+		.serde = in->source->node->value,
+		.headers = &w->headers,
+		.cx = &t->cx,
 	};
 	weir_error err;
 

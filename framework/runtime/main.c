@@ -26,7 +26,8 @@ static void usage(const char *program, FILE *to)
 		"  -b, --bootstrap-servers HOST:PORT  brokers to ask first\n"
 		"  -c, --config-file FILE             key = value lines\n"
 		"  -X KEY=VALUE                       any key; kafka.* goes to librdkafka\n"
-		"      --exit-at-end                  stop once what is there at the start is processed and committed\n"
+		"      --exit-at-end                  stop once what is there at the start is processed and "
+		"committed\n"
 		"      --describe[=FORMAT]            print the topology\n"
 		"      --config                       print every key, its value and where that comes from\n\n"
 		"Environment: WEIR_ and the key in capitals with underscores (WEIR_APPLICATION_ID).\n"
@@ -66,9 +67,12 @@ static bool parse_format(const char *text, weir_format *format, weir_error *err)
 static bool parse(int argc, char **argv, struct arguments *a, weir_error *err)
 {
 	static const struct option options[] = {
-		{ "bootstrap-servers", required_argument, NULL, 'b' }, { "config-file", required_argument, NULL, 'c' },
-		{ "exit-at-end", no_argument, NULL, 'e' },             { "describe", optional_argument, NULL, 'd' },
-		{ "config", no_argument, NULL, 'p' },                  { "help", no_argument, NULL, 'h' },
+		{ "bootstrap-servers", required_argument, NULL, 'b' },
+		{ "config-file", required_argument, NULL, 'c' },
+		{ "exit-at-end", no_argument, NULL, 'e' },
+		{ "describe", optional_argument, NULL, 'd' },
+		{ "config", no_argument, NULL, 'p' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	bool ok = true;
@@ -76,14 +80,31 @@ static bool parse(int argc, char **argv, struct arguments *a, weir_error *err)
 
 	while (ok && (c = getopt_long(argc, argv, "b:c:X:h", options, NULL)) != -1)
 		switch (c) {
-		case 'b': ok = weir_config_set(a->cfg, "bootstrap.servers", optarg, WEIR_FROM_COMMAND_LINE, "-b", err); break;
-		case 'c': ok = weir_config_load_file(a->cfg, optarg, err); break;
-		case 'X': ok = set_pair(a->cfg, optarg, err); break;
-		case 'e': a->exit_at_end = true; break;
-		case 'd': a->describe = true; ok = parse_format(optarg, &a->format, err); break;
-		case 'p': a->print_config = true; break;
-		case 'h': a->help = true; break;
-		default: return weir_fail(err, WEIR_USAGE, "see --help");
+		case 'b':
+			ok = weir_config_set(a->cfg, "bootstrap.servers", optarg, WEIR_FROM_COMMAND_LINE, "-b",
+					     err);
+			break;
+		case 'c':
+			ok = weir_config_load_file(a->cfg, optarg, err);
+			break;
+		case 'X':
+			ok = set_pair(a->cfg, optarg, err);
+			break;
+		case 'e':
+			a->exit_at_end = true;
+			break;
+		case 'd':
+			a->describe = true;
+			ok = parse_format(optarg, &a->format, err);
+			break;
+		case 'p':
+			a->print_config = true;
+			break;
+		case 'h':
+			a->help = true;
+			break;
+		default:
+			return weir_fail(err, WEIR_USAGE, "see --help");
 		}
 	if (ok && optind < argc)
 		return weir_fail(err, WEIR_USAGE, "\"%s\" is not understood; see --help", argv[optind]);

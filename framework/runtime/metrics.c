@@ -8,14 +8,34 @@
 static const weir_metric_def defs[] = {
 	{ "weir_records_processed_total", WEIR_COUNTER, { "worker" }, 0, "Records taken from input topics." },
 	{ "weir_commits_total", WEIR_COUNTER, { "worker" }, 0, "Transactions committed." },
-	{ "weir_aborts_total", WEIR_COUNTER, { "worker" }, 0, "Transactions aborted; what they had touched was read again as committed." },
-	{ "weir_dead_letters_total", WEIR_COUNTER, { "worker" }, 0, "Records that went to the dead-letter topic, or were dropped where there is none." },
-	{ "weir_restored_records_total", WEIR_COUNTER, { "worker" }, 0, "Changelog records read to bring stores up to date." },
+	{ "weir_aborts_total",
+	  WEIR_COUNTER,
+	  { "worker" },
+	  0,
+	  "Transactions aborted; what they had touched was read again as committed." },
+	{ "weir_dead_letters_total",
+	  WEIR_COUNTER,
+	  { "worker" },
+	  0,
+	  "Records that went to the dead-letter topic, or were dropped where there is none." },
+	{ "weir_restored_records_total",
+	  WEIR_COUNTER,
+	  { "worker" },
+	  0,
+	  "Changelog records read to bring stores up to date." },
 	{ "weir_cache_bytes", WEIR_GAUGE, { "worker" }, 0, "Memory of the stores' caches, as of the last commit." },
 	{ "weir_tasks_not_running", WEIR_GAUGE, { "worker" }, 0, "Tasks that are opening or restoring." },
-	{ "weir_commit_seconds", WEIR_HISTOGRAM, { "worker" }, 1e-6, "Duration of a commit, from the flush of the caches on." },
-	{ "weir_state", WEIR_GAUGE, { NULL }, 0,
-	  "State of the application: 0 created, 1 rebalancing, 2 running, 3 shutting down, 4 not running, 5 error." },
+	{ "weir_commit_seconds",
+	  WEIR_HISTOGRAM,
+	  { "worker" },
+	  1e-6,
+	  "Duration of a commit, from the flush of the caches on." },
+	{ "weir_state",
+	  WEIR_GAUGE,
+	  { NULL },
+	  0,
+	  "State of the application: 0 created, 1 rebalancing, 2 running, 3 shutting down, 4 not running, 5 "
+	  "error." },
 };
 
 enum { WORKER_WATCHES = 7, APP_WATCHES = 1 };
@@ -24,9 +44,9 @@ struct worker_watch {
 	weir_metric_watch *all[WORKER_WATCHES + APP_WATCHES];
 };
 
-#define READ_COUNT(field)                                             \
-	static double read_##field(void *worker)                      \
-	{                                                             \
+#define READ_COUNT(field) \
+	static double read_##field(void *worker) \
+	{ \
 		return (double)atomic_load(&((struct worker *)worker)->field); \
 	}
 READ_COUNT(records)
@@ -45,7 +65,8 @@ static double read_state(void *app)
 void weir__metrics_register(weir_app *app)
 {
 	static weir_metric_read_fn *const reads[WORKER_WATCHES] = {
-		read_records, read_commits, read_aborts, read_dead_letters, read_restored, read_cache_bytes, read_tasks_not_running,
+		read_records,     read_commits,           read_aborts, read_dead_letters, read_restored,
+		read_cache_bytes, read_tasks_not_running,
 	};
 
 	weir_metrics_add(app->metrics, defs, sizeof defs / sizeof *defs);
@@ -58,9 +79,11 @@ void weir__metrics_register(weir_app *app)
 		w->commit_time = weir_histogram_open(app->metrics, "weir_commit_seconds", labels);
 		w->watches = weir__calloc(1, sizeof *w->watches);
 		for (int j = 0; j < WORKER_WATCHES; j++)
-			w->watches->all[j] = weir_metric_watch_open(app->metrics, defs[j].name, labels, reads[j], w);
+			w->watches->all[j] =
+				weir_metric_watch_open(app->metrics, defs[j].name, labels, reads[j], w);
 		if (i == 0)
-			w->watches->all[WORKER_WATCHES] = weir_metric_watch_open(app->metrics, "weir_state", NULL, read_state, app);
+			w->watches->all[WORKER_WATCHES] =
+				weir_metric_watch_open(app->metrics, "weir_state", NULL, read_state, app);
 	}
 }
 

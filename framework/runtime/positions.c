@@ -1,7 +1,8 @@
 /*
- * What is kept beside a committed offset: Kafka Streams' TopicPartitionMetadata, version 2 - base64 of a magic byte, the partition's time (8, BE), then
- * a count (4) and pairs of name (length 4, bytes) and number (8). Its pairs hold "t:<step>", the greatest timestamp a step has seen, and "w:<store>",
- * the size of the windows that a store was made with. They stand at the task's first input only.
+ * What is kept beside a committed offset: Kafka Streams' TopicPartitionMetadata, version 2 - base64 of a magic
+ * byte, the partition's time (8, BE), then a count (4) and pairs of name (length 4, bytes) and number (8). Its
+ * pairs hold "t:<step>", the greatest timestamp a step has seen, and "w:<store>", the size of the windows that a
+ * store was made with. They stand at the task's first input only.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +40,8 @@ static void put_task_pairs(struct writer *w, const struct task *t)
 
 	for (size_t i = 0; i < t->store_count && fits; i++)
 		if (t->stores[i].graph->spec.window_size_ms)
-			fits = put_pair(w, "w:", t->stores[i].graph->spec.name, t->stores[i].graph->spec.window_size_ms);
+			fits = put_pair(w, "w:", t->stores[i].graph->spec.name,
+					t->stores[i].graph->spec.window_size_ms);
 	for (size_t i = 0; i < t->sub->node_count && fits; i++)
 		if (t->instances[i].observed_ms != INT64_MIN)
 			fits = put_pair(w, "t:", t->instances[i].node->name, t->instances[i].observed_ms);
@@ -47,7 +49,9 @@ static void put_task_pairs(struct writer *w, const struct task *t)
 		static weir_log_limit limit;
 
 		weir_log_limited(&limit, 60000, WEIR_LOG_WARN, "commit",
-				 "the times of all steps do not fit beside an offset: some begin anew after a restart task=%s", t->id);
+				 "the times of all steps do not fit beside an offset: some begin anew after a "
+				 "restart task=%s",
+				 t->id);
 	}
 }
 
@@ -58,7 +62,8 @@ static char *base64_encode(const unsigned char *from, size_t n)
 	char *text = weir__malloc((n + 2) / 3 * 4 + 1), *to = text;
 
 	for (size_t i = 0; i < n; i += 3) {
-		unsigned v = (unsigned)from[i] << 16 | (i + 1 < n ? (unsigned)from[i + 1] << 8 : 0) | (i + 2 < n ? from[i + 2] : 0);
+		unsigned v = (unsigned)from[i] << 16 | (i + 1 < n ? (unsigned)from[i + 1] << 8 : 0) |
+			     (i + 2 < n ? from[i + 2] : 0);
 
 		*to++ = digits[v >> 18];
 		*to++ = digits[v >> 12 & 63];
@@ -115,15 +120,18 @@ static bool apply_pair(struct task *t, weir_bytes name, int64_t number, weir_err
 	weir_bytes rest = weir_bytes_of(text + 2, name.len - 2);
 
 	for (size_t i = 0; text[0] == 't' && i < t->sub->node_count; i++)
-		if (weir_bytes_equal(rest, weir_str(t->instances[i].node->name)) && number > t->instances[i].observed_ms)
+		if (weir_bytes_equal(rest, weir_str(t->instances[i].node->name)) &&
+		    number > t->instances[i].observed_ms)
 			t->instances[i].observed_ms = number;
 	for (size_t i = 0; text[0] == 'w' && i < t->store_count; i++) {
 		const struct store_spec *spec = &t->stores[i].graph->spec;
 
 		if (weir_bytes_equal(rest, weir_str(spec->name)) && spec->window_size_ms != number)
 			return weir_fail(err, WEIR_STATE,
-					 "store \"%s\" was made with windows of %lld ms, the topology has %lld ms: give the step a new name, "
-					 "or reset the application", spec->name, (long long)number, (long long)spec->window_size_ms);
+					 "store \"%s\" was made with windows of %lld ms, the topology has %lld ms: "
+					 "give the step a new name, "
+					 "or reset the application",
+					 spec->name, (long long)number, (long long)spec->window_size_ms);
 	}
 	return true;
 }

@@ -1,4 +1,5 @@
-/* What nobody needs any more is deleted by event time and behind commits, since the broker's own retention goes by its wall clock. */
+/* What nobody needs any more is deleted by event time and behind commits, since the broker's own retention goes by
+ * its wall clock. */
 #include <stdlib.h>
 
 #include "framework/base/alloc.h"
@@ -24,7 +25,9 @@ static int64_t expired_offset(struct input *in, int64_t retain_ms)
 	int64_t now_ms = app->clock->wall_ms(app->clock);
 	/* A future date must not make the present look old. */
 	int64_t newest_ms = in->time_ms < now_ms ? in->time_ms : now_ms;
-	weir_partition p = { .topic = in->topic, .partition = in->partition, .offset = weir_time_sub(newest_ms, retain_ms) };
+	weir_partition p = { .topic = in->topic,
+			     .partition = in->partition,
+			     .offset = weir_time_sub(newest_ms, retain_ms) };
 	weir_error err;
 
 	if (in->time_ms == INT64_MIN || p.offset <= 0 || !weir_offsets_for_times(app->cluster, &p, 1, &err))
@@ -39,7 +42,8 @@ static void collect(struct task *t, struct list *list)
 		const weir_source_opts *opts = in->source->node->opts;
 
 		for (size_t j = 0; j < t->sub->topic_count; j++)
-			if (t->sub->topics[j]->source == in->source->node && t->sub->topics[j]->kind == TOPIC_REPARTITION)
+			if (t->sub->topics[j]->source == in->source->node &&
+			    t->sub->topics[j]->kind == TOPIC_REPARTITION)
 				add(list, in->topic, in->partition, in->committed);
 		if (opts->retain_ms)
 			add(list, in->topic, in->partition, expired_offset(in, opts->retain_ms));

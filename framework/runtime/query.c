@@ -44,7 +44,8 @@ static void answer(struct worker *w, struct query *q, bool ended)
 		for (size_t j = 0; j < w->tasks[i]->store_count; j++) {
 			const struct task *t = w->tasks[i];
 
-			if (strcmp(t->stores[j].graph->spec.name, q->store) != 0 || (q->partition >= 0 && t->partition != q->partition))
+			if (strcmp(t->stores[j].graph->spec.name, q->store) != 0 ||
+			    (q->partition >= 0 && t->partition != q->partition))
 				continue;
 			if (t->state == TASK_RUNNING)
 				q->fn(t->stores[j].store, t->partition, q->user);
@@ -138,14 +139,18 @@ static struct query *query_new(const struct graph_store *store, int32_t partitio
 {
 	struct query *q = weir__calloc(1, sizeof *q);
 
-	*q = (struct query){ .store = store->spec.name, .fn = fn, .user = user, .partition = partition,
+	*q = (struct query){ .store = store->spec.name,
+			     .fn = fn,
+			     .user = user,
+			     .partition = partition,
 			     .read_uncommitted = read_uncommitted };
 	atomic_init(&q->references, 2);
 	pthread_mutex_init(&q->mutex, NULL);
 	return q;
 }
 
-bool weir_app_query(weir_app *app, const char *name, weir_query_fn *fn, void *user, weir_query_opts opts, weir_error *err)
+bool weir_app_query(weir_app *app, const char *name, weir_query_fn *fn, void *user, weir_query_opts opts,
+		    weir_error *err)
 {
 	const struct graph_store *store = weir__graph_store_find(app->topology, name);
 
@@ -153,9 +158,9 @@ bool weir_app_query(weir_app *app, const char *name, weir_query_fn *fn, void *us
 		return weir_fail(err, WEIR_NOT_FOUND, "there is no store \"%s\"", name);
 	if (!app->started)
 		return weir_fail(err, WEIR_CLOSED, "the application does not run");
-	int32_t partition = weir_is_null(opts.key) ?
-				    -1 :
-				    weir_partition_for_key(opts.key, app->task_counts[store->subtopology]);
+	int32_t partition = weir_is_null(opts.key)
+				    ? -1
+				    : weir_partition_for_key(opts.key, app->task_counts[store->subtopology]);
 	struct query **queries = weir__calloc((size_t)app->settings.workers, sizeof(struct query *));
 	int64_t timeout_ms = opts.timeout_ms ? opts.timeout_ms : app->settings.query_timeout_ms;
 	bool not_ready = false;
@@ -177,7 +182,8 @@ bool weir_app_query(weir_app *app, const char *name, weir_query_fn *fn, void *us
 	}
 	free(queries);
 	if (!in_time)
-		weir_fail(err, WEIR_TIMEOUT, "store \"%s\" did not answer within %lld ms", name, (long long)timeout_ms);
+		weir_fail(err, WEIR_TIMEOUT, "store \"%s\" did not answer within %lld ms", name,
+			  (long long)timeout_ms);
 	else if (not_ready)
 		weir_fail(err, WEIR_STORE, "store \"%s\" is not ready on this instance yet", name);
 	else

@@ -1,7 +1,7 @@
 /*
- * Stores are brought up from their checkpoint by the changelog. Where it ends is asked as a read_uncommitted reader sees it, and it is read
- * read_committed until the position reaches that end: stopping at the last stable offset would miss a transaction whose markers are
- * still being written (KAFKA-10167).
+ * Stores are brought up from their checkpoint by the changelog. Where it ends is asked as a read_uncommitted reader
+ * sees it, and it is read read_committed until the position reaches that end: stopping at the last stable offset
+ * would miss a transaction whose markers are still being written (KAFKA-10167).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,8 @@ static int64_t delete_retention_ms(struct task_store *s)
 	char text[32];
 	weir_error err;
 
-	if (!weir_topic_config(s->task->worker->app->cluster, s->changelog, "delete.retention.ms", text, sizeof text, &err))
+	if (!weir_topic_config(s->task->worker->app->cluster, s->changelog, "delete.retention.ms", text,
+			       sizeof text, &err))
 		return DELETE_RETENTION_MS_DEFAULT;
 	return strtoll(text, NULL, 10);
 }
@@ -34,7 +35,8 @@ static const char *stale(struct task_store *s, int64_t first, int64_t end)
 	int64_t age_ms = weir_now_ms(&s->task->cx) - weir__store_checkpoint_wall_ms(s->store);
 
 	if (age_ms > delete_retention_ms(s))
-		return "it is older than delete.retention.ms: compaction may have dropped deletions that it never saw";
+		return "it is older than delete.retention.ms: compaction may have dropped deletions that it never "
+		       "saw";
 	return NULL;
 }
 
@@ -51,9 +53,10 @@ static bool begin_store(struct task_store *s, weir_error *err)
 	const char *why = stale(s, first, end);
 
 	if (why) {
-		weir_log(WEIR_LOG_WARN, "restore", "local state wiped task=%s store=%s checkpoint=%lld first=%lld end=%lld: %s",
-			 s->task->id, s->graph->spec.name, (long long)weir__store_checkpoint_offset(s->store),
-			 (long long)first, (long long)end, why);
+		weir_log(WEIR_LOG_WARN, "restore",
+			 "local state wiped task=%s store=%s checkpoint=%lld first=%lld end=%lld: %s", s->task->id,
+			 s->graph->spec.name, (long long)weir__store_checkpoint_offset(s->store), (long long)first,
+			 (long long)end, why);
 		if (!weir__store_wipe(s->store, err))
 			return false;
 	}
@@ -90,7 +93,8 @@ static void stop_reading(struct task_store *s)
 	if (!s->restoring)
 		return;
 	if (!weir_consumer_unassign(s->task->worker->restorer, &p, 1, &err))
-		weir_log(WEIR_LOG_WARN, "restore", "unassign %s/%d: %s", s->changelog, (int)s->task->partition, err.message);
+		weir_log(WEIR_LOG_WARN, "restore", "unassign %s/%d: %s", s->changelog, (int)s->task->partition,
+			 err.message);
 	s->restoring = false;
 }
 

@@ -3,12 +3,14 @@
 /*
  * The inside of a running application.
  *
- * An app has workers; a worker is one thread with its own consumer, producer, restorer and tasks, and shares nothing per record. Everything below
- * `struct worker` is touched by its own thread alone; what others may look at is atomic or behind app->mutex.
+ * An app has workers; a worker is one thread with its own consumer, producer, restorer and tasks, and shares
+ * nothing per record. Everything below `struct worker` is touched by its own thread alone; what others may look at
+ * is atomic or behind app->mutex.
  *
- * Files: app.c (start, stop, state), settings.c, topics.c (internal topics), worker.c (the loop), group.c (rebalances), task.c (a task's life), input.c
- * (records in, in time order), commit.c (the transaction), restore.c, services.c (what operators ask for), positions.c (metadata of committed
- * offsets), query.c (the mailbox), purge.c, caught_up.c.
+ * Files: app.c (start, stop, state), settings.c, topics.c (internal topics), worker.c (the loop), group.c
+ * (rebalances), task.c (a task's life), input.c (records in, in time order), commit.c (the transaction), restore.c,
+ * services.c (what operators ask for), positions.c (metadata of committed offsets), query.c (the mailbox), purge.c,
+ * caught_up.c.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,7 +22,8 @@
 struct worker;
 struct task;
 
-/* --- settings, read once ---------------------------------------------------------------------------------------- */
+/* --- settings, read once ----------------------------------------------------------------------------------------
+ * */
 
 struct settings {
 	const char *application_id;
@@ -30,7 +33,7 @@ struct settings {
 	int64_t max_task_idle_ms, task_timeout_ms;
 	int64_t checkpoint_interval_ms, checkpoint_records;
 	int64_t purge_interval_ms, recommit_interval_us, query_timeout_ms;
-	int64_t memory_bytes_max, cache_bytes_max; /* cache: of one worker */
+	int64_t memory_bytes_max, cache_bytes_max;  /* cache: of one worker */
 	int64_t fetch_bytes_max, produce_bytes_max; /* of one client */
 	int buffered_records_max;
 	int workers;
@@ -41,38 +44,39 @@ struct settings {
 
 bool weir__settings_read(struct settings *s, const weir_config *cfg, weir_error *err);
 
-/* --- records waiting in memory (tasks with several inputs) -------------------------------------------------------- */
+/* --- records waiting in memory (tasks with several inputs)
+ * --- */
 
 struct waiting;
 
 /* One partition that a task reads. */
 struct input {
 	struct task *task;
-	const char *topic;         /* the app's copy */
+	const char *topic; /* the app's copy */
 	int32_t partition;
-	uint16_t id;               /* of this worker: names the input in delivery tags */
+	uint16_t id; /* of this worker: names the input in delivery tags */
 	struct instance *source;
 	weir_reset reset;
-	int64_t position;          /* behind the last record processed: what a commit sends; -1 = not known yet */
-	int64_t committed;         /* as last committed */
-	int64_t time_ms;           /* greatest timestamp taken; INT64_MIN = none */
+	int64_t position;  /* behind the last record processed: what a commit sends; -1 = not known yet */
+	int64_t committed; /* as last committed */
+	int64_t time_ms;   /* greatest timestamp taken; INT64_MIN = none */
 	struct waiting *head, *tail;
 	int waiting;
-	bool paused;               /* by us, because enough is waiting */
-	int64_t empty_since_us;    /* for max.task.idle.ms; 0 = not empty */
+	bool paused;            /* by us, because enough is waiting */
+	int64_t empty_since_us; /* for max.task.idle.ms; 0 = not empty */
 };
 
 struct task_store {
 	struct task *task;
 	const struct graph_store *graph;
 	weir_store *store;
-	const char *changelog;     /* topic; NULL = not logged */
-	weir_context codec_cx;     /* memory for the serde at the store's edges */
-	int64_t restore_end;       /* high watermark of the changelog when restoring began */
-	int64_t restored;          /* records */
+	const char *changelog; /* topic; NULL = not logged */
+	weir_context codec_cx; /* memory for the serde at the store's edges */
+	int64_t restore_end;   /* high watermark of the changelog when restoring began */
+	int64_t restored;      /* records */
 	bool restoring;
-	bool wrote;                /* the open transaction has changelog records of it */
-	int64_t checkpoint_us;     /* when it was last made durable */
+	bool wrote;            /* the open transaction has changelog records of it */
+	int64_t checkpoint_us; /* when it was last made durable */
 };
 
 /*
@@ -102,22 +106,23 @@ struct task {
 	enum task_state state;
 	struct input *inputs;
 	size_t input_count;
-	weir_partition *list;      /* room for all inputs, for whoever needs it within a function */
+	weir_partition *list;       /* room for all inputs, for whoever needs it within a function */
 	struct instance *instances; /* in the order of sub->nodes */
 	struct arena instance_memory;
 	struct task_store *stores;
 	size_t store_count;
-	struct input *current;     /* of the record being processed; NULL in punctuators and commits */
+	struct input *current; /* of the record being processed; NULL in punctuators and commits */
 	struct weir_timer *timers;
-	int64_t next_wall_ms;      /* earliest wall-clock timer; INT64_MAX = none */
-	bool touched;              /* by the open transaction */
+	int64_t next_wall_ms; /* earliest wall-clock timer; INT64_MAX = none */
+	bool touched;         /* by the open transaction */
 	bool stores_open, instances_made;
 	bool position_was_committed; /* some input had a committed offset when the task was opened */
-	int64_t opened_us;         /* when it began to open, for task.timeout.ms and logs */
+	int64_t opened_us;           /* when it began to open, for task.timeout.ms and logs */
 	int64_t try_again_us;
 };
 
-/* A record that the broker refused to take something of: when it comes again, it goes to the dead letters instead. */
+/* A record that the broker refused to take something of: when it comes again, it goes to the dead letters instead.
+ * */
 struct poison {
 	struct poison *next;
 	const char *topic; /* an input's: lives as long as the app */
@@ -147,17 +152,17 @@ struct worker {
 	size_t task_count;
 	uint16_t next_input_id;
 	bool in_transaction;
-	bool commit_now;           /* asked for by a callback, or memory is full */
+	bool commit_now; /* asked for by a callback, or memory is full */
 	int64_t last_commit_us, last_touch_us, last_recommit_us;
-	unsigned since_clock;      /* records since the clock was last read */
-	int64_t fenced_us;         /* when it was last fenced; 0 = never */
+	unsigned since_clock; /* records since the clock was last read */
+	int64_t fenced_us;    /* when it was last fenced; 0 = never */
 	struct poison *poison;
 	struct written_topic *written;
 	/* Trouble that calls deep inside could not return: handled by the loop. */
-	bool failed;               /* the open transaction must be aborted: see error */
-	bool stop;                 /* and the application ends with that error */
+	bool failed; /* the open transaction must be aborted: see error */
+	bool stop;   /* and the application ends with that error */
 	weir_error error;
-	bool broken_producer;      /* it must be made anew */
+	bool broken_producer; /* it must be made anew */
 	int64_t broken_since_us;
 	int aborts_in_a_row;
 	int64_t aborting_since_us;
@@ -166,7 +171,7 @@ struct worker {
 	int64_t next_purge_us;
 	/* For other threads. */
 	_Atomic(struct query *) mailbox;
-	struct query *queries;     /* taken out of the mailbox, not yet answered */
+	struct query *queries; /* taken out of the mailbox, not yet answered */
 	atomic_int tasks_not_running;
 	atomic_bool has_share, done;
 	weir_histogram *commit_time;
@@ -190,16 +195,16 @@ struct weir_app {
 	struct settings settings;
 	char instance_id[100];
 	struct state *state;
-	struct app_topic *topics;   /* as topology->topics */
-	char **changelogs;          /* as topology->stores; NULL = not logged */
-	int32_t *task_counts;       /* as topology->subtopologies */
+	struct app_topic *topics; /* as topology->topics */
+	char **changelogs;        /* as topology->stores; NULL = not logged */
+	int32_t *task_counts;     /* as topology->subtopologies */
 	struct worker *workers;
 	pthread_mutex_t mutex;
-	pthread_cond_t changed;     /* queries done, workers ended */
-	weir_app_state app_state;   /* CREATED, PENDING_SHUTDOWN, NOT_RUNNING or ERROR as set; the rest is derived */
+	pthread_cond_t changed;   /* queries done, workers ended */
+	weir_app_state app_state; /* CREATED, PENDING_SHUTDOWN, NOT_RUNNING or ERROR as set; the rest is derived */
 	weir_error error;
 	atomic_bool stopping;
-	bool crash;                 /* tests: end without committing or writing anything */
+	bool crash; /* tests: end without committing or writing anything */
 	bool started;
 	struct caught_up *caught_up;
 };
@@ -211,7 +216,8 @@ static inline int64_t weir__now_us(const weir_app *app)
 	return app->clock->monotonic_us(app->clock);
 }
 
-/* --- app.c ------------------------------------------------------------------------------------------------------ */
+/* --- app.c ------------------------------------------------------------------------------------------------------
+ * */
 
 /** Everything that a start does but the threads: for the driver, which steps the workers itself. */
 bool weir__app_prepare(weir_app *app, weir_error *err);
@@ -219,26 +225,33 @@ void weir__app_finish(weir_app *app);
 /** Stops all workers because of *error; the first one is kept. */
 void weir__app_failed(weir_app *app, const weir_error *error);
 
-/* --- topics.c --------------------------------------------------------------------------------------------------- */
+/* --- topics.c ---------------------------------------------------------------------------------------------------
+ * */
 
 /** Partition counts, task counts, internal topics made or checked. */
 bool weir__topics_prepare(weir_app *app, weir_error *err);
 struct app_topic *weir__app_topic(weir_app *app, const struct graph_topic *graph);
 
-/* --- worker.c --------------------------------------------------------------------------------------------------- */
+/* --- worker.c ---------------------------------------------------------------------------------------------------
+ * */
 
 bool weir__worker_open(struct worker *w, weir_error *err);
-/** One turn of the loop: poll, process, punctuate, commit when due. False: the worker is to end (app->error says why, if it failed). */
+/** One turn of the loop: poll, process, punctuate, commit when due. False: the worker is to end (app->error says
+ * why, if it failed). */
 bool weir__worker_step(struct worker *w, int64_t wait_ms);
 void weir__worker_close(struct worker *w);
 void *weir__worker_main(void *worker);
 
-/* --- group.c ---------------------------------------------------------------------------------------------------- */
+/* --- group.c ----------------------------------------------------------------------------------------------------
+ * */
 
-void weir__on_group(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n, void *worker);
-void weir__on_partition_error(weir_consumer *consumer, const weir_partition *p, const weir_error *error, void *worker);
+void weir__on_group(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n,
+		    void *worker);
+void weir__on_partition_error(weir_consumer *consumer, const weir_partition *p, const weir_error *error,
+			      void *worker);
 
-/* --- task.c ----------------------------------------------------------------------------------------------------- */
+/* --- task.c -----------------------------------------------------------------------------------------------------
+ * */
 
 struct task *weir__task_new(struct worker *w, const struct subtopology *sub, int32_t partition);
 /** Takes a task that does not run yet a step further. False on an error that ends the worker. */
@@ -253,35 +266,42 @@ size_t weir__task_partitions(struct task *t, weir_partition *list);
 bool weir__task_touch(struct task *t);
 size_t weir__worker_inputs(struct worker *w);
 
-/* --- input.c ---------------------------------------------------------------------------------------------------- */
+/* --- input.c ----------------------------------------------------------------------------------------------------
+ * */
 
 /** A record of a task with one input: processed now. */
 void weir__input_process(struct input *in, const weir_kafka_record *record);
 /** A record of a task with several: kept until its turn. */
 void weir__input_keep(struct input *in, const weir_kafka_record *record);
-/** Processes what waits in `t` in order of time, as far as max.task.idle.ms allows. True if something was processed. */
+/** Processes what waits in `t` in order of time, as far as max.task.idle.ms allows. True if something was
+ * processed. */
 bool weir__task_process_waiting(struct task *t);
 void weir__input_forget(struct input *in);
 
-/* --- punctuate.c -------------------------------------------------------------------------------------------------- */
+/* --- punctuate.c
+ * --- */
 
 void weir__timers_wall(struct task *t, int64_t now_ms);
 void weir__timers_stream(struct task *t);
 void weir__timers_free(struct task *t);
 weir_timer *weir__timer_add(weir_context *cx, int64_t interval_ms, weir_time time, weir_punctuate_fn *fn);
 
-/* --- commit.c --------------------------------------------------------------------------------------------------- */
+/* --- commit.c ---------------------------------------------------------------------------------------------------
+ * */
 
-/** Commits the open transaction if there is one. False: it is aborted, and the tasks it had touched are OPENING again (or the worker has
+/** Commits the open transaction if there is one. False: it is aborted, and the tasks it had touched are OPENING
+ * again (or the worker has
  *  failed for good: w->failed). */
 bool weir__commit(struct worker *w);
 /** Aborts the open transaction and resets what it had touched. */
 void weir__abort(struct worker *w, const weir_error *why);
 /** Opens the producer and its transactions (again). */
 bool weir__producer_open(struct worker *w, weir_error *err);
-void weir__on_delivery(const char *topic, int32_t partition, int64_t offset, uint64_t tag, const weir_error *error, void *worker);
+void weir__on_delivery(const char *topic, int32_t partition, int64_t offset, uint64_t tag, const weir_error *error,
+		       void *worker);
 
-/* --- restore.c -------------------------------------------------------------------------------------------------- */
+/* --- restore.c --------------------------------------------------------------------------------------------------
+ * */
 
 bool weir__restore_begin(struct task *t, weir_error *err);
 /** Reads a slice for all restoring tasks of the worker. */
@@ -290,32 +310,38 @@ bool weir__restore_step(struct worker *w, bool others_run, weir_error *err);
 bool weir__restore_finished(struct task *t, weir_error *err);
 void weir__restore_cancel(struct task *t);
 
-/* --- services.c ------------------------------------------------------------------------------------------------- */
+/* --- services.c -------------------------------------------------------------------------------------------------
+ * */
 
 extern const struct context_ops weir__context_ops;
 /** To the dead-letter topic, in the open transaction; counted and logged. */
 void weir__dead_letter(struct task *t, const weir_kafka_record *source, const char *code, const char *reason);
 
-/* --- positions.c ------------------------------------------------------------------------------------------------ */
+/* --- positions.c ------------------------------------------------------------------------------------------------
+ * */
 
 /** The metadata text for a committed offset of `in`; from malloc. */
 char *weir__metadata_encode(const struct input *in);
-/** Takes times over from metadata: partition time, and what the task's steps have seen. False on what cannot be read or does not fit. */
+/** Takes times over from metadata: partition time, and what the task's steps have seen. False on what cannot be
+ * read or does not fit. */
 bool weir__metadata_apply(struct input *in, const char *text, weir_error *err);
 
-/* --- metrics.c -------------------------------------------------------------------------------------------------- */
+/* --- metrics.c --------------------------------------------------------------------------------------------------
+ * */
 
 void weir__metrics_register(weir_app *app);
 void weir__metrics_unregister(weir_app *app);
 
-/* --- query.c ---------------------------------------------------------------------------------------------------- */
+/* --- query.c ----------------------------------------------------------------------------------------------------
+ * */
 
 void weir__queries_answer(struct worker *w);
 
 /** Gives up what waits, when the worker ends. */
 void weir__queries_refuse(struct worker *w);
 
-/* --- purge.c ---------------------------------------------------------------------------------------------------- */
+/* --- purge.c ----------------------------------------------------------------------------------------------------
+ * */
 
 /** Purges what is processed or expired, when it is time. */
 void weir__purge(struct worker *w);

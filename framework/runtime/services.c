@@ -26,7 +26,8 @@ void weir__dead_letter(struct task *t, const weir_kafka_record *source, const ch
 	char partition[16], offset[24], timestamp[24];
 
 	add_count(&w->dead_letters);
-	weir_log_limited(&limit, 60000, WEIR_LOG_WARN, "records", "dead letter topic=%s partition=%d offset=%lld reason=\"%s\"%s",
+	weir_log_limited(&limit, 60000, WEIR_LOG_WARN, "records",
+			 "dead letter topic=%s partition=%d offset=%lld reason=\"%s\"%s",
 			 source ? source->topic : "-", source ? (int)source->partition : -1,
 			 source ? (long long)source->offset : -1LL, reason,
 			 topic ? "" : " (dropped: errors.dead.letter.queue.topic.name is not set)");
@@ -54,8 +55,12 @@ void weir__dead_letter(struct task *t, const weir_kafka_record *source, const ch
 	memcpy(all + theirs->count, own, sizeof own);
 	weir_headers headers = { all, theirs->count + OWN };
 	weir_produced p = {
-		.topic = topic, .partition = -1, .timestamp_ms = weir_now_ms(&t->cx),
-		.key = source->key, .value = source->value, .headers = &headers,
+		.topic = topic,
+		.partition = -1,
+		.timestamp_ms = weir_now_ms(&t->cx),
+		.key = source->key,
+		.value = source->value,
+		.headers = &headers,
 	};
 
 	if (!weir_producer_send(w->producer, &p, &w->error)) {
@@ -79,9 +84,11 @@ static void service_unreadable(weir_context *cx, const weir_record *r, const cha
 
 	(void)r;
 	if (s->stop_on_unreadable || !s->dead_letter_topic) {
-		weir_stop(cx, "record %s/%d@%lld cannot be read: %s (errors.deserialization=%s, dead-letter topic %s)",
+		weir_stop(cx,
+			  "record %s/%d@%lld cannot be read: %s (errors.deserialization=%s, dead-letter topic %s)",
 			  cx->source->topic, (int)cx->source->partition, (long long)cx->source->offset, message,
-			  s->stop_on_unreadable ? "stop" : "dead-letter", s->dead_letter_topic ? s->dead_letter_topic : "not set");
+			  s->stop_on_unreadable ? "stop" : "dead-letter",
+			  s->dead_letter_topic ? s->dead_letter_topic : "not set");
 		return;
 	}
 	weir__dead_letter(t, cx->source, "DECODE", weir__arena_printf(&cx->arena, "unreadable: %s", message));
@@ -104,7 +111,8 @@ static void refused(struct task *t, const char *topic, const weir_error *error)
 			  weir__arena_printf(&t->cx.arena, "result refused: %s", error->message));
 }
 
-static void service_send(weir_context *cx, const char *topic, int32_t partition, const weir_record *r, weir_bytes key)
+static void service_send(weir_context *cx, const char *topic, int32_t partition, const weir_record *r,
+			 weir_bytes key)
 {
 	struct task *t = (struct task *)cx;
 	struct worker *w = t->worker;

@@ -5,7 +5,8 @@ static int64_t at_least(int64_t least, int64_t n)
 	return n > least ? n : least;
 }
 
-/* One budget for the instance: half for caches, a quarter for RocksDB, the rest for what is fetched and what is produced. */
+/* One budget for the instance: half for caches, a quarter for RocksDB, the rest for what is fetched and what is
+ * produced. */
 static void share_memory(struct settings *s)
 {
 	int64_t each = s->memory_bytes_max / s->workers;
@@ -43,7 +44,8 @@ bool weir__settings_read(struct settings *s, const weir_config *cfg, weir_error 
 		return weir_fail(err, WEIR_CONFIG, "application.id is not set");
 	if (strcmp(weir_config_string(cfg, "processing.guarantee"), "exactly_once") != 0)
 		return weir_fail(err, WEIR_CONFIG,
-				 "processing.guarantee=at_least_once is not there yet: below librdkafka 2.10 a plain commit that meets a "
+				 "processing.guarantee=at_least_once is not there yet: below librdkafka 2.10 a "
+				 "plain commit that meets a "
 				 "cooperative rebalance loses the whole assignment; use exactly_once");
 	if (s->dead_letter_topic && !*s->dead_letter_topic)
 		s->dead_letter_topic = NULL;

@@ -6,7 +6,7 @@
 
 enum { RETRY_US = 20000, OFFSETS_TIMEOUT_MS = 100 };
 
-/* --- the serde at a store's edges --------------------------------------------------------------------------------- */
+/* --- the serde at a store's edges ---------------------------------------------------------------- */
 
 static weir_bytes codec_encode(const void *object, void *user)
 {
@@ -29,14 +29,17 @@ static bool codec_decode(weir_bytes bytes, void *object, void *user)
 	return decoded != NULL;
 }
 
-/* --- made and unmade ------------------------------------------------------------------------------------------------ */
+/* --- made and unmade ----------------------------------------------------------------------------- */
 
 struct task *weir__task_new(struct worker *w, const struct subtopology *sub, int32_t partition)
 {
 	weir_app *app = w->app;
 	struct task *t = weir__calloc(1, sizeof *t);
 
-	*t = (struct task){ .worker = w, .sub = sub, .partition = partition, .next_wall_ms = INT64_MAX,
+	*t = (struct task){ .worker = w,
+			    .sub = sub,
+			    .partition = partition,
+			    .next_wall_ms = INT64_MAX,
 			    .opened_us = weir__now_us(app) };
 	snprintf(t->id, sizeof t->id, "%d_%d", sub->id, (int)partition);
 	weir__arena_init(&t->cx.arena, 0);
@@ -52,8 +55,13 @@ struct task *weir__task_new(struct worker *w, const struct subtopology *sub, int
 		if (partition >= topic->partitions)
 			continue;
 		t->inputs[t->input_count++] = (struct input){
-			.task = t, .topic = topic->name, .partition = partition, .id = w->next_input_id++, .position = -1,
-			.committed = -1, .time_ms = INT64_MIN,
+			.task = t,
+			.topic = topic->name,
+			.partition = partition,
+			.id = w->next_input_id++,
+			.position = -1,
+			.committed = -1,
+			.time_ms = INT64_MIN,
 			.reset = ((const weir_source_opts *)sub->topics[i]->source->opts)->reset,
 		};
 	}
@@ -61,7 +69,8 @@ struct task *weir__task_new(struct worker *w, const struct subtopology *sub, int
 	t->stores = weir__calloc(sub->store_count, sizeof *t->stores);
 	t->store_count = sub->store_count;
 	for (size_t i = 0; i < sub->store_count; i++) {
-		t->stores[i] = (struct task_store){ .task = t, .graph = sub->stores[i],
+		t->stores[i] = (struct task_store){ .task = t,
+						    .graph = sub->stores[i],
 						    .changelog = app->changelogs[sub->stores[i]->id] };
 		weir__arena_init(&t->stores[i].codec_cx.arena, 1024);
 	}
@@ -97,7 +106,9 @@ static void make_instances(struct task *t)
 		size_t size = n->op->state_size ? n->op->state_size(n) : 0;
 
 		t->instances[i] = (struct instance){
-			.op = n->op, .node = n, .observed_ms = INT64_MIN,
+			.op = n->op,
+			.node = n,
+			.observed_ms = INT64_MIN,
 			.children = weir__arena_alloc(a, (n->child_count + 1) * sizeof(struct instance *)),
 			.child_count = n->child_count,
 			.stores = weir__arena_alloc(a, (n->store_count + 1) * sizeof(weir_store *)),
@@ -130,8 +141,10 @@ static void unmake_instances(struct task *t)
 size_t weir__task_partitions(struct task *t, weir_partition *list)
 {
 	for (size_t i = 0; i < t->input_count; i++)
-		list[i] = (weir_partition){ .topic = t->inputs[i].topic, .partition = t->inputs[i].partition,
-					    .offset = WEIR_OFFSET_BEGINNING, .user = &t->inputs[i] };
+		list[i] = (weir_partition){ .topic = t->inputs[i].topic,
+					    .partition = t->inputs[i].partition,
+					    .offset = WEIR_OFFSET_BEGINNING,
+					    .user = &t->inputs[i] };
 	return t->input_count;
 }
 
@@ -162,7 +175,7 @@ bool weir__task_touch(struct task *t)
 	return true;
 }
 
-/* --- opening ---------------------------------------------------------------------------------------------------------- */
+/* --- opening ------------------------------------------------------------------------------------- */
 
 static bool open_stores(struct task *t, weir_error *err)
 {
@@ -193,7 +206,8 @@ static bool reset_position(struct input *in, weir_error *err)
 	int64_t first, end;
 
 	if (in->reset == WEIR_RESET_NONE)
-		return weir_fail(err, WEIR_STATE, "no committed position for %s/%d, and its source says not to begin by itself",
+		return weir_fail(err, WEIR_STATE,
+				 "no committed position for %s/%d, and its source says not to begin by itself",
 				 in->topic, (int)in->partition);
 	if (!weir_offsets_range(in->task->worker->app->cluster, in->topic, in->partition, &first, &end, err))
 		return weir_wrap(err, "offsets of %s/%d", in->topic, (int)in->partition);
@@ -208,7 +222,8 @@ static bool read_positions(struct task *t, weir_error *err)
 	bool ok = true;
 
 	weir__task_partitions(t, list);
-	if (!weir_group_committed(w->app->cluster, w->app->settings.application_id, list, t->input_count, OFFSETS_TIMEOUT_MS, err))
+	if (!weir_group_committed(w->app->cluster, w->app->settings.application_id, list, t->input_count,
+				  OFFSETS_TIMEOUT_MS, err))
 		return weir_wrap(err, "task %s: committed positions", t->id);
 	t->position_was_committed = false;
 	t->cx.stream_time_ms = INT64_MIN;
@@ -251,9 +266,12 @@ static bool check_state_fits(struct task *t, weir_error *err)
 		/* A store that has seen no time has seen no record: its checkpoint is an empty one. */
 		if (s->changelog && weir__store_time(s->store) != INT64_MIN)
 			return weir_fail(err, WEIR_STATE,
-					 "task %s: store \"%s\" has state in \"%s\", but the group \"%s\" has no committed position for its input: "
-					 "counting again from the start would count twice; reset the application (or restore the group's offsets)",
-					 t->id, s->graph->spec.name, s->changelog, t->worker->app->settings.application_id);
+					 "task %s: store \"%s\" has state in \"%s\", but the group \"%s\" has no "
+					 "committed position for its input: "
+					 "counting again from the start would count twice; reset the application "
+					 "(or restore the group's offsets)",
+					 t->id, s->graph->spec.name, s->changelog,
+					 t->worker->app->settings.application_id);
 	}
 	return true;
 }
@@ -314,7 +332,7 @@ bool weir__task_advance(struct task *t, weir_error *err)
 	return t->state != TASK_RESTORING || err->code == WEIR_OK;
 }
 
-/* --- back, and away --------------------------------------------------------------------------------------------------- */
+/* --- back, and away ------------------------------------------------------------------------------ */
 
 void weir__task_reset(struct task *t)
 {
@@ -347,9 +365,10 @@ void weir__task_close(struct task *t, bool clean)
 	for (size_t i = 0; i < t->store_count; i++) {
 		struct task_store *s = &t->stores[i];
 
-		if (s->store && clean && t->state == TASK_RUNNING && !t->touched && !weir__store_checkpoint(s->store, true, &err))
-			weir_log(WEIR_LOG_WARN, "task", "checkpoint at close task=%s store=%s: %s", t->id, s->graph->spec.name,
-				 err.message);
+		if (s->store && clean && t->state == TASK_RUNNING && !t->touched &&
+		    !weir__store_checkpoint(s->store, true, &err))
+			weir_log(WEIR_LOG_WARN, "task", "checkpoint at close task=%s store=%s: %s", t->id,
+				 s->graph->spec.name, err.message);
 		weir__store_close(s->store);
 		weir__arena_release(&s->codec_cx.arena);
 	}

@@ -23,7 +23,8 @@ static bool external_counts(weir_app *app, weir_error *err)
 		if (topic->partitions < 0)
 			return weir_wrap(err, "partitions of topic \"%s\"", topic->name);
 		if (topic->partitions == 0)
-			return weir_fail(err, WEIR_NOT_FOUND, "topic \"%s\", which step \"%s\" reads, does not exist", topic->name,
+			return weir_fail(err, WEIR_NOT_FOUND,
+					 "topic \"%s\", which step \"%s\" reads, does not exist", topic->name,
 					 topic->graph->source->name);
 	}
 	return true;
@@ -44,7 +45,8 @@ static int32_t most_partitions(weir_app *app, const struct subtopology *sub)
 	return most;
 }
 
-/* A repartition topic has as many partitions as the inputs of the step that fills it, which may come out of another one. */
+/* A repartition topic has as many partitions as the inputs of the step that fills it, which may come out of another
+ * one. */
 static bool repartition_counts(weir_app *app, weir_error *err)
 {
 	weir_topology *t = app->topology;
@@ -55,14 +57,18 @@ static bool repartition_counts(weir_app *app, weir_error *err)
 
 			if (topic->partitions == 0)
 				topic->partitions =
-					topic->graph->partitions_wanted ?
-						topic->graph->partitions_wanted :
-						most_partitions(app, &t->subtopologies[topic->graph->writer->subtopology]);
+					topic->graph->partitions_wanted
+						? topic->graph->partitions_wanted
+						: most_partitions(
+							  app,
+							  &t->subtopologies[topic->graph->writer->subtopology]);
 		}
 	for (size_t i = 0; i < t->topic_count; i++)
 		if (app->topics[i].partitions == 0)
-			return weir_fail(err, WEIR_TOPOLOGY, "the partitions of \"%s\" depend on themselves: set them in weir_repartition",
-					 app->topics[i].graph->name);
+			return weir_fail(
+				err, WEIR_TOPOLOGY,
+				"the partitions of \"%s\" depend on themselves: set them in weir_repartition",
+				app->topics[i].graph->name);
 	return true;
 }
 
@@ -83,8 +89,10 @@ static bool make_or_check(weir_app *app, const char *name, int32_t partitions, c
 	}
 	if (there != partitions)
 		return weir_fail(err, WEIR_STATE,
-				 "topic \"%s\" has %d partitions, but the topology wants %d: the number of partitions of an input "
-				 "has changed; reset the application to go on with the new number", name, (int)there, (int)partitions);
+				 "topic \"%s\" has %d partitions, but the topology wants %d: the number of "
+				 "partitions of an input "
+				 "has changed; reset the application to go on with the new number",
+				 name, (int)there, (int)partitions);
 	return true;
 }
 
@@ -114,10 +122,13 @@ static bool check_written(weir_app *app, weir_error *err)
 }
 
 /* purged by weir, not by the broker, which would compare event time with its wall clock */
-static const char *const window_changelog[][2] = { { "cleanup.policy", "compact,delete" }, { "retention.ms", "-1" } };
+static const char *const window_changelog[][2] = { { "cleanup.policy", "compact,delete" },
+						   { "retention.ms", "-1" } };
 static const char *const changelog[][2] = { { "cleanup.policy", "compact" } };
 static const char *const repartition[][2] = {
-	{ "cleanup.policy", "delete" }, { "retention.ms", "-1" }, { "segment.bytes", "52428800" },
+	{ "cleanup.policy", "delete" },
+	{ "retention.ms", "-1" },
+	{ "segment.bytes", "52428800" },
 };
 
 bool weir__topics_prepare(weir_app *app, weir_error *err)
@@ -131,9 +142,10 @@ bool weir__topics_prepare(weir_app *app, weir_error *err)
 		const struct graph_topic *g = t->topics[i];
 
 		app->topics[i].graph = g;
-		app->topics[i].name = g->kind == TOPIC_EXTERNAL ?
-					      weir__strdup(g->name) :
-					      weir__asprintf("%s-%s-repartition", app->settings.application_id, g->name);
+		app->topics[i].name =
+			g->kind == TOPIC_EXTERNAL
+				? weir__strdup(g->name)
+				: weir__asprintf("%s-%s-repartition", app->settings.application_id, g->name);
 	}
 	if (!external_counts(app, err) || !check_written(app, err) || !repartition_counts(app, err))
 		return false;

@@ -7,10 +7,10 @@
 #include "framework/runtime/runtime.h"
 
 enum {
-	CLOCK_EVERY = 16,        /* records between two looks at the clock */
-	MEMORY_EVERY = 4096,     /* records between two looks at the caches' size */
-	IDLE_US = 1000000,       /* without records: positions behind markers are committed */
-	WAIT_MS = 50,            /* longest wait in a poll: bounds how long a query waits */
+	CLOCK_EVERY = 16,    /* records between two looks at the clock */
+	MEMORY_EVERY = 4096, /* records between two looks at the caches' size */
+	IDLE_US = 1000000,   /* without records: positions behind markers are committed */
+	WAIT_MS = 50,        /* longest wait in a poll: bounds how long a query waits */
 };
 
 /* To one topic of each sub-topology, the one with the most partitions: its anchor. */
@@ -37,22 +37,28 @@ static bool open_consumers(struct worker *w, weir_error *err)
 	weir_app *app = w->app;
 	const struct settings *s = &app->settings;
 
-	w->consumer = weir_consumer_open(app->cluster, (weir_consumer_opts){
-		.group = s->application_id,
-		.group_instance_id = s->static_membership ? w->id : NULL,
-		.client_id = weir_config_string(app->cfg, "application.server"),
-		.queue_bytes_max = s->fetch_bytes_max,
-		.session_timeout_ms = s->session_timeout_ms,
-		.max_poll_interval_ms = s->max_poll_interval_ms,
-		.on_group = weir__on_group,
-		.on_partition_error = weir__on_partition_error,
-		.user = w,
-	}, err);
+	w->consumer = weir_consumer_open(app->cluster,
+					 (weir_consumer_opts){
+						 .group = s->application_id,
+						 .group_instance_id = s->static_membership ? w->id : NULL,
+						 .client_id = weir_config_string(app->cfg, "application.server"),
+						 .queue_bytes_max = s->fetch_bytes_max,
+						 .session_timeout_ms = s->session_timeout_ms,
+						 .max_poll_interval_ms = s->max_poll_interval_ms,
+						 .on_group = weir__on_group,
+						 .on_partition_error = weir__on_partition_error,
+						 .user = w,
+					 },
+					 err);
 	if (!w->consumer)
 		return weir_wrap(err, "open the consumer");
 	if (!w->restorer)
-		w->restorer = weir_consumer_open(app->cluster, (weir_consumer_opts){
-			.queue_bytes_max = s->fetch_bytes_max, .on_partition_error = weir__on_partition_error, .user = w }, err);
+		w->restorer =
+			weir_consumer_open(app->cluster,
+					   (weir_consumer_opts){ .queue_bytes_max = s->fetch_bytes_max,
+								 .on_partition_error = weir__on_partition_error,
+								 .user = w },
+					   err);
 	if (!w->restorer)
 		return weir_wrap(err, "open the consumer for changelogs");
 	return subscribe(w, err) || weir_wrap(err, "join the group");
@@ -66,7 +72,7 @@ bool weir__worker_open(struct worker *w, weir_error *err)
 	return weir__producer_open(w, err) && open_consumers(w, err);
 }
 
-/* --- records ---------------------------------------------------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------------------------------- */
 
 static int64_t commit_due_us(const struct worker *w)
 {
@@ -79,7 +85,9 @@ static void watch_memory(struct worker *w)
 
 	for (size_t i = 0; i < w->task_count; i++)
 		for (size_t j = 0; j < w->tasks[i]->store_count; j++)
-			total += w->tasks[i]->stores[j].store ? weir__store_memory_bytes(w->tasks[i]->stores[j].store) : 0;
+			total += w->tasks[i]->stores[j].store
+					 ? weir__store_memory_bytes(w->tasks[i]->stores[j].store)
+					 : 0;
 	if (total > max) /* the commit makes room, and checks again */
 		w->commit_now = true;
 }
@@ -89,14 +97,16 @@ static bool on_record(const weir_kafka_record *record, void *user)
 	struct worker *w = user;
 	struct input *in = record->user;
 
-	/* Not running: the record comes again when the task goes to its positions. Before the position: fetched ahead of a seek. */
+	/* Not running: the record comes again when the task goes to its positions. Before the position: fetched
+	 * ahead of a seek. */
 	if (!in || in->task->state != TASK_RUNNING || record->offset < in->position)
 		return true;
 	if (in->task->input_count == 1)
 		weir__input_process(in, record);
 	else
 		weir__input_keep(in, record);
-	if (w->failed || in->task->cx.failed || w->commit_now || in->waiting > w->app->settings.buffered_records_max)
+	if (w->failed || in->task->cx.failed || w->commit_now ||
+	    in->waiting > w->app->settings.buffered_records_max)
 		return false;
 	if (++w->since_clock % CLOCK_EVERY)
 		return true;
@@ -107,7 +117,7 @@ static bool on_record(const weir_kafka_record *record, void *user)
 	return now_us < w->leave_poll_us && now_us < commit_due_us(w);
 }
 
-/* --- one turn ------------------------------------------------------------------------------------------------------------ */
+/* --- one turn ------------------------------------------------------------------------------------ */
 
 struct survey {
 	bool some_run, some_not, some_restore, some_wait;
@@ -177,8 +187,8 @@ static void advance_tasks(struct worker *w, const struct survey *s)
 			worker_stop(w, &err);
 }
 
-/* Positions that only markers have moved, and those that the broker would forget (it expires offsets of topics that the group does not subscribe
- * to), are committed as well. */
+/* Positions that only markers have moved, and those that the broker would forget (it expires offsets of topics that
+ * the group does not subscribe to), are committed as well. */
 static void commit_idle_positions(struct worker *w)
 {
 	int64_t now_us = weir__now_us(w->app);
@@ -195,7 +205,8 @@ static void commit_idle_positions(struct worker *w)
 		for (size_t j = 0; t->state == TASK_RUNNING && j < t->input_count; j++) {
 			struct input *in = &t->inputs[j];
 
-			if (all || (!in->head && weir_consumer_position(w->consumer, in->topic, in->partition) > in->committed &&
+			if (all || (!in->head &&
+				    weir_consumer_position(w->consumer, in->topic, in->partition) > in->committed &&
 				    in->committed >= 0)) {
 				weir__task_touch(t);
 				w->commit_now = true;
@@ -205,7 +216,8 @@ static void commit_idle_positions(struct worker *w)
 	}
 }
 
-/* A producer that is of no use any more is made anew; until then nothing is processed. False while there is none. */
+/* A producer that is of no use any more is made anew; until then nothing is processed. False while there is none.
+ * */
 static bool mend_producer(struct worker *w)
 {
 	weir_error err;
@@ -264,8 +276,11 @@ static bool new_consumer(struct worker *w, const weir_error *why)
 		int64_t now_us = weir__now_us(w->app);
 
 		if (w->fenced_us && now_us - w->fenced_us < 60000000) {
-			weir_fail(&err, WEIR_FENCED, "fenced twice within a minute under the id \"%s\": another running instance has the same "
-				  "instance.id; give each its own", w->id);
+			weir_fail(&err, WEIR_FENCED,
+				  "fenced twice within a minute under the id \"%s\": another running instance has "
+				  "the same "
+				  "instance.id; give each its own",
+				  w->id);
 			worker_stop(w, &err);
 			return false;
 		}
@@ -315,7 +330,7 @@ bool weir__worker_step(struct worker *w, int64_t wait_ms)
 	return !w->stop;
 }
 
-/* --- the thread ----------------------------------------------------------------------------------------------------------- */
+/* --- the thread ---------------------------------------------------------------------------------- */
 
 void weir__worker_close(struct worker *w)
 {

@@ -89,7 +89,8 @@ bool weir__graph_finish(weir_topology *t, weir_error *err)
 				weir__graph_mistake(t, t->stores[i]->spec.name, "no step uses this store");
 		for (size_t i = 0; i < t->subtopology_count; i++)
 			if (t->subtopologies[i].topic_count == 0)
-				weir__graph_mistake(t, t->subtopologies[i].nodes[0]->name, "it has no source above it");
+				weir__graph_mistake(t, t->subtopologies[i].nodes[0]->name,
+						    "it has no source above it");
 	}
 	if (t->mistakes)
 		return weir_fail(err, WEIR_TOPOLOGY, "topology \"%s\" is not valid:\n%s", t->name, t->mistakes);

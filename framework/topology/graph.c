@@ -32,8 +32,8 @@ void weir__graph_mistake(weir_topology *t, const char *step, const char *format,
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	char *all = weir__asprintf("%s%sstep \"%s\": %s", t->mistakes ? t->mistakes : "", t->mistakes ? "\n" : "", step,
-				   text);
+	char *all = weir__asprintf("%s%sstep \"%s\": %s", t->mistakes ? t->mistakes : "", t->mistakes ? "\n" : "",
+				   step, text);
 	free(t->mistakes);
 	t->mistakes = all;
 }
@@ -81,7 +81,7 @@ void weir__graph_connect(struct node *parent, struct node *child)
 	weir__graph_append(t, (void ***)&parent->children, &parent->child_count, child);
 }
 
-struct node *weir__graph_add(weir_topology *t, struct node *parent, const char *name, const struct operator *op,
+struct node *weir__graph_add(weir_topology *t, struct node *parent, const char *name, const struct operator* op,
 			     const void *opts, size_t size)
 {
 	name = name ? name : "";
@@ -144,16 +144,18 @@ void weir__graph_store_use(struct node *node, const char *store_name)
 		node->stores[node->store_count++] = s;
 }
 
-struct graph_topic *weir__graph_topic_add(weir_topology *t, const char *name, enum topic_kind kind, struct node *source)
+struct graph_topic *weir__graph_topic_add(weir_topology *t, const char *name, enum topic_kind kind,
+					  struct node *source)
 {
 	for (size_t i = 0; i < t->topic_count; i++)
 		if (t->topics[i]->kind == kind && strcmp(t->topics[i]->name, name) == 0)
 			weir__graph_mistake(t, source->name,
-					    "topic \"%s\" is read by step \"%s\" already: use that stream twice", name,
-					    t->topics[i]->source->name);
+					    "topic \"%s\" is read by step \"%s\" already: use that stream twice",
+					    name, t->topics[i]->source->name);
 	struct graph_topic *topic = weir__arena_zalloc(&t->arena, sizeof *topic);
 
-	*topic = (struct graph_topic){ .name = weir__arena_strdup(&t->arena, name), .kind = kind, .source = source };
+	*topic =
+		(struct graph_topic){ .name = weir__arena_strdup(&t->arena, name), .kind = kind, .source = source };
 	weir__graph_append(t, (void ***)&t->topics, &t->topic_count, topic);
 	return topic;
 }

@@ -1,8 +1,9 @@
 #ifndef WEIR_GRAPH_H
 #define WEIR_GRAPH_H
 /*
- * The graph as data. Builder calls only append to it; validation, sub-topologies, description and execution read it.
- * weir_stream and weir_table are views of the same node: which one a caller holds is a matter of the interface alone.
+ * The graph as data. Builder calls only append to it; validation, sub-topologies, description and execution read
+ * it. weir_stream and weir_table are views of the same node: which one a caller holds is a matter of the interface
+ * alone.
  */
 #include <weir/topology.h>
 
@@ -16,8 +17,8 @@ struct node;
 struct graph_store {
 	int id;
 	struct store_spec spec;
-	const weir_serde *value;  /* NULL = bytes */
-	struct node *owner;       /* the step that sends its changes on at a commit; NULL = a processor's store */
+	const weir_serde *value; /* NULL = bytes */
+	struct node *owner;      /* the step that sends its changes on at a commit; NULL = a processor's store */
 	int subtopology;
 };
 
@@ -26,16 +27,16 @@ enum { NODE_STORES_MAX = WEIR_PROCESSOR_STORES_MAX + 1 };
 struct node {
 	int id;
 	const char *name;
-	const struct operator *op;
+	const struct operator* op;
 	struct weir_topology *topology;
 	struct node **parents, **children;
 	size_t parent_count, child_count;
 	struct graph_store *stores[NODE_STORES_MAX]; /* own store first, if the step has one */
 	size_t store_count;
-	const weir_serde *value;    /* of what it passes on; NULL = bytes */
-	bool windowed;              /* its records carry a window */
-	bool key_changed;           /* a repartition is needed before state */
-	const void *opts;           /* the operator's, in the topology's arena */
+	const weir_serde *value; /* of what it passes on; NULL = bytes */
+	bool windowed;           /* its records carry a window */
+	bool key_changed;        /* a repartition is needed before state */
+	const void *opts;        /* the operator's, in the topology's arena */
 	int subtopology;
 };
 
@@ -71,15 +72,16 @@ struct weir_topology {
 	size_t topic_count;
 	struct subtopology *subtopologies; /* by weir__graph_finish */
 	size_t subtopology_count;
-	char *mistakes;                    /* one a line */
+	char *mistakes; /* one a line */
 	bool finished;
 };
 
 /** Adds an element to a growing array of pointers in the topology's arena. */
 void weir__graph_append(weir_topology *t, void ***array, size_t *count, void *element);
 
-/** A new step below `parent` (NULL for sources): value serde and flags are taken over from it; opts (size bytes) are copied. Checks the name. */
-struct node *weir__graph_add(weir_topology *t, struct node *parent, const char *name, const struct operator *op,
+/** A new step below `parent` (NULL for sources): value serde and flags are taken over from it; opts (size bytes)
+ * are copied. Checks the name. */
+struct node *weir__graph_add(weir_topology *t, struct node *parent, const char *name, const struct operator* op,
 			     const void *opts, size_t size);
 /** One more input of a step. */
 void weir__graph_connect(struct node *parent, struct node *child);
@@ -91,7 +93,8 @@ struct graph_store *weir__graph_store_add(weir_topology *t, const char *name, co
 struct graph_store *weir__graph_store_find(const weir_topology *t, const char *name);
 /** Connects a step with a store by name, which must have been added. */
 void weir__graph_store_use(struct node *node, const char *store_name);
-struct graph_topic *weir__graph_topic_add(weir_topology *t, const char *name, enum topic_kind kind, struct node *source);
+struct graph_topic *weir__graph_topic_add(weir_topology *t, const char *name, enum topic_kind kind,
+					  struct node *source);
 
 /** Splits into sub-topologies and orders them; false with all mistakes. Idempotent. */
 bool weir__graph_finish(weir_topology *t, weir_error *err);

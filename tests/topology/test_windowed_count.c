@@ -23,7 +23,8 @@ static void a_late_record_goes_to_the_dead_letters_with_its_reason(void **state)
 	weir_driver_record r;
 
 	(void)state;
-	weir_driver_pipe(d, "posts", "Montreal", "a", 330000); /* stream time - grace = 300000: the window [0, 300000) is closed */
+	weir_driver_pipe(d, "posts", "Montreal", "a",
+			 330000); /* stream time - grace = 300000: the window [0, 300000) is closed */
 	weir_driver_pipe(d, "posts", "Montreal", "late", 299999);
 	assert_string_equal(weir_driver_read_text(d, "city-counts", true, true), "Montreal[300000]=1@330000");
 	assert_null(weir_driver_read_text(d, "city-counts", true, true));

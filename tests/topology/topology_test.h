@@ -25,11 +25,11 @@ static inline weir_driver *driver(weir_topology *t, weir_driver_opts opts)
 	return d;
 }
 
-#define assert_bytes(bytes, text)                                                     \
-	do {                                                                          \
-		weir_bytes bytes_ = (bytes);                                          \
-		assert_int_equal(bytes_.len, strlen(text));                           \
-		assert_memory_equal(bytes_.data, text, bytes_.len);                   \
+#define assert_bytes(bytes, text) \
+	do { \
+		weir_bytes bytes_ = (bytes); \
+		assert_int_equal(bytes_.len, strlen(text)); \
+		assert_memory_equal(bytes_.data, text, bytes_.len); \
 	} while (0)
 
 static inline char *temporary_directory(void)

@@ -1,5 +1,5 @@
 /* Posts per city (their key) in windows of five minutes. */
-#include "topology.h"
+#include "apps/examples/1-windowed-count/topology.h"
 
 int main(int argc, char **argv)
 {

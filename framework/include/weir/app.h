@@ -1,10 +1,11 @@
 #ifndef WEIR_APP_H
 #define WEIR_APP_H
 /*
- * Runs a topology: workers (threads), each with its own consumer in the group, its own transactional producer and its own tasks.
+ * Runs a topology: workers (threads), each with its own consumer in the group, its own transactional producer and
+ * its own tasks.
  *
- * Calling sequence: weir_app_new -> weir_app_start -> weir_app_wait or the program's own loop -> weir_app_stop -> weir_app_free.
- * Threads: all functions may be called from any thread except a worker's (callbacks).
+ * Calling sequence: weir_app_new -> weir_app_start -> weir_app_wait or the program's own loop -> weir_app_stop ->
+ * weir_app_free. Threads: all functions may be called from any thread except a worker's (callbacks).
  */
 #include <weir/config.h>
 #include <weir/kafka.h>
@@ -26,6 +27,7 @@ typedef enum weir_app_state {
 	WEIR_APP_NOT_RUNNING,
 	WEIR_APP_ERROR,
 } weir_app_state;
+/** "RUNNING" and so on. Static text. */
 const char *weir_app_state_name(weir_app_state state);
 
 typedef struct weir_app_opts {
@@ -38,37 +40,45 @@ weir_app *weir_app_new(weir_topology *topology, const weir_config *cfg, weir_clu
 		       weir_error *err);
 /** Opens the state, checks or makes internal topics, starts the workers. */
 bool weir_app_start(weir_app *app, weir_error *err);
-/** Commits, leaves the group, closes the state; up to timeout_ms, after which open transactions are left to their time-out. False: *err is why
+/** Commits, leaves the group, closes the state; up to timeout_ms, after which open transactions are left to their
+ * time-out. False: *err is why
  *  the app had stopped by itself, or that the time was not enough. Safe to call again. */
 bool weir_app_stop(weir_app *app, int64_t timeout_ms, weir_error *err);
 void weir_app_free(weir_app *app);
 
 /** The state; with WEIR_APP_ERROR *err (may be NULL) says why. */
 weir_app_state weir_app_state_get(weir_app *app, weir_error *err);
-/** True once everything that lay in the input topics at the first call is processed and committed, whichever instance did it. */
+/** True once everything that lay in the input topics at the first call is processed and committed, whichever
+ * instance did it. */
 bool weir_app_caught_up(weir_app *app);
 weir_metrics *weir_app_metrics(weir_app *app);
 
-/* --- queries ---------------------------------------------------------------------------------------------------- */
+/* --- queries ----------------------------------------------------------------------------------------------------
+ * */
 
-/** Runs on the worker between records, once for each partition of the store that this instance holds: read, copy, return. */
+/** Runs on the worker between records, once for each partition of the store that this instance holds: read, copy,
+ * return. */
 typedef void weir_query_fn(weir_store *store, int32_t partition, void *user);
 
 typedef struct weir_query_opts {
-	bool read_uncommitted;       /* at once; default: only what is committed, at the latest after the next commit */
+	/* at once; default: only what is committed, at the latest after the next commit */
+	bool read_uncommitted;
 	weir_bytes key;              /* not null: only the partition that this key belongs to */
 	int64_t timeout_ms;          /* 0 = query.timeout.ms */
 } weir_query_opts;
-/** False: no such store, not all partitions of this instance are restored yet (retriable), or the time-out (fn is not called any more then). */
+/** False: no such store, not all partitions of this instance are restored yet (retriable), or the time-out (fn is
+ * not called any more then). */
 bool weir_app_query(weir_app *app, const char *store, weir_query_fn *fn, void *user, weir_query_opts opts,
 		    weir_error *err);
 
-/* --- a whole program ---------------------------------------------------------------------------------------------- */
+/* --- a whole program
+ * --- */
 
 typedef weir_topology *weir_build_fn(void);
 /**
- * For a main: options (-b, -c, -X, --describe, --help), configuration, logging to standard error, signals (the first SIGINT or SIGTERM commits and
- * leaves, the second stops at once), run. Returns the exit code: 0 done, 1 failed, 2 wrong usage. application.id defaults to the topology's name.
+ * For a main: options (-b, -c, -X, --describe, --help), configuration, logging to standard error, signals (the
+ * first SIGINT or SIGTERM commits and leaves, the second stops at once), run. Returns the exit code: 0 done, 1
+ * failed, 2 wrong usage. application.id defaults to the topology's name.
  */
 int weir_main(int argc, char **argv, weir_build_fn *build);
 

@@ -1,8 +1,8 @@
 #ifndef WEIR_DRIVER_H
 #define WEIR_DRIVER_H
 /*
- * A topology under test: the real worker over the embedded log, on a clock that stands still, in the calling thread. What goes in comes
- * out before the call returns.
+ * A topology under test: the real worker over the embedded log, on a clock that stands still, in the calling
+ * thread. What goes in comes out before the call returns.
  */
 #include <weir/app.h>
 
@@ -21,7 +21,8 @@ weir_driver *weir_driver_new(weir_topology *topology, weir_driver_opts opts, wei
 /** Stops, frees the topology too. NULL is fine. */
 void weir_driver_free(weir_driver *d);
 
-/** One record into a topic, processed and committed when this returns; text, value NULL = null. Partition by key. */
+/** One record into a topic, processed and committed when this returns; text, value NULL = null. Partition by key.
+ * */
 void weir_driver_pipe(weir_driver *d, const char *topic, const char *key, const char *value, int64_t timestamp_ms);
 /** The same with bytes, headers and a partition (-1 = by key). */
 void weir_driver_pipe_record(weir_driver *d, const char *topic, int32_t partition, weir_bytes key, weir_bytes value,
@@ -35,14 +36,17 @@ typedef struct weir_driver_record {
 	int32_t partition;
 	const weir_headers *headers;
 } weir_driver_record;
-/** The next committed record of a topic not read yet, oldest first by partition; false if there is none. Valid until the next call. */
+/** The next committed record of a topic not read yet, oldest first by partition; false if there is none. Valid
+ * until the next call. */
 bool weir_driver_read(weir_driver *d, const char *topic, weir_driver_record *out);
-/** The same as text "key=value@timestamp" (windowed keys as key[start]; 8-byte values as a number if `number`); NULL if there is none. */
+/** The same as text "key=value@timestamp" (windowed keys as key[start]; 8-byte values as a number if `number`);
+ * NULL if there is none. */
 const char *weir_driver_read_text(weir_driver *d, const char *topic, bool windowed, bool number);
 
 /** A store's partition for reading; NULL if there is none. Valid until the next call of another kind. */
 weir_store *weir_driver_store(weir_driver *d, const char *name, int32_t partition);
-/** Ends the application as a crash would (nothing is committed or written any more) or cleanly, and starts it again. */
+/** Ends the application as a crash would (nothing is committed or written any more) or cleanly, and starts it
+ * again. */
 bool weir_driver_restart(weir_driver *d, bool crash, weir_error *err);
 /** The cluster behind it, for what is not offered here. */
 weir_cluster *weir_driver_cluster(weir_driver *d);

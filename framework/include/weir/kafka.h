@@ -66,7 +66,7 @@ typedef struct weir_kafka_record {
 /** Headers, parsed on first asking; valid as long as the record and until the next call for this consumer. */
 const weir_headers *weir_kafka_record_headers(const weir_kafka_record *record);
 
-/* --- cluster and administration ------------------------------------------------------------------------------- */
+/* --- cluster and administration ------------------------------------------------------------------ */
 
 /** A real cluster; reads bootstrap.servers, client.id and kafka.* from cfg, which must outlive it. Connects
  *  lazily. */
@@ -133,7 +133,7 @@ typedef void weir_member_fn(const char *client_id, const char *member_id, const 
 			    void *user);
 bool weir_group_describe(weir_cluster *cluster, const char *group, weir_member_fn *fn, void *user, weir_error *err);
 
-/* --- consumer ------------------------------------------------------------------------------------------------- */
+/* --- consumer ------------------------------------------------------------------------------------ */
 
 typedef enum weir_group_event {
 	WEIR_GROUP_ASSIGNED, /* these partitions of the subscribed topics are now this member's */
@@ -199,7 +199,7 @@ bool weir_consumer_lost(weir_consumer *consumer);
 /** Records known to lie between position and end of the partition (last fetch); -1 = not known. */
 int64_t weir_consumer_lag(weir_consumer *consumer, const char *topic, int32_t partition);
 
-/* --- producer ------------------------------------------------------------------------------------------------- */
+/* --- producer ------------------------------------------------------------------------------------ */
 
 /**
  * Outcome of one produced record, called inside send, poll, flush, commit, abort and close. error == NULL:

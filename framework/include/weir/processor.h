@@ -4,7 +4,8 @@
  * What a callback can do, and the low level under every operator (Kafka Streams' Processor API).
  *
  * Threads: all callbacks of one task run on one thread at a time; nothing here may be called from elsewhere.
- * Memory: what a callback is given is borrowed until it returns; what it passes on comes from weir_alloc or lives longer.
+ * Memory: what a callback is given is borrowed until it returns; what it passes on comes from weir_alloc or lives
+ * longer.
  */
 #include <weir/record.h>
 #include <weir/store.h>
@@ -17,9 +18,11 @@ void weir_forward_to(weir_context *cx, const char *step, const weir_record *reco
 /** The store of that name, which the step must have declared; never NULL. */
 weir_store *weir_context_store(weir_context *cx, const char *name);
 
-/** Greatest timestamp that this task has taken for processing; INT64_MIN before the first. Never goes back, also over restarts. */
+/** Greatest timestamp that this task has taken for processing; INT64_MIN before the first. Never goes back, also
+ * over restarts. */
 int64_t weir_stream_time_ms(const weir_context *cx);
-/** A step's own stream time: the greatest of what it has been told here, over restarts too (it is kept with the committed offsets). For steps that
+/** A step's own stream time: the greatest of what it has been told here, over restarts too (it is kept with the
+ * committed offsets). For steps that
  *  do not let every record move their time. Gives that greatest time, timestamp_ms included. */
 int64_t weir_step_time_seen(weir_context *cx, int64_t timestamp_ms);
 /** The same without telling anything; INT64_MIN before the first. */
@@ -37,8 +40,10 @@ weir_metadata weir_record_metadata(const weir_context *cx);
 /** The task's partition: that of each of its inputs, and of its stores. */
 int32_t weir_task_partition(const weir_context *cx);
 
-/** Sends the source record being processed to the dead-letter topic, with the reason, in the same transaction; without such a topic it is
- *  counted and logged. The caller drops the record. `reason` is for people and for filters: keep it short and fixed. */
+/** Sends the source record being processed to the dead-letter topic, with the reason, in the same transaction;
+ * without such a topic it is
+ *  counted and logged. The caller drops the record. `reason` is for people and for filters: keep it short and
+ * fixed. */
 void weir_dead_letter(weir_context *cx, const weir_record *record, const char *reason);
 /** Stops the application with that error: for what must not go on. */
 void weir_stop(weir_context *cx, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -48,20 +53,23 @@ void weir_request_commit(weir_context *cx);
 typedef enum weir_time { WEIR_STREAM_TIME, WEIR_WALL_CLOCK_TIME } weir_time;
 typedef struct weir_timer weir_timer;
 typedef void weir_punctuate_fn(weir_context *cx, int64_t time_ms, void *state);
-/** Calls fn every interval_ms of that time, from init on: wall clock first after one interval, stream time first with the first record.
+/** Calls fn every interval_ms of that time, from init on: wall clock first after one interval, stream time first
+ * with the first record.
  *  Missed calls are collapsed into one. `state` is the processor's. Ends with the task or weir_cancel. */
 weir_timer *weir_schedule(weir_context *cx, int64_t interval_ms, weir_time time, weir_punctuate_fn *fn);
+/** The timer calls no more; may be called from within its own callback. NULL is fine. */
 void weir_cancel(weir_timer *timer);
 
 #define WEIR_PROCESSOR_STORES_MAX 8
 
-/* A step of one's own. One `state` of state_size zeroed bytes a task; after a crash or an abort it is made anew, so whatever must last
- * belongs into a store. */
+/* A step of one's own. One `state` of state_size zeroed bytes a task; after a crash or an abort it is made anew, so
+ * whatever must last belongs into a store. */
 typedef struct weir_processor {
 	size_t state_size;
 	void (*init)(weir_context *cx, void *state, void *user);                   /* may be NULL */
 	void (*process)(weir_context *cx, const weir_record *record, void *state, void *user);
-	void (*close)(void *state, void *user);                                    /* may be NULL; must not touch stores */
+	/* may be NULL; must not touch stores */
+	void (*close)(void *state, void *user);
 	const char *stores[WEIR_PROCESSOR_STORES_MAX];                             /* names, as in weir_add_store */
 	const weir_serde *value; /* of what it passes on; NULL = as its input */
 	bool keeps_key;          /* it never passes on another key: no repartition is needed below */

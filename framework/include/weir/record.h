@@ -1,7 +1,8 @@
 #ifndef WEIR_RECORD_H
 #define WEIR_RECORD_H
 /*
- * A record on its way through the topology. Callbacks get it const and borrowed; what they pass on is a copy with other fields.
+ * A record on its way through the topology. Callbacks get it const and borrowed; what they pass on is a copy with
+ * other fields.
  */
 #include <weir/kafka.h>
 #include <weir/serde.h>
@@ -23,26 +24,31 @@ typedef struct weir_record {
 	weir_context *cx;
 } weir_record;
 
-/** The decoded value; NULL if it is null. A stream without a serde gives a `const weir_bytes *`. Decoded once, on first asking. */
+/** The decoded value; NULL if it is null. A stream without a serde gives a `const weir_bytes *`. Decoded once, on
+ * first asking. */
 const void *weir_value(const weir_record *record);
 /** The encoded value, or null. Encoded once, on first asking. */
 weir_bytes weir_value_bytes(const weir_record *record);
 /** Its headers: those of the record that caused it unless set. Never NULL. */
 const weir_headers *weir_record_headers(const weir_record *record);
 
+/** Whether the value is null, without decoding it. */
 static inline bool weir_value_is_null(const weir_record *r)
 {
 	return r->object == NULL && weir_is_null(r->encoded);
 }
 
 /* For records that a callback makes: start from a copy of the one it was given. */
+
+/** Another key, encoded; takes the window away. */
 static inline void weir_set_key(weir_record *r, weir_bytes key)
 {
 	r->key = key;
 	r->window_start_ms = r->window_end_ms = 0;
 }
 
-/** An object of the serde that the step declares for its values (NULL = a null value); from weir_alloc or longer-lived. */
+/** An object of the serde that the step declares for its values (NULL = a null value); from weir_alloc or
+ * longer-lived. */
 static inline void weir_set_value(weir_record *r, const void *object)
 {
 	r->object = object;

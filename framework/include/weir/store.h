@@ -13,7 +13,7 @@
 typedef struct weir_store weir_store;
 typedef struct weir_iterator weir_iterator;
 
-/* --- key-value ------------------------------------------------------------------------------------------------ */
+/* --- key-value ----------------------------------------------------------------------------------- */
 
 /** The value, or null. *timestamp_ms (may be NULL) gets the time it was put with. */
 weir_bytes weir_store_get(weir_store *store, weir_bytes key, int64_t *timestamp_ms);
@@ -36,7 +36,7 @@ typedef struct weir_entry {
 bool weir_iterator_next(weir_iterator *it, weir_entry *entry);
 void weir_iterator_close(weir_iterator *it);
 
-/* --- windows: a value for each (key, start) ------------------------------------------------------------------- */
+/* --- windows: a value for each (key, start) ------------------------------------------------------ */
 
 /** The value of the window, valid until the next call on the store, and its time; null when there is none. */
 weir_bytes weir_window_get(weir_store *store, weir_bytes key, int64_t start_ms, int64_t *timestamp_ms);

@@ -3,11 +3,12 @@
 /*
  * The graph of steps that an application runs.
  *
- * Calling sequence: weir_topology_new -> steps -> give it to weir_app_new, weir_driver_new or weir_topology_describe -> weir_topology_free.
- * Every step has a name, unique in the topology; it names stores, internal topics and metrics, so that a changed graph keeps its state.
- * Mistakes do not show at the call: the topology keeps them, and weir_topology_check (which start calls) tells all of them.
- * Handles belong to the topology. Strings, serdes and `user` pointers must outlive it; names are copied.
- * Options are passed by value; zero means the default. Not thread-safe while being built; read-only afterwards.
+ * Calling sequence: weir_topology_new -> steps -> give it to weir_app_new, weir_driver_new or
+ * weir_topology_describe -> weir_topology_free. Every step has a name, unique in the topology; it names stores,
+ * internal topics and metrics, so that a changed graph keeps its state. Mistakes do not show at the call: the
+ * topology keeps them, and weir_topology_check (which start calls) tells all of them. Handles belong to the
+ * topology. Strings, serdes and `user` pointers must outlive it; names are copied. Options are passed by value;
+ * zero means the default. Not thread-safe while being built; read-only afterwards.
  */
 #include <stdio.h>
 #include <weir/processor.h>
@@ -16,7 +17,9 @@ typedef struct weir_topology weir_topology;
 typedef struct weir_stream weir_stream; /* records, each for itself */
 typedef struct weir_table weir_table;   /* the newest value of each key */
 
+/** An empty topology; free it with weir_topology_free. Its name is the default of application.id. */
 weir_topology *weir_topology_new(const char *name);
+/** No application may run it any more. NULL is fine. */
 void weir_topology_free(weir_topology *t);
 /** False and all mistakes, one a line as far as they fit, with the names of their steps. */
 bool weir_topology_check(weir_topology *t, weir_error *err);
@@ -25,7 +28,8 @@ typedef enum weir_format { WEIR_TEXT, WEIR_DOT, WEIR_MERMAID, WEIR_JSON } weir_f
 /** Sub-topologies, steps, stores and topics. */
 void weir_topology_describe(weir_topology *t, weir_format format, FILE *out);
 
-/* --- in and out ------------------------------------------------------------------------------------------------- */
+/* --- in and out -------------------------------------------------------------------------------------------------
+ * */
 
 typedef enum weir_reset { WEIR_RESET_EARLIEST, WEIR_RESET_LATEST, WEIR_RESET_NONE } weir_reset;
 
@@ -36,26 +40,34 @@ typedef struct weir_source_opts {
 	int64_t (*time_ms)(weir_context *cx, const weir_record *record, void *user);
 	void *user;
 	weir_reset reset;          /* without a committed position: where to begin */
-	int64_t retain_ms;         /* delete records of the topic that are this much older than stream time and committed; 0 = never */
+	/* delete records of the topic that are this much older than stream time and committed; 0 = never */
+	int64_t retain_ms;
 } weir_source_opts;
+/** The records of a topic. A topic has one source in a topology. */
 weir_stream *weir_source(weir_topology *t, const char *name, weir_source_opts opts);
 
 typedef struct weir_sink_opts {
 	const char *topic;         /* NULL = the step's name */
-	const weir_serde *key;     /* windowed ones write key | start; NULL = windowed streams do so, others write the key */
+	/* windowed ones write key | start; NULL = windowed streams do so, others write the key */
+	const weir_serde *key;
 	const weir_serde *value;   /* NULL = as it comes */
-	/** Partition for a record; -1 = by the key. NULL = murmur2 of the key (of the inner key, when windowed), as Java clients. */
+	/** Partition for a record; -1 = by the key. NULL = murmur2 of the key (of the inner key, when windowed), as
+	 * Java clients. */
 	int32_t (*partition)(weir_context *cx, const weir_record *record, int32_t partitions, void *user);
 	/** Topic for a record; it must exist. NULL = the one above. */
 	const char *(*route)(weir_context *cx, const weir_record *record, void *user);
 	void *user;
 } weir_sink_opts;
+/** Sends each record to a topic, in the transaction of the commit it belongs to. */
 void weir_sink(weir_stream *s, const char *name, weir_sink_opts opts);
 
-/* --- without state ---------------------------------------------------------------------------------------------- */
+/* --- without state ----------------------------------------------------------------------------------------------
+ * */
 
 typedef bool weir_predicate_fn(weir_context *cx, const weir_record *record, void *user);
+/** Keeps the records for which `keep` is true. */
 weir_stream *weir_filter(weir_stream *s, const char *name, weir_predicate_fn *keep, void *user);
+/** Drops the records for which `drop` is true. */
 weir_stream *weir_filter_not(weir_stream *s, const char *name, weir_predicate_fn *drop, void *user);
 
 /** *out is a copy of *in to be changed: weir_set_key, weir_set_value, timestamp_ms. */
@@ -65,11 +77,13 @@ weir_stream *weir_map(weir_stream *s, const char *name, weir_map_fn *map, const 
 
 /** Gives the new value's object; NULL = a null value. */
 typedef const void *weir_map_values_fn(weir_context *cx, const weir_record *record, void *user);
-weir_stream *weir_map_values(weir_stream *s, const char *name, weir_map_values_fn *map, const weir_serde *value, void *user);
+weir_stream *weir_map_values(weir_stream *s, const char *name, weir_map_values_fn *map, const weir_serde *value,
+			     void *user);
 
 /** Calls weir_forward for each record that it makes out of *in, in order; start from a copy of *in. */
 typedef void weir_flat_map_fn(weir_context *cx, const weir_record *in, void *user);
-weir_stream *weir_flat_map(weir_stream *s, const char *name, weir_flat_map_fn *map, const weir_serde *value, void *user);
+weir_stream *weir_flat_map(weir_stream *s, const char *name, weir_flat_map_fn *map, const weir_serde *value,
+			   void *user);
 
 /** The new key. */
 typedef weir_bytes weir_key_fn(weir_context *cx, const weir_record *record, void *user);
@@ -94,15 +108,17 @@ void weir_for_each(weir_stream *s, const char *name, weir_each_fn *look, void *u
 typedef struct weir_repartition_opts {
 	int32_t partitions;        /* 0 = as many as the inputs above have */
 } weir_repartition_opts;
-/** Through the topic <application.id>-<name>-repartition, by key. Put in by itself where a changed key meets a state. */
+/** Through the topic <application.id>-<name>-repartition, by key. Put in by itself where a changed key meets a
+ * state. */
 weir_stream *weir_repartition(weir_stream *s, const char *name, weir_repartition_opts opts);
 
-/* --- aggregates ------------------------------------------------------------------------------------------------- */
+/* --- aggregates -------------------------------------------------------------------------------------------------
+ * */
 
 /*
- * Tumbling windows, or hopping ones with advance_ms < size_ms: [start, start + size), aligned to the epoch. A window takes a record while its
- * end > stream time - grace; stream time is the greatest timestamp the step has seen, this record's included. Later ones are dead letters.
- * size_ms 0 = no windows.
+ * Tumbling windows, or hopping ones with advance_ms < size_ms: [start, start + size), aligned to the epoch. A
+ * window takes a record while its end > stream time - grace; stream time is the greatest timestamp the step has
+ * seen, this record's included. Later ones are dead letters. size_ms 0 = no windows.
  */
 typedef struct weir_window {
 	int64_t size_ms;
@@ -111,16 +127,19 @@ typedef struct weir_window {
 	int64_t retain_ms;         /* 0 = size + grace; at least that */
 } weir_window;
 
-/** Records of each key (and window). Object of its values: int64_t (weir_int64). Records without a key are dead letters. */
+/** Records of each key (and window). Object of its values: int64_t (weir_int64). Records without a key are dead
+ * letters. */
 weir_table *weir_count(weir_stream *s, const char *name, weir_window window);
 
-/** The value that stands for both; `aggregate` is an object of the stream's serde. The first record of a key is its first value. */
+/** The value that stands for both; `aggregate` is an object of the stream's serde. The first record of a key is its
+ * first value. */
 typedef const void *weir_reduce_fn(weir_context *cx, const void *aggregate, const void *value, void *user);
 weir_table *weir_reduce(weir_stream *s, const char *name, weir_reduce_fn *reduce, weir_window window, void *user);
 
 typedef struct weir_aggregator {
 	const weir_serde *value;   /* of the aggregate */
-	/* Fixed size (value->size > 0): the aggregate is changed in place, nothing is encoded per record. init may be NULL = zero bytes. */
+	/* Fixed size (value->size > 0): the aggregate is changed in place, nothing is encoded per record. init may
+	 * be NULL = zero bytes. */
 	void (*init)(weir_context *cx, void *aggregate, void *user);
 	void (*add)(weir_context *cx, const weir_record *record, void *aggregate, void *user);
 	/* Any size: from the old aggregate (NULL at first) to the new (NULL deletes it). */
@@ -128,13 +147,17 @@ typedef struct weir_aggregator {
 	const char *stores[WEIR_PROCESSOR_STORES_MAX]; /* further stores that add and fold use */
 	void *user;
 } weir_aggregator;
+/** Folds the records of each key (and window) into an aggregate. Records without a key are dead letters. */
 weir_table *weir_aggregate(weir_stream *s, const char *name, weir_aggregator aggregator, weir_window window);
 
-/** The changes of a table as a stream: for each commit the newest value of each key that has changed. Windowed keys have their window. */
+/** The changes of a table as a stream: for each commit the newest value of each key that has changed. Windowed keys
+ * have their window. */
 weir_stream *weir_changes(weir_table *table);
 
-/* --- the low level ---------------------------------------------------------------------------------------------- */
+/* --- the low level ----------------------------------------------------------------------------------------------
+ * */
 
+/** A step of one's own. With stores, its input is repartitioned first if the key has changed. */
 weir_stream *weir_process(weir_stream *s, const char *name, weir_processor processor);
 
 typedef struct weir_store_opts {
