@@ -27,9 +27,7 @@ struct weir_driver {
 	int32_t partitions;
 };
 
-/* --- stepping
- * ---------------------------------------------------------------------------------------------------------------
- * */
+/* --- stepping ------------------------------------------------------------------------------------ */
 
 static struct worker *worker_of(weir_driver *d)
 {
@@ -98,9 +96,7 @@ static void end_app(weir_driver *d, bool crash)
 	d->app = NULL;
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------------------
- * */
+/* --- life ---------------------------------------------------------------------------------------- */
 
 static bool configure(weir_driver *d, const weir_driver_opts *opts, weir_error *err)
 {
@@ -191,9 +187,7 @@ bool weir_driver_restart(weir_driver *d, bool crash, weir_error *err)
 	return start_app(d, err);
 }
 
-/* --- in
- * ----------------------------------------------------------------------------------------------------------------------
- * */
+/* --- in ------------------------------------------------------------------------------------------ */
 
 void weir_driver_pipe_record(weir_driver *d, const char *topic, int32_t partition, weir_bytes key, weir_bytes value,
 			     int64_t timestamp_ms, const weir_headers *headers)
@@ -224,9 +218,7 @@ void weir_driver_advance(weir_driver *d, int64_t ms)
 	settle(d);
 }
 
-/* --- out
- * ---------------------------------------------------------------------------------------------------------------------
- * */
+/* --- out ----------------------------------------------------------------------------------------- */
 
 static struct reader *reader_of(weir_driver *d, const char *topic)
 {

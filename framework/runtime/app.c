@@ -279,3 +279,12 @@ weir_metrics *weir_app_metrics(weir_app *app)
 {
 	return app->metrics;
 }
+
+uint64_t weir_app_commits(weir_app *app)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < app->settings.workers; i++)
+		n += (uint64_t)atomic_load(&app->workers[i].commits);
+	return n;
+}

@@ -6,23 +6,26 @@
 #include "framework/base/alloc.h"
 #include "framework/runtime/runtime.h"
 
-/* One for each worker; shared by the asking thread and the worker. */
-struct query {
-	struct query *next;
+/* Shared by the asking thread and the workers. */
+struct question {
 	const char *store; /* the topology's */
 	weir_query_fn *fn;
 	void *user;
 	int32_t partition; /* -1 = all */
 	bool read_uncommitted;
 	atomic_int references;
-	pthread_mutex_t mutex; /* held while fn runs: a cancelled query is never in the middle of it */
-	bool cancelled;
-	/* by the worker: */
-	atomic_bool answered;
-	bool not_ready;
+	pthread_mutex_t mutex; /* held while fn runs: one worker at a time, and never once it is cancelled */
+	bool cancelled, not_ready;
+	int unanswered; /* workers; under the app's mutex */
 };
 
-static void unref(struct query *q)
+/* A question in one worker's mailbox. */
+struct query {
+	struct query *next;
+	struct question *q;
+};
+
+static void unref(struct question *q)
 {
 	if (atomic_fetch_sub(&q->references, 1) != 1)
 		return;
@@ -30,34 +33,43 @@ static void unref(struct query *q)
 	free(q);
 }
 
-static void post(struct worker *w, struct query *q)
+static void post(struct worker *w, struct question *q)
 {
-	q->next = atomic_load(&w->mailbox);
-	while (!atomic_compare_exchange_weak(&w->mailbox, &q->next, q))
+	struct query *mail = weir__malloc(sizeof *mail);
+
+	mail->q = q;
+	mail->next = atomic_load(&w->mailbox);
+	while (!atomic_compare_exchange_weak(&w->mailbox, &mail->next, mail))
 		;
 }
 
-static void answer(struct worker *w, struct query *q, bool ended)
+static void ask_task(struct task *t, struct question *q)
 {
+	for (size_t i = 0; i < t->store_count; i++) {
+		if (strcmp(t->stores[i].graph->spec.name, q->store) != 0 ||
+		    (q->partition >= 0 && t->partition != q->partition))
+			continue;
+		if (t->state == TASK_RUNNING)
+			q->fn(t->stores[i].store, t->partition, q->user);
+		else
+			q->not_ready = true;
+	}
+}
+
+static void answer(struct worker *w, struct query *mail, bool ended)
+{
+	struct question *q = mail->q;
+
 	pthread_mutex_lock(&q->mutex);
 	for (size_t i = 0; i < w->task_count && !q->cancelled; i++)
-		for (size_t j = 0; j < w->tasks[i]->store_count; j++) {
-			const struct task *t = w->tasks[i];
-
-			if (strcmp(t->stores[j].graph->spec.name, q->store) != 0 ||
-			    (q->partition >= 0 && t->partition != q->partition))
-				continue;
-			if (t->state == TASK_RUNNING)
-				q->fn(t->stores[j].store, t->partition, q->user);
-			else
-				q->not_ready = true;
-		}
+		ask_task(w->tasks[i], q);
 	q->not_ready |= ended;
 	pthread_mutex_unlock(&q->mutex);
 	pthread_mutex_lock(&w->app->mutex);
-	q->answered = true;
+	q->unanswered--;
 	pthread_cond_broadcast(&w->app->changed);
 	pthread_mutex_unlock(&w->app->mutex);
+	free(mail);
 	unref(q);
 }
 
@@ -82,7 +94,7 @@ void weir__queries_answer(struct worker *w)
 	for (struct query **at = &w->queries; *at;) {
 		struct query *q = *at;
 
-		if (!q->read_uncommitted && w->in_transaction) { /* right after the commit */
+		if (!q->q->read_uncommitted && w->in_transaction) { /* right after the commit */
 			at = &q->next;
 			continue;
 		}
@@ -116,35 +128,36 @@ static struct timespec deadline(int64_t timeout_ms)
 	return t;
 }
 
-/* Waits for all; false: the time was not enough. */
-static bool wait_for_all(weir_app *app, struct query **queries, int64_t timeout_ms)
+/* Waits for all workers; false: the time was not enough. */
+static bool wait_for_all(weir_app *app, const struct question *q, int64_t timeout_ms)
 {
 	struct timespec until = deadline(timeout_ms);
-	bool all = false, late = false;
+	bool late = false;
 
 	pthread_mutex_lock(&app->mutex);
-	while (!all && !late) {
-		all = true;
-		for (int i = 0; i < app->settings.workers; i++)
-			all &= queries[i]->answered || atomic_load(&app->workers[i].done);
-		if (!all)
-			late = pthread_cond_timedwait(&app->changed, &app->mutex, &until) == ETIMEDOUT;
-	}
+	while (q->unanswered && !late)
+		late = pthread_cond_timedwait(&app->changed, &app->mutex, &until) == ETIMEDOUT;
+	bool all = !q->unanswered;
+
 	pthread_mutex_unlock(&app->mutex);
 	return all;
 }
 
-static struct query *query_new(const struct graph_store *store, int32_t partition, weir_query_fn *fn, void *user,
-			       bool read_uncommitted)
+static struct question *question_new(weir_app *app, const struct graph_store *store, weir_query_fn *fn, void *user,
+				     weir_query_opts opts)
 {
-	struct query *q = weir__calloc(1, sizeof *q);
+	struct question *q = weir__calloc(1, sizeof *q);
 
-	*q = (struct query){ .store = store->spec.name,
-			     .fn = fn,
-			     .user = user,
-			     .partition = partition,
-			     .read_uncommitted = read_uncommitted };
-	atomic_init(&q->references, 2);
+	*q = (struct question){
+		.store = store->spec.name,
+		.fn = fn,
+		.user = user,
+		.partition = weir_is_null(opts.key) ? -1 :
+						      weir_partition_for_key(opts.key, app->task_counts[store->subtopology]),
+		.read_uncommitted = opts.read_uncommitted,
+		.unanswered = app->settings.workers,
+	};
+	atomic_init(&q->references, app->settings.workers + 1);
 	pthread_mutex_init(&q->mutex, NULL);
 	return q;
 }
@@ -153,41 +166,33 @@ bool weir_app_query(weir_app *app, const char *name, weir_query_fn *fn, void *us
 		    weir_error *err)
 {
 	const struct graph_store *store = weir__graph_store_find(app->topology, name);
+	int64_t timeout_ms = opts.timeout_ms ? opts.timeout_ms : app->settings.query_timeout_ms;
 
 	if (!store)
 		return weir_fail(err, WEIR_NOT_FOUND, "there is no store \"%s\"", name);
 	if (!app->started)
 		return weir_fail(err, WEIR_CLOSED, "the application does not run");
-	int32_t partition = weir_is_null(opts.key)
-				    ? -1
-				    : weir_partition_for_key(opts.key, app->task_counts[store->subtopology]);
-	struct query **queries = weir__calloc((size_t)app->settings.workers, sizeof(struct query *));
-	int64_t timeout_ms = opts.timeout_ms ? opts.timeout_ms : app->settings.query_timeout_ms;
-	bool not_ready = false;
+	struct question *q = question_new(app, store, fn, user, opts);
 
 	for (int i = 0; i < app->settings.workers; i++) {
-		queries[i] = query_new(store, partition, fn, user, opts.read_uncommitted);
-		post(&app->workers[i], queries[i]);
+		post(&app->workers[i], q);
 		if (!app->workers[i].thread_started) /* the driver: this thread is the worker's */
 			weir__queries_answer(&app->workers[i]);
 	}
-	bool in_time = wait_for_all(app, queries, timeout_ms);
+	bool in_time = wait_for_all(app, q, timeout_ms);
 
-	for (int i = 0; i < app->settings.workers; i++) {
-		pthread_mutex_lock(&queries[i]->mutex);
-		queries[i]->cancelled = true;
-		not_ready |= queries[i]->not_ready || !queries[i]->answered;
-		pthread_mutex_unlock(&queries[i]->mutex);
-		unref(queries[i]);
-	}
-	free(queries);
-	if (!in_time)
-		weir_fail(err, WEIR_TIMEOUT, "store \"%s\" did not answer within %lld ms", name,
-			  (long long)timeout_ms);
-	else if (not_ready)
-		weir_fail(err, WEIR_STORE, "store \"%s\" is not ready on this instance yet", name);
-	else
+	pthread_mutex_lock(&q->mutex);
+	q->cancelled = true;
+	bool ready = !q->not_ready;
+
+	pthread_mutex_unlock(&q->mutex);
+	unref(q);
+	if (in_time && ready)
 		return true;
+	if (!in_time)
+		weir_fail(err, WEIR_TIMEOUT, "store \"%s\" did not answer within %lld ms", name, (long long)timeout_ms);
+	else
+		weir_fail(err, WEIR_STORE, "store \"%s\" is not ready on this instance yet", name);
 	if (err)
 		err->retriable = true;
 	return false;

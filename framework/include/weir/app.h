@@ -51,7 +51,10 @@ weir_app_state weir_app_state_get(weir_app *app, weir_error *err);
 /** True once everything that lay in the input topics at the first call is processed and committed, whichever
  * instance did it. */
 bool weir_app_caught_up(weir_app *app);
+/** Its metrics, or those it was given. */
 weir_metrics *weir_app_metrics(weir_app *app);
+/** Transactions committed so far: grows whenever results or stores may have changed. */
+uint64_t weir_app_commits(weir_app *app);
 
 /* --- queries ----------------------------------------------------------------------------------------------------
  * */

@@ -136,6 +136,7 @@ weir_table *weir_count(weir_stream *s, const char *name, weir_window window);
 typedef const void *weir_reduce_fn(weir_context *cx, const void *aggregate, const void *value, void *user);
 weir_table *weir_reduce(weir_stream *s, const char *name, weir_reduce_fn *reduce, weir_window window, void *user);
 
+/* In windows, the record that add and fold are given has the window's start and end. */
 typedef struct weir_aggregator {
 	const weir_serde *value;   /* of the aggregate */
 	/* Fixed size (value->size > 0): the aggregate is changed in place, nothing is encoded per record. init may
