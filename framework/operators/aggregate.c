@@ -93,7 +93,8 @@ static void aggregate_process(struct instance *in, weir_context *cx, const weir_
 
 	weir_record in_window = *r; /* what add and fold see: with its window */
 
-	for (int64_t start = (first > 0 ? first : 0) / advance * advance; start <= r->timestamp_ms; start += advance) {
+	for (int64_t start = (first > 0 ? first : 0) / advance * advance; start <= r->timestamp_ms;
+	     start += advance) {
 		in_window.window_start_ms = start;
 		in_window.window_end_ms = weir_time_add(start, a->window.size_ms);
 		if (in_window.window_end_ms > close_ms)

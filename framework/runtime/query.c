@@ -152,8 +152,9 @@ static struct question *question_new(weir_app *app, const struct graph_store *st
 		.store = store->spec.name,
 		.fn = fn,
 		.user = user,
-		.partition = weir_is_null(opts.key) ? -1 :
-						      weir_partition_for_key(opts.key, app->task_counts[store->subtopology]),
+		.partition = weir_is_null(opts.key)
+				     ? -1
+				     : weir_partition_for_key(opts.key, app->task_counts[store->subtopology]),
 		.read_uncommitted = opts.read_uncommitted,
 		.unanswered = app->settings.workers,
 	};
@@ -190,7 +191,8 @@ bool weir_app_query(weir_app *app, const char *name, weir_query_fn *fn, void *us
 	if (in_time && ready)
 		return true;
 	if (!in_time)
-		weir_fail(err, WEIR_TIMEOUT, "store \"%s\" did not answer within %lld ms", name, (long long)timeout_ms);
+		weir_fail(err, WEIR_TIMEOUT, "store \"%s\" did not answer within %lld ms", name,
+			  (long long)timeout_ms);
 	else
 		weir_fail(err, WEIR_STORE, "store \"%s\" is not ready on this instance yet", name);
 	if (err)

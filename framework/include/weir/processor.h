@@ -22,20 +22,19 @@ weir_store *weir_context_store(weir_context *cx, const char *name);
  * over restarts. */
 int64_t weir_stream_time_ms(const weir_context *cx);
 /** A step's own stream time: the greatest of what it has been told here, over restarts too (it is kept with the
- * committed offsets). For steps that
- *  do not let every record move their time. Gives that greatest time, timestamp_ms included. */
+ * committed offsets). For steps that do not let every record move their time. Gives that greatest time, timestamp_ms included. */
 int64_t weir_step_time_seen(weir_context *cx, int64_t timestamp_ms);
 /** The same without telling anything; INT64_MIN before the first. */
 int64_t weir_step_time_ms(const weir_context *cx);
 /** Wall clock, as the application's clock has it. */
 int64_t weir_now_ms(const weir_context *cx);
 
-/** Where the record being processed comes from; topic NULL in punctuators and in results that a commit sends on. */
 typedef struct weir_metadata {
 	const char *topic;
 	int32_t partition;
 	int64_t offset;
 } weir_metadata;
+/** Where the record being processed comes from; topic NULL in punctuators and in results that a commit sends on. */
 weir_metadata weir_record_metadata(const weir_context *cx);
 /** The task's partition: that of each of its inputs, and of its stores. */
 int32_t weir_task_partition(const weir_context *cx);
