@@ -22,7 +22,8 @@ weir_store *weir_context_store(weir_context *cx, const char *name);
  * over restarts. */
 int64_t weir_stream_time_ms(const weir_context *cx);
 /** A step's own stream time: the greatest of what it has been told here, over restarts too (it is kept with the
- * committed offsets). For steps that do not let every record move their time. Gives that greatest time, timestamp_ms included. */
+ * committed offsets). For steps that do not let every record move their time. Gives that greatest time,
+ * timestamp_ms included. */
 int64_t weir_step_time_seen(weir_context *cx, int64_t timestamp_ms);
 /** The same without telling anything; INT64_MIN before the first. */
 int64_t weir_step_time_ms(const weir_context *cx);
@@ -65,13 +66,13 @@ void weir_cancel(weir_timer *timer);
  * whatever must last belongs into a store. */
 typedef struct weir_processor {
 	size_t state_size;
-	void (*init)(weir_context *cx, void *state, void *user);                   /* may be NULL */
+	void (*init)(weir_context *cx, void *state, void *user); /* may be NULL */
 	void (*process)(weir_context *cx, const weir_record *record, void *state, void *user);
 	/* may be NULL; must not touch stores */
 	void (*close)(void *state, void *user);
-	const char *stores[WEIR_PROCESSOR_STORES_MAX];                             /* names, as in weir_add_store */
-	const weir_serde *value; /* of what it passes on; NULL = as its input */
-	bool keeps_key;          /* it never passes on another key: no repartition is needed below */
+	const char *stores[WEIR_PROCESSOR_STORES_MAX]; /* names, as in weir_add_store */
+	const weir_serde *value;                       /* of what it passes on; NULL = as its input */
+	bool keeps_key; /* it never passes on another key: no repartition is needed below */
 	void *user;
 } weir_processor;
 
