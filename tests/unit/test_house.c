@@ -174,11 +174,11 @@ static const struct foreign {
 	{ "rocksdb/*", { "state/*" } },
 	{ "xxhash.h", { "framework/base/*" } },
 	{ "msgpack*", { "schemas/*" } },
-	{ "jansson.h", { "schemas/*", "web/*", "apps/evilnet/source_x.c" } },
+	{ "jansson.h", { "schemas/*", "web/*", "apps/evilnet/x_*.c" } },
 	{ "mysql*", { "apps/evilnet/mysql*.c" } },
 	{ "errmsg.h", { "apps/evilnet/mysql*.c" } }, /* MySQL's client */
 	{ "mariadb/*", { "apps/evilnet/mysql*.c" } },
-	{ "curl/*", { "apps/evilnet/source_x.c" } },
+	{ "curl/*", { "apps/evilnet/x_http.c" } },
 	{ "civetweb.h", { "web/*" } },
 	{ "cmocka.h", { NULL } },
 };
