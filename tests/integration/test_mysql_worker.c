@@ -16,7 +16,7 @@
 
 static weir_config *cfg;
 static weir_cluster *cluster;
-static weir_producer *producer;
+static _Thread_local weir_producer *producer;
 
 /* What must be in the table in the end: the newest of each (place, window). */
 static struct city_window newest[PLACES][WINDOWS];
@@ -34,6 +34,14 @@ static int64_t now_us(void)
 		if (now_us() > end_) \
 	fail_msg("waited in vain for " #cond)
 
+static void open_producer(void)
+{
+	weir_error err = { 0 };
+
+	producer = weir_producer_open(cluster, (weir_producer_opts){ .linger_ms = 1 }, &err);
+	fixture_must(producer, &err);
+}
+
 static void open_cluster(void)
 {
 	weir_topic_spec topics[] = { { .name = TOPIC, .partitions = PARTITIONS },
@@ -42,8 +50,7 @@ static void open_cluster(void)
 
 	cluster = weir_cluster_embedded((weir_embedded_opts){ 0 });
 	fixture_must(weir_topics_create(cluster, topics, 2, &err), &err);
-	producer = weir_producer_open(cluster, (weir_producer_opts){ .linger_ms = 1 }, &err);
-	fixture_must(producer, &err);
+	open_producer();
 	memset(newest, 0, sizeof newest);
 	memset(upto, 0, sizeof upto);
 }
@@ -322,10 +329,12 @@ static atomic_bool load_on;
 
 static void *load(void *unused)
 {
+	open_producer();
 	while (load_on) { /* about 2000 a second */
 		put_results(20);
 		usleep(10000);
 	}
+	weir_producer_close(producer);
 	return unused;
 }
 
@@ -341,11 +350,7 @@ static int64_t measure_p99(const char *what)
 {
 	enum { N = 300 };
 	static int64_t waits[N];
-	weir_error err = { 0 };
-	weir_producer *loads = producer;
 
-	producer = weir_producer_open(cluster, (weir_producer_opts){ .linger_ms = 1 }, &err);
-	fixture_must(producer, &err);
 	for (int64_t i = 0; i < N; i++) {
 		struct city_window w = fixture_window("probe", T0, i + 1, i);
 		int64_t begin = now_us();
@@ -358,8 +363,6 @@ static int64_t measure_p99(const char *what)
 			usleep(200);
 		waits[i] = now_us() - begin;
 	}
-	weir_producer_close(producer);
-	producer = loads;
 	fixture_run("DELETE FROM city_windows WHERE place = 'probe'");
 	qsort(waits, N, sizeof *waits, by_value);
 	fprintf(stderr, "produced to row, %s: p50 %.1f ms, p99 %.1f ms, max %.1f ms\n", what,
