@@ -70,7 +70,7 @@ bool msgpack_read_int(struct msgpack_reader *r, int64_t *out)
 		return false;
 	uint8_t type = *r->p;
 	if (type < 0x80 || type >= 0xe0) {
-		*out = (int8_t)type;
+		*out = type < 0x80 ? type : type - 0x100;
 		r->p++;
 		return true;
 	}

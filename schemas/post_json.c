@@ -15,7 +15,7 @@ static bool member(const json_t *object, const char *name, weir_bytes *out, weir
 static bool read_members(const json_t *object, struct post *out, weir_error *err)
 {
 	const json_t *retweet = json_object_get(object, "is_retweet");
-	weir_bytes created;
+	weir_bytes created = WEIR_NULL;
 
 	if (!json_is_object(object))
 		return weir_fail(err, WEIR_DECODE, "post (JSON): not an object");

@@ -108,7 +108,7 @@ bool time_parse_rfc3339(weir_bytes text, int64_t *ms)
 	    !one_of(&c, ":") || !number(&c, 2, 0, 60, &second) || !fraction(&c, &milli) || !offset(&c, &east) ||
 	    c.p != c.end)
 		return false;
-	int64_t minutes = days_of(year, month, day) * 1440 + hour * 60 + minute - east;
+	int64_t minutes = days_of(year, month, day) * 1440 + (int64_t)hour * 60 + minute - east;
 	*ms = (minutes * 60 + second) * 1000 + milli;
 	return true;
 }

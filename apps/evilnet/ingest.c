@@ -45,7 +45,7 @@ static int64_t now_ms(void)
 
 static bool stopped(const struct ingest *in)
 {
-	return *in->e->stop != 0;
+	return __atomic_load_n(in->e->stop, __ATOMIC_RELAXED) != 0; /* set by a signal, or by another thread */
 }
 
 /* --- one item ------------------------------------------------------------------------------------------------- */

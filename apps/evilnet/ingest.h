@@ -13,7 +13,7 @@
 struct ingest_opts {
 	weir_metrics *metrics; /* where to count; NULL = its own */
 	bool make_topics;      /* evilnet_topics_ensure, once the source is open */
-	double x_time_scale;   /* for tests: X's waits and time-outs are multiplied by it; 0 = 1 */
+	double x_time_scale;   /* for tests: X's waits are multiplied by it; 0 = 1 */
 };
 
 /** Runs until the source ends or *e->stop is set, then waits until all is acknowledged. e->cluster must be

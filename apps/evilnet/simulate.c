@@ -109,7 +109,7 @@ static int64_t pick_age_ms(struct simulate *s)
 	if (kind < 0.00005)
 		return -weir_rng_between(&s->rng, 90000, 600000);
 	if (kind < 0.001)
-		return weir_rng_between(&s->rng, 20 * 60000, 50 * 60000);
+		return weir_rng_between(&s->rng, WEIR_MINUTES(20), WEIR_MINUTES(50));
 	if (kind < 0.02)
 		return weir_rng_between(&s->rng, 3000, 40000);
 	return weir_rng_between(&s->rng, 150, 3000);

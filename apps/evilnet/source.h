@@ -39,8 +39,8 @@ struct source_ops {
 /* NULL and *err: WEIR_CONFIG = the configuration is wrong. cfg must outlive the source. */
 struct source *source_file_open(const char *path, weir_error *err); /* "-" = standard input */
 struct source *source_simulate_open(const weir_config *cfg, weir_error *err);
-/** All waits and time-outs are multiplied by time_scale: 1, but in tests. Connects when it is first asked for
- *  an item. */
+/** Waits before a new try, and for a heartbeat, are multiplied by time_scale: 1, but in tests. Connects when it
+ *  is first asked for an item. */
 struct source *source_x_open(const weir_config *cfg, double time_scale, weir_error *err);
 
 #endif

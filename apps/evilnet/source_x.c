@@ -240,8 +240,8 @@ static void begin(struct source_x *x)
 	struct x_http_request request = {
 		.url = url,
 		.body = body,
-		.connect_timeout_ms = scaled(x, CONNECT_MS) + 1,
-		.timeout_ms = x->step == STREAM ? 0 : scaled(x, REQUEST_MS) + 1,
+		.connect_timeout_ms = CONNECT_MS,
+		.timeout_ms = x->step == STREAM ? 0 : REQUEST_MS,
 	};
 	x->answer_len = 0;
 	x->well = false;

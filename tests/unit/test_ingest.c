@@ -278,7 +278,7 @@ static void *stop_soon(void *user)
 	struct fixture *f = user;
 
 	nanosleep(&(struct timespec){ 0, 150000000 }, NULL);
-	f->stop = 1;
+	__atomic_store_n(&f->stop, 1, __ATOMIC_RELAXED);
 	return NULL;
 }
 

@@ -142,7 +142,7 @@ static void big_cities_write_more_and_authors_come_back(void **state)
 
 static void a_city_sleeps_while_another_is_awake(void **state)
 {
-	/* 05:00Z: one o.clock in Halifax, nine at night in Vancouver; 13:00Z: nine and five of the morning */
+	/* 05:00Z: one at night in Halifax, nine in the evening in Vancouver; 13:00Z: nine and five, mornings */
 	const int64_t five = 1663131600000, one = five + 8 * 3600000;
 	struct city_count east[2] = { count_city("Halifax, Nova Scotia", five, NULL),
 				      count_city("Halifax, Nova Scotia", one, NULL) };
