@@ -45,6 +45,8 @@ static bool all_run(const struct worker *w)
 /* Steps until nothing moves any more. False when the application has stopped by itself. */
 static bool settle(weir_driver *d)
 {
+	if (!d->app)
+		return false;
 	struct worker *w = worker_of(d);
 	int quiet = 0;
 
@@ -181,6 +183,21 @@ void weir_driver_free(weir_driver *d)
 	free(d);
 }
 
+void weir_driver_stop(weir_driver *d, bool crash)
+{
+	end_app(d, crash);
+}
+
+bool weir_driver_start(weir_driver *d, weir_topology *topology, weir_error *err)
+{
+	end_app(d, false);
+	if (topology) {
+		weir_topology_free(d->topology);
+		d->topology = topology;
+	}
+	return weir__graph_finish(d->topology, err) && make_topics(d, err) && start_app(d, err);
+}
+
 bool weir_driver_restart(weir_driver *d, bool crash, weir_error *err)
 {
 	end_app(d, crash);
@@ -201,7 +218,9 @@ void weir_driver_pipe_record(weir_driver *d, const char *topic, int32_t partitio
 	weir_error err;
 
 	if (!weir_producer_send(d->producer, &p, &err) || !weir_producer_flush(d->producer, 1000, &err)) {
-		weir__app_failed(d->app, &err);
+		weir_log(WEIR_LOG_ERROR, "driver", "pipe: %s", err.message);
+		if (d->app)
+			weir__app_failed(d->app, &err);
 		return;
 	}
 	settle(d);
@@ -313,9 +332,9 @@ const char *weir_driver_read_text(weir_driver *d, const char *topic, bool window
 
 weir_store *weir_driver_store(weir_driver *d, const char *name, int32_t partition)
 {
-	struct worker *w = worker_of(d);
+	struct worker *w = d->app ? worker_of(d) : NULL;
 
-	for (size_t i = 0; i < w->task_count; i++)
+	for (size_t i = 0; w && i < w->task_count; i++)
 		for (size_t j = 0; j < w->tasks[i]->store_count; j++)
 			if (w->tasks[i]->partition == partition &&
 			    strcmp(w->tasks[i]->stores[j].graph->spec.name, name) == 0)

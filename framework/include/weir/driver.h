@@ -9,9 +9,9 @@
 typedef struct weir_driver weir_driver;
 
 typedef struct weir_driver_opts {
-	int32_t partitions;          /* of topics; 0 = 1 */
-	int64_t now_ms;              /* wall clock at the start; 0 = 2024-01-01T00:00:00Z */
-	const char *state_dir;       /* NULL = stores in memory */
+	int32_t partitions;             /* of topics; 0 = 1 */
+	int64_t now_ms;                 /* wall clock at the start; 0 = 2024-01-01T00:00:00Z */
+	const char *state_dir;          /* NULL = stores in memory */
 	const char *const (*config)[2]; /* pairs of name, value */
 	size_t config_count;
 } weir_driver_opts;
@@ -45,11 +45,17 @@ const char *weir_driver_read_text(weir_driver *d, const char *topic, bool window
 
 /** A store's partition for reading; NULL if there is none. Valid until the next call of another kind. */
 weir_store *weir_driver_store(weir_driver *d, const char *name, int32_t partition);
-/** Ends the application as a crash would (nothing is committed or written any more) or cleanly, and starts it
- * again. */
+/** Ends the application as a crash would (nothing is committed or written any more) or cleanly. The cluster stays:
+ * what is piped now waits for the next start. */
+void weir_driver_stop(weir_driver *d, bool crash);
+/** Starts it again; with another topology (taken over, whatever comes of it), as a new version of the program
+ * would have it, or NULL = the same. False and *err when it is refused; may be tried again. */
+bool weir_driver_start(weir_driver *d, weir_topology *topology, weir_error *err);
+/** Stop and start. */
 bool weir_driver_restart(weir_driver *d, bool crash, weir_error *err);
 /** The cluster behind it, for what is not offered here. */
 weir_cluster *weir_driver_cluster(weir_driver *d);
+/** The application that runs; NULL while it is stopped. Its state says whether it has stopped by itself. */
 weir_app *weir_driver_app(weir_driver *d);
 
 #endif
