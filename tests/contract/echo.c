@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* --- going back to what is committed ------------------------------------------------------------------------------ */
+/* --- going back to what is committed -------------------------------------------------------------------------- */
 
 static size_t owned(const struct echo *w, bool placed, weir_partition *list)
 {
@@ -50,7 +50,7 @@ static void place(struct echo *w)
 	weir_partitions_release(list, n);
 }
 
-/* --- transactions ------------------------------------------------------------------------------------------------- */
+/* --- transactions --------------------------------------------------------------------------------------------- */
 
 static void drop_producer(struct echo *w)
 {
@@ -103,7 +103,7 @@ static void end_txn(struct echo *w)
 	}
 }
 
-/* --- callbacks ---------------------------------------------------------------------------------------------------- */
+/* --- callbacks ------------------------------------------------------------------------------------------------ */
 
 static void on_group(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n,
 		     void *user)
@@ -152,7 +152,7 @@ static bool copy(const weir_kafka_record *record, void *user)
 	return !w->failed && --w->room > 0;
 }
 
-/* --- life --------------------------------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------------------------------- */
 
 static bool open_clients(struct echo *w)
 {
@@ -218,7 +218,7 @@ void echo_close(struct echo *w)
 	w->ready = w->in_txn = false;
 }
 
-/* --- the result --------------------------------------------------------------------------------------------------- */
+/* --- the result ----------------------------------------------------------------------------------------------- */
 
 static bool check_next(const weir_kafka_record *record, void *user)
 {

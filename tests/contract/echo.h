@@ -1,9 +1,10 @@
 #ifndef CONTRACT_ECHO_H
 #define CONTRACT_ECHO_H
 /*
- * A worker that copies one topic into another exactly once, whatever happens to it: the smallest program that uses all
- * of the port as weir's runtime does. It commits by transaction, starts where the group has committed, and after an
- * abort or an unknown outcome goes back there. What it does next is drawn from its own random numbers.
+ * A worker that copies one topic into another exactly once, whatever happens to it: the smallest program that
+ * uses all of the port as weir's runtime does. It commits by transaction, starts where the group has committed,
+ * and after an abort or an unknown outcome goes back there. What it does next is drawn from its own random
+ * numbers.
  */
 #include <weir/rng.h>
 

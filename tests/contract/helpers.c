@@ -204,11 +204,16 @@ void reader_close(struct reader *r)
 	weir_consumer_close(r->consumer);
 }
 
-void reader_poll(struct reader *r)
+static void poll_for(struct reader *r, int64_t ms)
 {
 	weir_error err;
 
-	assert_done(weir_consumer_poll(r->consumer, 50, note, r, &err), err);
+	assert_done(weir_consumer_poll(r->consumer, ms, note, r, &err), err);
+}
+
+void reader_poll(struct reader *r)
+{
+	poll_for(r, 50);
 }
 
 void reader_until(struct reader *r, size_t n)
@@ -232,7 +237,7 @@ void reader_until_position(struct reader *r, const char *topic, int32_t partitio
 void reader_linger(struct reader *r)
 {
 	for (int i = 0; i < 10; i++)
-		reader_poll(r);
+		poll_for(r, (r->c->linger_ms ? r->c->linger_ms : 500) / 10);
 }
 
 const char *reader_values(struct reader *r)

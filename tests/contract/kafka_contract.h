@@ -14,6 +14,7 @@ struct contract {
 	weir_cluster *cluster;
 	const char *prefix; /* not used on this cluster before */
 	weir_clock *clock;  /* the cluster's; one that stands still is a weir_manual_clock, moved by the cases */
+	int64_t linger_ms;  /* how long to wait for what must not come; 0 = 500 */
 };
 
 struct contract_case {

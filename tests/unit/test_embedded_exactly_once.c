@@ -1,6 +1,6 @@
 /*
- * Workers that copy a topic exactly once, on the embedded cluster: with seeds, a clock of their own and every mishap that
- * the cluster can be asked for; and on threads with the real clock, where they come, go and crash.
+ * Workers that copy a topic exactly once, on the embedded cluster: with seeds, a clock of their own and every
+ * mishap that the cluster can be asked for; and on threads with the real clock, where they come, go and crash.
  * WEIR_SEEDS=n tries n seeds, WEIR_SEED=s one of them.
  */
 #include <pthread.h>
@@ -48,7 +48,7 @@ static struct echo worker(struct contract *c, weir_rng *rng, const char *id)
 			      .rng = weir_rng_fork(rng) };
 }
 
-/* --- with seeds --------------------------------------------------------------------------------------------------- */
+/* --- with seeds ----------------------------------------------------------------------------------------------- */
 
 struct mishaps {
 	weir_rng rng;
@@ -180,7 +180,7 @@ static int tell_seed(void **state)
 	return 0;
 }
 
-/* --- on threads --------------------------------------------------------------------------------------------------- */
+/* --- on threads ----------------------------------------------------------------------------------------------- */
 
 static atomic_bool done;
 

@@ -38,7 +38,7 @@ static void poll_all(struct joiner **list, size_t n, int times)
 				assert_true(joiner_poll(list[k]));
 }
 
-/* --- sessions ----------------------------------------------------------------------------------------------------- */
+/* --- sessions ------------------------------------------------------------------------------------------------- */
 
 static void a_crashed_member_keeps_its_partitions_until_its_session_ends(void **state)
 {
@@ -134,10 +134,10 @@ static void a_static_member_may_be_away_for_a_session(void **state)
 	joiner_close(&a);
 }
 
-/* --- assignment --------------------------------------------------------------------------------------------------- */
+/* --- assignment ----------------------------------------------------------------------------------------------- */
 
-/* Members come, go and crash at random. At no time does a partition have two owners; once all is quiet each has one,
- * shares differ by one at most, and who stayed has not been told of anything for nothing. */
+/* Members come, go and crash at random. At no time does a partition have two owners; once all is quiet each has
+ * one and shares differ by one at most. */
 static void whoever_comes_and_goes_partitions_have_one_owner(void **state)
 {
 	enum { MEMBERS = 5, PARTITIONS = 11 };
@@ -279,7 +279,7 @@ static void what_is_taken_away_is_not_read_any_more(void **state)
 	weir_consumer_close(consumers[1]);
 }
 
-/* --- transactions ------------------------------------------------------------------------------------------------- */
+/* --- transactions --------------------------------------------------------------------------------------------- */
 
 static void an_open_transaction_of_a_crashed_producer_holds_readers_until_it_times_out(void **state)
 {

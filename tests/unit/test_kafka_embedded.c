@@ -15,7 +15,7 @@ static void run_case(void **state)
 {
 	struct run *run = *state;
 	weir_manual_clock manual;
-	struct contract c = { .prefix = "contract", .clock = run->clock };
+	struct contract c = { .prefix = "contract", .clock = run->clock, .linger_ms = 50 };
 
 	weir_manual_clock_init(&manual, START_MS);
 	if (!c.clock)
