@@ -156,6 +156,7 @@ static struct entry **place_of(struct cache *cache, struct entry *e)
 
 struct entry *weir__cache_replace(struct cache *cache, struct entry *e, size_t value_capacity)
 {
+	weir_assert(value_capacity >= e->value_len);
 	struct entry *n = make(cache, weir__entry_key(e), e->hash, value_capacity);
 
 	*place_of(cache, e) = n;
@@ -169,7 +170,7 @@ struct entry *weir__cache_replace(struct cache *cache, struct entry *e, size_t v
 	n->state = e->state;
 	n->present = e->present;
 	n->used = true;
-	n->value_len = e->value_len < n->value_capacity ? e->value_len : n->value_capacity;
+	n->value_len = e->value_len;
 	if (n->value_len)
 		memcpy(n->data, e->data, n->value_len);
 	return n;

@@ -1,8 +1,6 @@
 /* From the cache to disk. Only what is committed may go there. */
 #include "state/partition.h"
 
-enum { FILE_ROWS_MIN = 50000 };
-
 struct meta weir__store_meta(const weir_store *store, int64_t offset)
 {
 	struct meta meta = store->disk.meta;
@@ -76,10 +74,10 @@ static bool write_back(weir_store *store, size_t bytes, const struct meta *meta,
 	struct disk_writer w;
 	size_t n = collect(store, bytes);
 
-	if (n >= FILE_ROWS_MIN)
+	if (n >= store->state->file_rows_min)
 		sort_collected(store, n);
 	weir__disk_write_begin(&w, &store->disk,
-			       n >= FILE_ROWS_MIN   ? DISK_FILE
+			       n >= store->state->file_rows_min   ? DISK_FILE
 			       : store->spec.logged ? DISK_BATCHES
 						    : DISK_ONE_BATCH,
 			       meta);

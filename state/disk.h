@@ -39,7 +39,8 @@ struct state {
 	char *dir;		   /* NULL = no disk */
 	int64_t restore_bytes_max; /* for all stores that are being restored */
 	atomic_int restoring;
-	atomic_uint files; /* numbers the files to be ingested */
+	size_t file_rows_min; /* so many sorted rows go into a file that is ingested, fewer through the memtable */
+	atomic_uint files;    /* numbers these files */
 	atomic_bool failed;
 	weir_error error;
 	rocksdb_t *db;

@@ -2,7 +2,7 @@
 
 #include "framework/base/hash.h"
 
-enum { SLOTS_MIN = 1024, BLOCK_SIZE = 1 << 20, FILE_ROWS_MIN = 50000 };
+enum { SLOTS_MIN = 1024, BLOCK_SIZE = 1 << 20 };
 
 /* --- collecting ----------------------------------------------------------------------------------------------- */
 
@@ -140,7 +140,7 @@ bool weir__run_write(weir_store *store, weir_error *err)
 		meta.wall_ms = store->disk.meta.wall_ms;
 	if (run->count)
 		sort_run(store);
-	weir__disk_write_begin(&w, &store->disk, run->count >= FILE_ROWS_MIN ? DISK_FILE : DISK_BATCHES, &meta);
+	weir__disk_write_begin(&w, &store->disk, run->count >= store->state->file_rows_min ? DISK_FILE : DISK_BATCHES, &meta);
 	for (size_t i = 0; i < run->count; i++) {
 		const struct run_row *row = run->slots[i].item;
 		struct place place = weir__place_of(store, row_key(row));

@@ -192,6 +192,7 @@ struct state *weir__state_open(const struct state_opts *opts, weir_error *err)
 
 	pthread_mutex_init(&state->lock, NULL);
 	state->clock = opts->clock;
+	state->file_rows_min = 50000;
 	if (!opts->dir)
 		return state;
 	state->dir = weir__strdup(opts->dir);

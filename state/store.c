@@ -214,7 +214,8 @@ static struct entry *replace(weir_store *store, struct entry *e, size_t room)
 {
 	/* what grows once may grow again */
 	size_t slack = e->value_capacity && !store->spec.codec.size ? room / 4 : 0;
-	struct entry *n = weir__cache_replace(&store->cache, e, room + slack);
+	/* the old value goes with it */
+	struct entry *n = weir__cache_replace(&store->cache, e, room + slack > e->value_len ? room + slack : e->value_len);
 
 	if (e == store->pinned)
 		store->pinned_replaced = true;
