@@ -12,12 +12,6 @@ struct meta weir__store_meta(const weir_store *store, int64_t offset)
 	return meta;
 }
 
-static int compare_entries(const void *a, const void *b, const void *user)
-{
-	return weir__place_compare(weir__place_of(user, weir__entry_key(a)),
-				   weir__place_of(user, weir__entry_key(b)));
-}
-
 static bool expired(const weir_store *store, const struct entry *e)
 {
 	return store->spec.kind == STORE_WINDOW &&
@@ -25,7 +19,7 @@ static bool expired(const weir_store *store, const struct entry *e)
 }
 
 /* Dirty entries, oldest first, of at least so many bytes; expired ones are dropped. */
-static size_t collect(weir_store *store, size_t bytes)
+static size_t collect(weir_store *store, size_t bytes, struct sort_span *span)
 {
 	struct link *head = &store->cache.dirty;
 	size_t n = 0, seen = 0;
@@ -37,7 +31,7 @@ static size_t collect(weir_store *store, size_t bytes)
 		weir_assert(e->state == ENTRY_UNSAVED && e->txn != store->txn); /* committed */
 		seen += sizeof *e + e->value_capacity + e->key_len;
 		if (expired(store, e)) {
-			weir__cache_remove(&store->cache, e);
+			weir__store_drop(store, e);
 			continue;
 		}
 		if (n == store->sorted_capacity) {
@@ -45,37 +39,21 @@ static size_t collect(weir_store *store, size_t bytes)
 			store->sorted =
 				weir__realloc(store->sorted, store->sorted_capacity * sizeof *store->sorted);
 		}
+		weir__sort_see(span, weir__place_of(store, weir__entry_key(e)));
 		store->sorted[n++] = (struct sort_item){ 0, e };
 	}
 	return n;
-}
-
-static void sort_collected(weir_store *store, size_t n)
-{
-	struct sort_item *items = store->sorted, *spare = weir__malloc((n / 2 + 1) * sizeof *spare);
-	int64_t min = INT64_MAX, max = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		int64_t segment = weir__place_of(store, weir__entry_key(items[i].item)).segment;
-
-		min = segment < min ? segment : min;
-		max = segment > max ? segment : max;
-	}
-	for (size_t i = 0; i < n; i++)
-		items[i].prefix =
-			weir__sort_prefix(weir__place_of(store, weir__entry_key(items[i].item)), min, max);
-	weir__sort(items, spare, n, compare_entries, store);
-	free(spare);
 }
 
 /* Writes at least so many bytes of dirty entries, which become clean. */
 static bool write_back(weir_store *store, size_t bytes, const struct meta *meta, weir_error *err)
 {
 	struct disk_writer w;
-	size_t n = collect(store, bytes);
+	struct sort_span span = { 0 };
+	size_t n = collect(store, bytes, &span);
 
 	if (n >= store->state->file_rows_min)
-		sort_collected(store, n);
+		weir__entries_sort(store, store->sorted, n, &span);
 	weir__disk_write_begin(&w, &store->disk,
 			       n >= store->state->file_rows_min   ? DISK_FILE
 			       : store->spec.logged ? DISK_BATCHES
@@ -89,13 +67,8 @@ static bool write_back(weir_store *store, size_t bytes, const struct meta *meta,
 	}
 	if (!weir__disk_write_end(&w, err))
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		struct entry *e = (struct entry *)store->sorted[i].item;
-
-		e->state = ENTRY_CLEAN;
-		weir__list_remove(&e->link);
-		weir__list_append(&store->cache.clean, &e->link);
-	}
+	for (size_t i = 0; i < n; i++)
+		weir__store_make_clean(store, (struct entry *)store->sorted[i].item);
 	store->version++;
 	return true;
 }

@@ -40,6 +40,8 @@ struct state {
 	int64_t restore_bytes_max; /* for all stores that are being restored */
 	atomic_int restoring;
 	size_t file_rows_min; /* so many sorted rows go into a file that is ingested, fewer through the memtable */
+	size_t batch_bytes_max;
+	int writes_left; /* tests: writes that still succeed; -1 = all */
 	atomic_uint files;    /* numbers these files */
 	atomic_bool failed;
 	weir_error error;

@@ -2,13 +2,24 @@
 
 #include <unistd.h>
 
-enum { BATCH_BYTES = 1 << 20 };
-
 static void fail(struct disk_writer *w, char *message)
 {
 	weir__state_fail(w->disk->state, NULL, "write to", w->disk->family->name, message);
 	rocksdb_free(message);
 	w->failed = true;
+}
+
+/* A disk may fail at any time; tests say when. */
+static bool still_works(struct disk_writer *w)
+{
+	struct state *state = w->disk->state;
+
+	if (state->writes_left < 0)
+		return true;
+	if (state->writes_left > 0)
+		return state->writes_left-- > 0;
+	w->failed = true;
+	return weir__state_fail(state, NULL, "write to", w->disk->family->name, "the test's disk is broken");
 }
 
 static void file_begin(struct disk_writer *w)
@@ -34,7 +45,7 @@ void weir__disk_write_begin(struct disk_writer *w, struct disk *disk, enum disk_
 	*w = (struct disk_writer){ .disk = disk,
 				   .meta = *meta,
 				   .meta_between = *meta,
-				   .batch_bytes_max = mode == DISK_ONE_BATCH ? SIZE_MAX : BATCH_BYTES };
+				   .batch_bytes_max = mode == DISK_ONE_BATCH ? SIZE_MAX : disk->state->batch_bytes_max };
 	w->meta_between.offset = disk->meta.offset;
 	w->meta_between.wall_ms = disk->meta.wall_ms;
 	weir_assert(disk->family->holder == disk->holder);
@@ -49,6 +60,8 @@ static void write_batch(struct disk_writer *w, const struct meta *meta)
 	struct disk *disk = w->disk;
 	char record[META_SIZE], *message = NULL;
 
+	if (!still_works(w))
+		return;
 	weir__meta_encode(meta, record);
 	rocksdb_writebatch_put_cf(disk->batch, disk->family->handle, weir__meta_key, 1, record, sizeof record);
 	rocksdb_write(disk->state->db, disk->state->write_options, disk->batch, &message);
@@ -114,6 +127,8 @@ static void file_end(struct disk_writer *w)
 	const char *paths[] = { w->path };
 	char *message = NULL;
 
+	if (!still_works(w))
+		return;
 	rocksdb_sstfilewriter_finish(w->file, &message);
 	if (!message && atomic_load(&disk->family->unflushed))
 		rocksdb_flush_cf(disk->state->db, disk->state->flush_options, disk->family->handle, &message);

@@ -16,7 +16,7 @@ static void drop_cached(weir_store *store, struct link *head)
 
 		next = l->next;
 		if (weir__place_of(store, weir__entry_key(e)).segment < store->segment_live)
-			weir__cache_remove(&store->cache, e);
+			weir__store_drop(store, e);
 	}
 }
 

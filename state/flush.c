@@ -94,11 +94,9 @@ void weir__store_committed(weir_store *store, int64_t next_offset)
 		struct entry *e = weir__entry_of(cache->flushed.next);
 
 		if (!e->present) {
-			weir__cache_remove(cache, e);
+			weir__store_drop(store, e);
 			continue;
 		}
-		e->state = ENTRY_CLEAN;
-		weir__list_remove(&e->link);
-		weir__list_append(&cache->clean, &e->link);
+		weir__store_make_clean(store, e);
 	}
 }

@@ -3,6 +3,7 @@
 /* A store partition from inside: what store.c, flush.c, checkpoint.c, expire.c, restore.c and iterator.c share. */
 #include "state/cache.h"
 #include "state/disk.h"
+#include "state/order.h"
 #include "state/restore.h"
 
 struct times {
@@ -24,6 +25,7 @@ struct weir_store {
 	bool in_memory;
 	struct disk disk; /* without in_memory */
 	struct cache cache;
+	struct order order; /* with spec.ordered: of the entries that differ from the disk; without one, of all */
 	struct run run;			  /* restored, not written yet */
 	int64_t run_offset;		  /* the changelog's next one once it is; -1 = not known yet */
 	int64_t segment_ms, segment_live; /* segments below have been dropped */
@@ -73,6 +75,13 @@ void weir__times_see(struct times *times, int64_t start_ms, int64_t timestamp_ms
 void weir__store_put_committed(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms);
 /** After this, every entry that is left equals what is on disk. */
 void weir__store_forget(weir_store *store);
+
+/** Sorts entries by place; `span` has seen them all. */
+void weir__entries_sort(const weir_store *store, struct sort_item *items, size_t n, const struct sort_span *span);
+/** Takes an entry out of cache and order. */
+void weir__store_drop(weir_store *store, struct entry *e);
+/** The entry is like the disk's from now on. */
+void weir__store_make_clean(weir_store *store, struct entry *e);
 
 /* --- checkpoint.c --------------------------------------------------------------------------------------------- */
 

@@ -55,20 +55,20 @@ static struct sort_item *slot_of(struct run *run, weir_bytes key, uint64_t hash)
 	return &run->slots[at];
 }
 
-static void run_put(struct run *run, struct place place, weir_bytes value, int64_t timestamp_ms)
+static void run_put(struct run *run, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
 {
-	uint64_t hash = weir__hash(place.key);
+	uint64_t hash = weir__hash(key);
 
 	if (run->count >= run->slot_mask / 2)
 		grow(run);
-	struct sort_item *slot = slot_of(run, place.key, hash);
+	struct sort_item *slot = slot_of(run, key, hash);
 	struct run_row *row = (struct run_row *)slot->item;
 	if (!row || row->value_capacity < value.len) {
 		run->count += !row;
-		row = allocate(run, sizeof *row + value.len + place.key.len);
-		row->key_len = (uint32_t)place.key.len;
+		row = allocate(run, sizeof *row + value.len + key.len);
+		row->key_len = (uint32_t)key.len;
 		row->value_capacity = (uint32_t)value.len;
-		memcpy(row->data + value.len, place.key.data, place.key.len);
+		memcpy(row->data + value.len, key.data, key.len);
 		*slot = (struct sort_item){ hash, row };
 	}
 	row->timestamp_ms = timestamp_ms;
@@ -76,10 +76,6 @@ static void run_put(struct run *run, struct place place, weir_bytes value, int64
 	row->value_len = (uint32_t)value.len;
 	if (value.len)
 		memcpy(row->data, value.data, value.len);
-	if (run->count == 1 || place.segment < run->segment_min)
-		run->segment_min = place.segment;
-	if (run->count == 1 || place.segment > run->segment_max)
-		run->segment_max = place.segment;
 }
 
 void weir__run_release(weir_store *store)
@@ -112,6 +108,7 @@ static void sort_run(weir_store *store)
 {
 	struct run *run = &store->run;
 	struct sort_item *spare = weir__malloc((run->count / 2 + 1) * sizeof *spare);
+	struct sort_span span = { 0 };
 	size_t n = 0;
 
 	for (size_t i = 0; i <= run->slot_mask; i++) {
@@ -119,10 +116,11 @@ static void sort_run(weir_store *store)
 
 		if (!row)
 			continue;
-		uint64_t prefix =
-			weir__sort_prefix(weir__place_of(store, row_key(row)), run->segment_min, run->segment_max);
-		run->slots[n++] = (struct sort_item){ prefix, row };
+		weir__sort_see(&span, weir__place_of(store, row_key(row)));
+		run->slots[n++] = (struct sort_item){ 0, row };
 	}
+	for (size_t i = 0; i < n; i++)
+		run->slots[i].prefix = weir__sort_prefix(&span, weir__place_of(store, row_key(run->slots[i].item)));
 	weir__sort(run->slots, spare, n, compare_rows, store);
 	free(spare);
 }
@@ -194,7 +192,7 @@ void weir__store_restore_put(weir_store *store, weir_bytes key, weir_bytes value
 	if (!store->run.slots)
 		atomic_fetch_add(&store->state->restoring, 1);
 	store->run_offset = -1;
-	run_put(&store->run, weir__place_of(store, key), value, timestamp_ms);
+	run_put(&store->run, key, value, timestamp_ms);
 	if (store->run.bytes < run_bytes_max(store->state))
 		return;
 	store->times_committed = store->times_flushed = store->times;

@@ -20,7 +20,6 @@ struct run {
 	char **blocks;
 	size_t block_count, block_size, block_used; /* of the last */
 	size_t bytes;				    /* of blocks and slots */
-	int64_t segment_min, segment_max;
 };
 
 /** Writes what has been restored and forgets it. False: the database failed. */

@@ -88,8 +88,12 @@ static void set_table_options(struct state *state)
 
 	rocksdb_block_based_options_set_block_cache(table, state->block_cache);
 	rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom_full(10));
-	/* indexes and filters count towards the one budget, too */
+	/* Indexes and filters count towards the one budget, too. In parts: as wholes they grow larger than a shard of the
+	 * block cache (1 MB at 64 MB), do not fit, and are read from the file each time. */
 	rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
+	rocksdb_block_based_options_set_index_type(table, rocksdb_block_based_table_index_type_two_level_index_search);
+	rocksdb_block_based_options_set_partition_filters(table, 1);
+	rocksdb_block_based_options_set_pin_top_level_index_and_filter(table, 1);
 	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
 	rocksdb_options_set_block_based_table_factory(state->options, table);
 	rocksdb_block_based_options_destroy(table);
@@ -193,6 +197,8 @@ struct state *weir__state_open(const struct state_opts *opts, weir_error *err)
 	pthread_mutex_init(&state->lock, NULL);
 	state->clock = opts->clock;
 	state->file_rows_min = 50000;
+	state->batch_bytes_max = MIB;
+	state->writes_left = -1;
 	if (!opts->dir)
 		return state;
 	state->dir = weir__strdup(opts->dir);

@@ -22,6 +22,7 @@ weir_store *weir__store_open(struct state *state, const struct store_spec *spec,
 	bool opened =
 		weir__disk_open(&store->disk, state, store->in_memory ? NULL : store->family, store, spec, err);
 	weir__cache_init(&store->cache);
+	store->order = (struct order){ .kind = spec->kind, .segment_ms = store->disk.meta.segment_ms };
 	store->segment_ms = store->disk.meta.segment_ms;
 	store->txn = 1;
 	store->purged = -1;
@@ -41,6 +42,7 @@ void weir__store_close(weir_store *store)
 	weir__iterators_orphan(store);
 	weir__run_release(store);
 	weir__disk_release(&store->disk);
+	weir__order_clear(&store->order);
 	weir__cache_release(&store->cache);
 	weir__family_give(store->state, store->family);
 	weir__buffer_release(&store->key);
@@ -55,6 +57,7 @@ void weir__store_forget(weir_store *store)
 	struct link *unsaved[] = { &store->cache.changed, &store->cache.flushed, &store->cache.dirty,
 				   store->in_memory ? &store->cache.clean : NULL };
 
+	weir__order_clear(&store->order);
 	for (size_t i = 0; i < sizeof unsaved / sizeof *unsaved; i++)
 		while (unsaved[i] && !weir__list_empty(unsaved[i]))
 			weir__cache_remove(&store->cache, weir__entry_of(unsaved[i]->next));
@@ -119,7 +122,7 @@ bool weir__store_changed(const weir_store *store)
 
 size_t weir__store_memory_bytes(const weir_store *store)
 {
-	return store->cache.bytes + store->run.bytes;
+	return store->cache.bytes + store->order.bytes + store->run.bytes;
 }
 
 void weir__store_size(weir_store *store, int64_t *keys, int64_t *disk_bytes)
@@ -139,6 +142,53 @@ weir_bytes weir__store_value(const weir_store *store, const struct entry *e)
 	if (store->spec.codec.size)
 		return store->spec.codec.encode(e->data, store->spec.codec.user);
 	return (weir_bytes){ e->data, e->value_len };
+}
+
+static int compare_entries(const void *a, const void *b, const void *user)
+{
+	return weir__place_compare(weir__place_of(user, weir__entry_key(a)), weir__place_of(user, weir__entry_key(b)));
+}
+
+void weir__entries_sort(const weir_store *store, struct sort_item *items, size_t n, const struct sort_span *span)
+{
+	struct sort_item *spare = weir__malloc((n / 2 + 1) * sizeof *spare);
+
+	for (size_t i = 0; i < n; i++)
+		items[i].prefix = weir__sort_prefix(span, weir__place_of(store, weir__entry_key(items[i].item)));
+	weir__sort(items, spare, n, compare_entries, store);
+	free(spare);
+}
+
+static bool in_order(const weir_store *store, const struct entry *e)
+{
+	return store->spec.ordered && (store->in_memory || e->state != ENTRY_CLEAN);
+}
+
+static struct entry *insert(weir_store *store, weir_bytes key, uint32_t hash, size_t room)
+{
+	struct entry *e = weir__cache_insert(&store->cache, key, hash, room);
+
+	if (in_order(store, e))
+		weir__order_insert(&store->order, e);
+	return e;
+}
+
+void weir__store_drop(weir_store *store, struct entry *e)
+{
+	if (in_order(store, e))
+		weir__order_remove(&store->order, e);
+	weir__cache_remove(&store->cache, e);
+}
+
+void weir__store_make_clean(weir_store *store, struct entry *e)
+{
+	bool was_in_order = in_order(store, e);
+
+	e->state = ENTRY_CLEAN;
+	if (was_in_order && !in_order(store, e))
+		weir__order_remove(&store->order, e);
+	weir__list_remove(&e->link);
+	weir__list_append(&store->cache.clean, &e->link);
 }
 
 /* The value goes in; the entry has room for it. */
@@ -192,7 +242,7 @@ static struct entry *load(weir_store *store, weir_bytes key, uint32_t hash)
 		return NULL;
 	if (may_be_on_disk(store, place) && !weir__disk_get(&store->disk, place, &row))
 		return NULL;
-	struct entry *e = weir__cache_insert(&store->cache, key, hash, room_for(store, row.value));
+	struct entry *e = insert(store, key, hash, room_for(store, row.value));
 	set_value(store, e, row.value, row.timestamp_ms);
 	weir__row_release(&row);
 	return atomic_load_explicit(&store->state->failed, memory_order_relaxed) ? NULL : e;
@@ -217,6 +267,8 @@ static struct entry *replace(weir_store *store, struct entry *e, size_t room)
 	/* the old value goes with it */
 	struct entry *n = weir__cache_replace(&store->cache, e, room + slack > e->value_len ? room + slack : e->value_len);
 
+	if (in_order(store, e))
+		weir__order_replace(&store->order, e, n);
 	if (e == store->pinned)
 		store->pinned_replaced = true;
 	else
@@ -234,7 +286,10 @@ static struct entry *change(weir_store *store, struct entry *e, size_t room)
 		return e;
 	if (store->spec.keep_old && e->present)
 		weir__cache_save_old(&store->cache, e);
+	bool was_in_order = in_order(store, e);
 	e->state = ENTRY_CHANGED;
+	if (!was_in_order && in_order(store, e))
+		weir__order_insert(&store->order, e);
 	weir__list_remove(&e->link);
 	weir__list_append(&store->cache.changed, &e->link);
 	return e;
@@ -256,7 +311,7 @@ static void put(weir_store *store, weir_bytes key, weir_bytes value, int64_t tim
 	size_t room = room_for(store, value);
 
 	if (!e)
-		e = weir__cache_insert(&store->cache, key, hash, room);
+		e = insert(store, key, hash, room);
 	e = change(store, e, room);
 	e->used = true;
 	set_value(store, e, value, timestamp_ms);
@@ -271,11 +326,11 @@ void weir__store_put_committed(weir_store *store, weir_bytes key, weir_bytes val
 	store->version++;
 	if (weir_is_null(value)) {
 		if (e)
-			weir__cache_remove(&store->cache, e);
+			weir__store_drop(store, e);
 		return;
 	}
 	if (!e)
-		e = weir__cache_insert(&store->cache, key, hash, room);
+		e = insert(store, key, hash, room);
 	else if (e->value_capacity < room)
 		e = replace(store, e, room);
 	set_value(store, e, value, timestamp_ms);
@@ -348,7 +403,7 @@ void *weir__store_object(weir_store *store, weir_bytes key, int64_t start_ms, in
 	if (!e && !store->in_memory)
 		return NULL; /* the database failed */
 	if (!e)
-		e = weir__cache_insert(&store->cache, key, hash, size);
+		e = insert(store, key, hash, size);
 	e = change(store, e, size);
 	*created = !e->present;
 	if (!e->present) {

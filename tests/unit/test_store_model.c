@@ -503,12 +503,26 @@ static void restore(void)
 	check_everything();
 }
 
+static void open_again(void)
+{
+	fixture_open(m.f);
+	m.f->state->file_rows_min = (size_t)(1 + below(60));
+	m.f->state->batch_bytes_max = (size_t)(1 + below(1000));
+}
+
+/* As RocksDB does by itself when a memtable is full. */
+static void step_memtable_flush(void)
+{
+	if (m.f->dir[0])
+		rocksdb_flush_cf(m.f->state->db, m.f->state->flush_options, m.f->state->families->handle,
+				 &(char *){ NULL });
+}
+
 static void crash(void)
 {
 	m.crashes++;
 	fixture_crash(m.f);
-	fixture_open(m.f);
-	m.f->state->file_rows_min = (size_t)(1 + below(60));
+	open_again();
 	check(weir__store_checkpoint_offset(m.f->store) >= m.durable);
 	check_disk();
 	restore();
@@ -525,6 +539,27 @@ static void step_crash(void)
 	crash();
 }
 
+/* The disk fails somewhere in a checkpoint or while the cache shrinks, part of that is durable, the process ends. */
+static void step_disk_failure(void)
+{
+	bool shrink = one_in(2);
+
+	if (!m.f->dir[0])
+		return;
+	if (!shrink || one_in(2))
+		step_commit();
+	m.f->state->writes_left = below(6);
+	if (shrink)
+		weir__store_shrink(m.f->store, 0);
+	else if (weir__store_checkpoint(m.f->store, one_in(2), NULL))
+		check(weir__store_checkpoint_offset(m.f->store) == m.log_committed);
+	else
+		check(weir__state_failed(m.f->state, NULL));
+	if (one_in(2))
+		step_memtable_flush();
+	step_crash();
+}
+
 static void step_abort(void)
 {
 	m.aborts++;
@@ -539,7 +574,7 @@ static void step_reopen(void)
 {
 	end_transaction(random_end());
 	fixture_close(m.f);
-	fixture_open(m.f);
+	open_again();
 	check(weir__store_checkpoint_offset(m.f->store) >= m.durable);
 	restore();
 }
@@ -592,7 +627,11 @@ static void random_step(void)
 		step_compact();
 	else if (dice < 986)
 		check_everything();
-	else if (dice < 993)
+	else if (dice < 988)
+		step_disk_failure();
+	else if (dice < 990)
+		step_memtable_flush();
+	else if (dice < 994)
 		step_abort();
 	else if (dice < 998)
 		step_crash();
