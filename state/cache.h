@@ -37,8 +37,8 @@ struct entry {
 	uint32_t value_len, value_capacity;
 	uint32_t txn; /* of the last flush; only while unsaved */
 	uint8_t state;
-	bool present;		  /* else deleted or known to be absent */
-	bool used;		  /* since the clock's hand last passed */
+	bool present;             /* else deleted or known to be absent */
+	bool used;                /* since the clock's hand last passed */
 	_Alignas(16) char data[]; /* value (value_capacity), key */
 };
 

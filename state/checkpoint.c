@@ -55,9 +55,9 @@ static bool write_back(weir_store *store, size_t bytes, const struct meta *meta,
 	if (n >= store->state->file_rows_min)
 		weir__entries_sort(store, store->sorted, n, &span);
 	weir__disk_write_begin(&w, &store->disk,
-			       n >= store->state->file_rows_min   ? DISK_FILE
-			       : store->spec.logged ? DISK_BATCHES
-						    : DISK_ONE_BATCH,
+			       n >= store->state->file_rows_min ? DISK_FILE
+			       : store->spec.logged             ? DISK_BATCHES
+								: DISK_ONE_BATCH,
 			       meta);
 	for (size_t i = 0; i < n; i++) {
 		const struct entry *e = store->sorted[i].item;

@@ -10,7 +10,7 @@ enum { META_FORMAT = 1 };
 
 void weir__meta_encode(const struct meta *m, char out[META_SIZE])
 {
-	const int64_t fields[] = { m->offset,	     m->wall_ms,	m->start_max,
+	const int64_t fields[] = { m->offset,        m->wall_ms,        m->start_max,
 				   m->timestamp_max, m->window_size_ms, m->segment_ms };
 
 	out[0] = META_FORMAT;

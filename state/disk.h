@@ -24,11 +24,11 @@ struct note {
 /* A store partition as the instance knows it, open or not; lives as long as the state. */
 struct family {
 	struct family *next;
-	char *name;				/* <store>/<partition> */
+	char *name;                             /* <store>/<partition> */
 	rocksdb_column_family_handle_t *handle; /* NULL: in memory so far */
-	const void *holder;			/* the store that holds the lease; NULL = free */
-	atomic_bool unflushed;			/* has rows that a crash would lose */
-	int64_t durable_offset;			/* the holder's, kept over close and open */
+	const void *holder;                     /* the store that holds the lease; NULL = free */
+	atomic_bool unflushed;                  /* has rows that a crash would lose */
+	int64_t durable_offset;                 /* the holder's, kept over close and open */
 };
 
 struct state {
@@ -36,13 +36,13 @@ struct state {
 	struct family *families;
 	struct note *notes; /* only without a database */
 	weir_clock *clock;
-	char *dir;		   /* NULL = no disk */
+	char *dir;                 /* NULL = no disk */
 	int64_t restore_bytes_max; /* for all stores that are being restored */
 	atomic_int restoring;
 	size_t file_rows_min; /* so many sorted rows go into a file that is ingested, fewer through the memtable */
 	size_t batch_bytes_max;
-	int writes_left; /* tests: writes that still succeed; -1 = all */
-	atomic_uint files;    /* numbers these files */
+	int writes_left;   /* tests: writes that still succeed; -1 = all */
+	atomic_uint files; /* numbers these files */
 	atomic_bool failed;
 	weir_error error;
 	rocksdb_t *db;
@@ -70,7 +70,7 @@ bool weir__family_drop(struct state *state, struct family *f, weir_error *err);
 
 /* The checkpoint's own record. */
 struct meta {
-	int64_t offset, wall_ms;	  /* -1 = none */
+	int64_t offset, wall_ms;          /* -1 = none */
 	int64_t start_max, timestamp_max; /* INT64_MIN = none */
 	int64_t window_size_ms, segment_ms;
 	enum store_kind kind;
@@ -84,12 +84,12 @@ struct disk {
 	struct state *state;
 	struct family *family;
 	const void *holder;
-	struct meta meta;	  /* as it would be read now */
-	int64_t durable_offset;	  /* what is sure to be there after a crash; -1 = none */
-	bool known;		  /* the record exists */
-	bool rows;		  /* there may be rows */
-	int64_t segment_min;	  /* no row lies in a segment below */
-	uint32_t writes;	  /* counts them, for open iterators */
+	struct meta meta;         /* as it would be read now */
+	int64_t durable_offset;   /* what is sure to be there after a crash; -1 = none */
+	bool known;               /* the record exists */
+	bool rows;                /* there may be rows */
+	int64_t segment_min;      /* no row lies in a segment below */
+	uint32_t writes;          /* counts them, for open iterators */
 	struct buffer key, value; /* scratch */
 	rocksdb_writebatch_t *batch;
 };

@@ -45,7 +45,8 @@ void weir__disk_write_begin(struct disk_writer *w, struct disk *disk, enum disk_
 	*w = (struct disk_writer){ .disk = disk,
 				   .meta = *meta,
 				   .meta_between = *meta,
-				   .batch_bytes_max = mode == DISK_ONE_BATCH ? SIZE_MAX : disk->state->batch_bytes_max };
+				   .batch_bytes_max =
+					   mode == DISK_ONE_BATCH ? SIZE_MAX : disk->state->batch_bytes_max };
 	w->meta_between.offset = disk->meta.offset;
 	w->meta_between.wall_ms = disk->meta.wall_ms;
 	weir_assert(disk->family->holder == disk->holder);

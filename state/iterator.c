@@ -53,8 +53,8 @@ static void find_place(weir_iterator *it)
 	struct place last = weir__bound_place(&it->last);
 	weir__iterator_cached_seek(it, last);
 	weir__iterator_disk_seek(it, last);
-	it->entry_done = it->entry &&
-			 weir__place_compare(weir__place_of(it->store, weir__entry_key(it->entry)), last) == 0;
+	it->entry_done =
+		it->entry && weir__place_compare(weir__place_of(it->store, weir__entry_key(it->entry)), last) == 0;
 	it->disk_done = it->disk_valid && weir__place_compare(it->disk_place, last) == 0;
 }
 
@@ -108,7 +108,8 @@ static bool read_value(weir_iterator *it, const struct entry *e, weir_entry *out
 	stored.data = rocksdb_iter_value(it->disk, &stored.len);
 	if (weir__row_decode(stored, &out->value, &out->timestamp_ms))
 		return true;
-	return weir__state_fail(it->store->state, NULL, "read a range of", it->store->family->name, "a row is too short");
+	return weir__state_fail(it->store->state, NULL, "read a range of", it->store->family->name,
+				"a row is too short");
 }
 
 static bool find_next(weir_iterator *it, struct place *place, weir_entry *out)

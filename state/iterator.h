@@ -27,10 +27,11 @@ struct weir_iterator {
 	bool reverse;
 	int64_t from_ms, to_ms;
 	size_t prefix_len;
-	struct bound low, high; /* included, not included; for SHAPE_ONE_KEY their keys are those of each segment, too */
+	struct bound low,
+		high; /* included, not included; for SHAPE_ONE_KEY their keys are those of each segment, too */
 	bool high_open;
 
-	bool started;      /* last is the place given last */
+	bool started; /* last is the place given last */
 	struct bound last;
 	uint32_t version, writes; /* of cache and disk, when the place was looked for */
 

@@ -10,7 +10,8 @@ static void collect(weir_iterator *it, struct link *head, struct sort_span *span
 		struct entry *e = weir__entry_of(l);
 		struct place place = weir__place_of(it->store, weir__entry_key(e));
 
-		if (!weir__iterator_in_bounds(it, place) || weir__iterator_judge(it, place, &unused) != VERDICT_GIVE)
+		if (!weir__iterator_in_bounds(it, place) ||
+		    weir__iterator_judge(it, place, &unused) != VERDICT_GIVE)
 			continue;
 		if (it->sorted_count == it->sorted_capacity) {
 			it->sorted_capacity = it->sorted_capacity ? 2 * it->sorted_capacity : 64;

@@ -48,8 +48,8 @@ static int compare(const struct order *order, const struct order_slot *wanted, s
 }
 
 /* How many slots are below the place, or not above it. */
-static unsigned count_below(const struct order *order, const struct order_node *node, const struct order_slot *wanted,
-			    struct place place, bool or_equal)
+static unsigned count_below(const struct order *order, const struct order_node *node,
+			    const struct order_slot *wanted, struct place place, bool or_equal)
 {
 	unsigned low = 0, high = node->count;
 
@@ -175,7 +175,8 @@ static void free_node(struct order *order, struct order_node *node)
 }
 
 /* Returns true if the node is empty now. */
-static bool remove_below(struct order *order, struct order_node *node, const struct order_slot *slot, struct place place)
+static bool remove_below(struct order *order, struct order_node *node, const struct order_slot *slot,
+			 struct place place)
 {
 	unsigned at;
 
@@ -254,7 +255,8 @@ static struct entry *entry_at(struct order_cursor *cursor)
 	return cursor->leaf && cursor->at < cursor->leaf->count ? cursor->leaf->slots[cursor->at].below : NULL;
 }
 
-struct entry *weir__order_seek(const struct order *order, struct order_cursor *cursor, struct place place, bool backwards)
+struct entry *weir__order_seek(const struct order *order, struct order_cursor *cursor, struct place place,
+			       bool backwards)
 {
 	struct order_slot slot = slot_for(place, NULL);
 

@@ -11,8 +11,9 @@ enum { ORDER_FANOUT = 32 };
 
 struct order_slot {
 	int64_t segment;
-	uint64_t prefix; /* of the key; in an inner node: of one that is not above any below, but above all before */
-	void *below;     /* node or entry */
+	uint64_t
+		prefix; /* of the key; in an inner node: of one that is not above any below, but above all before */
+	void *below;    /* node or entry */
 };
 
 struct order_node {
@@ -42,7 +43,8 @@ void weir__order_replace(struct order *order, const struct entry *from, struct e
 void weir__order_clear(struct order *order);
 
 /** The first entry at `place` or after it; backwards the last at it or before. NULL: none. */
-struct entry *weir__order_seek(const struct order *order, struct order_cursor *cursor, struct place place, bool backwards);
+struct entry *weir__order_seek(const struct order *order, struct order_cursor *cursor, struct place place,
+			       bool backwards);
 struct entry *weir__order_step(struct order_cursor *cursor, bool backwards);
 
 #endif

@@ -26,8 +26,8 @@ struct weir_store {
 	struct disk disk; /* without in_memory */
 	struct cache cache;
 	struct order order; /* with spec.ordered: of the entries that differ from the disk; without one, of all */
-	struct run run;			  /* restored, not written yet */
-	int64_t run_offset;		  /* the changelog's next one once it is; -1 = not known yet */
+	struct run run;     /* restored, not written yet */
+	int64_t run_offset; /* the changelog's next one once it is; -1 = not known yet */
 	int64_t segment_ms, segment_live; /* segments below have been dropped */
 
 	uint32_t txn;
@@ -37,9 +37,9 @@ struct weir_store {
 	struct times times, times_flushed, times_committed;
 
 	bool flushing;
-	struct entry *pinned;	  /* being given to a flush function: must not change or go */
-	bool pinned_replaced;	  /* it is no longer in the cache */
-	struct buffer key;	  /* of the window asked for */
+	struct entry *pinned;     /* being given to a flush function: must not change or go */
+	bool pinned_replaced;     /* it is no longer in the cache */
+	struct buffer key;        /* of the window asked for */
 	struct buffer value, old; /* what a flush function is given */
 	struct sort_item *sorted; /* scratch of a checkpoint */
 	size_t sorted_capacity;

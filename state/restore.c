@@ -138,7 +138,8 @@ bool weir__run_write(weir_store *store, weir_error *err)
 		meta.wall_ms = store->disk.meta.wall_ms;
 	if (run->count)
 		sort_run(store);
-	weir__disk_write_begin(&w, &store->disk, run->count >= store->state->file_rows_min ? DISK_FILE : DISK_BATCHES, &meta);
+	weir__disk_write_begin(&w, &store->disk,
+			       run->count >= store->state->file_rows_min ? DISK_FILE : DISK_BATCHES, &meta);
 	for (size_t i = 0; i < run->count; i++) {
 		const struct run_row *row = run->slots[i].item;
 		struct place place = weir__place_of(store, row_key(row));
@@ -191,7 +192,6 @@ void weir__store_restore_put(weir_store *store, weir_bytes key, weir_bytes value
 	drop_cached(store, key);
 	if (!store->run.slots)
 		atomic_fetch_add(&store->state->restoring, 1);
-	store->run_offset = -1;
 	run_put(&store->run, key, value, timestamp_ms);
 	if (store->run.bytes < run_bytes_max(store->state))
 		return;

@@ -19,7 +19,7 @@ struct run {
 	size_t slot_mask, count;
 	char **blocks;
 	size_t block_count, block_size, block_used; /* of the last */
-	size_t bytes;				    /* of blocks and slots */
+	size_t bytes;                               /* of blocks and slots */
 };
 
 /** Writes what has been restored and forgets it. False: the database failed. */

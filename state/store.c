@@ -146,7 +146,8 @@ weir_bytes weir__store_value(const weir_store *store, const struct entry *e)
 
 static int compare_entries(const void *a, const void *b, const void *user)
 {
-	return weir__place_compare(weir__place_of(user, weir__entry_key(a)), weir__place_of(user, weir__entry_key(b)));
+	return weir__place_compare(weir__place_of(user, weir__entry_key(a)),
+				   weir__place_of(user, weir__entry_key(b)));
 }
 
 void weir__entries_sort(const weir_store *store, struct sort_item *items, size_t n, const struct sort_span *span)
@@ -265,7 +266,8 @@ static struct entry *replace(weir_store *store, struct entry *e, size_t room)
 	/* what grows once may grow again */
 	size_t slack = e->value_capacity && !store->spec.codec.size ? room / 4 : 0;
 	/* the old value goes with it */
-	struct entry *n = weir__cache_replace(&store->cache, e, room + slack > e->value_len ? room + slack : e->value_len);
+	struct entry *n =
+		weir__cache_replace(&store->cache, e, room + slack > e->value_len ? room + slack : e->value_len);
 
 	if (in_order(store, e))
 		weir__order_replace(&store->order, e, n);

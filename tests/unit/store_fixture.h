@@ -131,27 +131,36 @@ static inline void assert_window(struct fixture *f, const char *key, int64_t sta
 	assert_value(weir_window_get(f->store, weir_str(key), start_ms, NULL), wanted);
 }
 
+/* Cuts what does not fit. */
+static inline void append_text(char *to, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static inline void append_text(char *to, size_t size, const char *format, ...)
+{
+	size_t used = strlen(to);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(to + used, size - used, format, args);
+	va_end(args);
+}
+
+#define TEXT(b) weir_is_null(b) ? 4 : (int)(b).len, weir_is_null(b) ? "null" : (const char *)(b).data
+
 static inline bool note_change(const struct store_change *c, void *user)
 {
 	struct fixture *f = user;
-	size_t used = strlen(f->flushed);
 	weir_bytes key = c->key;
-	int64_t start = -1;
+	int64_t start = 0;
 
 	if (f->spec.kind == STORE_WINDOW)
 		assert_true(weir__window_key_split(c->key, &key, &start));
-	used += (size_t)snprintf(f->flushed + used, sizeof f->flushed - used, "%.*s", (int)key.len,
-				 (const char *)key.data);
-	if (start >= 0)
-		used += (size_t)snprintf(f->flushed + used, sizeof f->flushed - used, "/%" PRId64, start);
-	used += (size_t)snprintf(f->flushed + used, sizeof f->flushed - used, "=%.*s",
-				 weir_is_null(c->value) ? 4 : (int)c->value.len,
-				 weir_is_null(c->value) ? "null" : (const char *)c->value.data);
+	append_text(f->flushed, sizeof f->flushed, "%.*s", TEXT(key));
+	if (f->spec.kind == STORE_WINDOW)
+		append_text(f->flushed, sizeof f->flushed, "/%" PRId64, start);
+	append_text(f->flushed, sizeof f->flushed, "=%.*s", TEXT(c->value));
 	if (f->spec.keep_old)
-		used += (size_t)snprintf(f->flushed + used, sizeof f->flushed - used, "(%.*s)",
-					 weir_is_null(c->old) ? 4 : (int)c->old.len,
-					 weir_is_null(c->old) ? "null" : (const char *)c->old.data);
-	snprintf(f->flushed + used, sizeof f->flushed - used, " ");
+		append_text(f->flushed, sizeof f->flushed, "(%.*s)", TEXT(c->old));
+	append_text(f->flushed, sizeof f->flushed, " ");
 	return true;
 }
 
@@ -180,16 +189,13 @@ static inline const char *listed(struct fixture *f, weir_iterator *it)
 {
 	static char text[8192];
 	weir_entry e;
-	size_t used = 0;
 
 	text[0] = 0;
 	while (weir_iterator_next(it, &e)) {
-		used += (size_t)snprintf(text + used, sizeof text - used, "%.*s", (int)e.key.len,
-					 (const char *)e.key.data);
+		append_text(text, sizeof text, "%.*s", TEXT(e.key));
 		if (f->spec.kind == STORE_WINDOW)
-			used += (size_t)snprintf(text + used, sizeof text - used, "/%" PRId64, e.start_ms);
-		used += (size_t)snprintf(text + used, sizeof text - used, "=%.*s ", (int)e.value.len,
-					 (const char *)e.value.data);
+			append_text(text, sizeof text, "/%" PRId64, e.start_ms);
+		append_text(text, sizeof text, "=%.*s ", TEXT(e.value));
 	}
 	weir_iterator_close(it);
 	return text;

@@ -228,6 +228,34 @@ static void a_prefix_gives_the_keys_that_begin_with_it(void **state)
 										  "x=5 ");
 }
 
+static void an_iterator_outlives_writes_a_checkpoint_and_its_store(void **state)
+{
+	struct fixture *f = *state;
+	weir_iterator *it;
+	weir_entry e;
+
+	put(f, "a", "1");
+	put(f, "b", "2");
+	put(f, "d", "3");
+	it = weir_store_range(f->store, WEIR_NULL, WEIR_NULL, false);
+	assert_true(weir_iterator_next(it, &e));
+	assert_value(e.key, "a");
+	put(f, "c", "a new one");
+	put(f, "b", "another value, longer than the one before it was");
+	assert_true(weir_iterator_next(it, &e));
+	assert_value(e.value, "another value, longer than the one before it was");
+	commit(f, 1);
+	checkpoint(f, false);
+	weir__store_shrink(f->store, 0);
+	assert_true(weir_iterator_next(it, &e));
+	assert_value(e.key, "c");
+	weir__store_close(f->store);
+	assert_false(weir_iterator_next(it, &e));
+	weir_iterator_close(it);
+	f->store = NULL;
+	fixture_open(f);
+}
+
 static void many_keys_are_all_found(void **state)
 {
 	struct fixture *f = *state;
@@ -361,6 +389,7 @@ int main(void)
 		BOTH(a_flush_that_is_stopped_keeps_the_rest_changed),
 		BOTH(ranges_are_in_byte_order_and_see_own_writes),
 		BOTH(a_prefix_gives_the_keys_that_begin_with_it),
+		BOTH(an_iterator_outlives_writes_a_checkpoint_and_its_store),
 		BOTH(many_keys_are_all_found),
 		ON_DISK(discard_takes_back_what_is_not_on_disk),
 		ON_DISK(a_crash_leaves_the_durable_checkpoint),

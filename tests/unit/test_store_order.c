@@ -138,7 +138,8 @@ static void what_is_emptied_gives_its_memory_back(void **state)
 	(void)state;
 	for (int i = 0; i < ENTRIES; i++)
 		weir__order_insert(&order, entries[i]);
-	assert_true(order.bytes < (size_t)ENTRIES * sizeof(struct order_slot) * 3 / 2); /* in order: nodes are full */
+	assert_true(order.bytes <
+		    (size_t)ENTRIES * sizeof(struct order_slot) * 3 / 2); /* in order: nodes are full */
 	for (int i = ENTRIES - 1; i >= 0; i--)
 		weir__order_remove(&order, entries[i]);
 	assert_int_equal(order.bytes, 0);

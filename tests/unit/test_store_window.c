@@ -194,6 +194,24 @@ static void the_interval_kept_on_disk_wins_over_a_changed_one(void **state)
 	assert_string_equal(fetched(f, "a", 0, 1000, false), "a/250=1 a/260=2 ");
 }
 
+static void a_late_window_may_open_a_segment_below_those_on_disk(void **state)
+{
+	struct fixture *f = *state;
+
+	put_window(f, "a", 550, "1");
+	commit(f, 1);
+	checkpoint(f, false);
+	put_window(f, "a", 50, "2");
+	commit(f, 2);
+	checkpoint(f, false);
+	weir__store_shrink(f->store, 0);
+	assert_window(f, "a", 50, "2");
+	fixture_close(f);
+	fixture_open(f);
+	assert_window(f, "a", 50, "2");
+	assert_window(f, "a", 550, "1");
+}
+
 static void another_window_size_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -260,6 +278,7 @@ int main(void)
 		BOTH(a_prefix_within_one_window_gives_its_keys),
 		BOTH(expired_segments_go_from_cache_and_disk),
 		ON_DISK(the_interval_kept_on_disk_wins_over_a_changed_one),
+		ON_DISK(a_late_window_may_open_a_segment_below_those_on_disk),
 		ON_DISK(another_window_size_is_refused),
 		BOTH(the_changelog_may_be_cut_below_what_has_expired_and_is_durable),
 	};
