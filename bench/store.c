@@ -1,5 +1,6 @@
 /*
- * What the state store costs by itself: no Kafka, no topology. CPU counts all threads of the process, RocksDB's too.
+ * What the state store costs by itself: no Kafka, no topology. CPU counts all threads of the process, RocksDB's
+ * too.
  *
  *   bench-store [directory]
  */
@@ -55,7 +56,7 @@ static void must(bool done, const weir_error *err)
 	exit(1);
 }
 
-/* --- a count, as the aggregation keeps it ------------------------------------------------------------------------- */
+/* --- a count, as the aggregation keeps it --------------------------------------------------------------------- */
 
 static weir_bytes encode(const void *object, void *user)
 {

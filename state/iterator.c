@@ -1,6 +1,6 @@
 #include "state/iterator.h"
 
-/* --- what is asked for -------------------------------------------------------------------------------------------- */
+/* --- what is asked for ---------------------------------------------------------------------------------------- */
 
 bool weir__iterator_in_bounds(weir_iterator *it, struct place place)
 {
@@ -8,7 +8,8 @@ bool weir__iterator_in_bounds(weir_iterator *it, struct place place)
 	       (it->high_open || weir__place_compare(place, weir__bound_place(&it->high)) < 0);
 }
 
-/* In each segment the windows of one key lie between the keys of the two bounds, and there may be other keys among them. */
+/* In each segment the windows of one key lie between the keys of the two bounds, and there may be other keys among
+ * them. */
 static enum verdict judge_one_key(weir_iterator *it, struct place place, int64_t *jump_segment)
 {
 	if (weir_bytes_compare(place.key, weir__buffer_view(&it->low.key)) < 0) {
@@ -37,7 +38,7 @@ enum verdict weir__iterator_judge(weir_iterator *it, struct place place, int64_t
 	return whole && start >= it->from_ms && start <= it->to_ms ? VERDICT_GIVE : VERDICT_SKIP;
 }
 
-/* --- merging ------------------------------------------------------------------------------------------------------ */
+/* --- merging -------------------------------------------------------------------------------------------------- */
 
 static void find_place(weir_iterator *it)
 {
@@ -150,7 +151,7 @@ bool weir_iterator_next(weir_iterator *it, weir_entry *entry)
 	return true;
 }
 
-/* --- making and closing ------------------------------------------------------------------------------------------- */
+/* --- making and closing --------------------------------------------------------------------------------------- */
 
 static weir_iterator *make(weir_store *store, enum shape shape, bool reverse)
 {
@@ -214,7 +215,7 @@ void weir__iterators_orphan(weir_store *store)
 	}
 }
 
-/* --- the kinds of ranges ------------------------------------------------------------------------------------------ */
+/* --- the kinds of ranges -------------------------------------------------------------------------------------- */
 
 /* The least key greater than all that begin with `prefix`; false: there is none. */
 static bool prefix_end(struct buffer *to, weir_bytes prefix)

@@ -3,8 +3,8 @@
 /*
  * Ranges: what lies in the cache and what lies on disk, merged by place; the cache wins, its deletions hide.
  *
- * On the cache's side only entries that differ from the disk count; without a disk all do. A write while an iterator is open
- * makes it look for its place anew, so that it never meets memory that is gone.
+ * On the cache's side only entries that differ from the disk count; without a disk all do. A write while an
+ * iterator is open makes it look for its place anew, so that it never meets memory that is gone.
  */
 #include "state/partition.h"
 
@@ -52,8 +52,8 @@ struct weir_iterator {
 
 enum verdict { VERDICT_GIVE, VERDICT_SKIP, VERDICT_JUMP };
 
-/** Whether an entry at that place is asked for; if not and the next one may be far, *jump_segment is where the key of the
- *  bound is to be looked for. */
+/** Whether an entry at that place is asked for; if not and the next one may be far, *jump_segment is where the key
+ *  of the bound is to be looked for. */
 enum verdict weir__iterator_judge(weir_iterator *it, struct place place, int64_t *jump_segment);
 bool weir__iterator_in_bounds(weir_iterator *it, struct place place);
 

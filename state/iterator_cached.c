@@ -1,6 +1,6 @@
 #include "state/iterator.h"
 
-/* --- a sorted copy, for a store without an order ------------------------------------------------------------------ */
+/* --- a sorted copy, for a store without an order -------------------------------------------------------------- */
 
 static void collect(weir_iterator *it, struct link *head, struct sort_span *span)
 {
@@ -60,7 +60,7 @@ static size_t sorted_find(const weir_iterator *it, struct place place)
 	return low;
 }
 
-/* --- either ------------------------------------------------------------------------------------------------------- */
+/* --- either --------------------------------------------------------------------------------------------------- */
 
 static void set_entry(weir_iterator *it, struct entry *e)
 {

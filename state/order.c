@@ -2,7 +2,7 @@
 
 #include "framework/base/alloc.h"
 
-/* --- comparing ---------------------------------------------------------------------------------------------------- */
+/* --- comparing ------------------------------------------------------------------------------------------------ */
 
 static struct place place_of(const struct order *order, const struct entry *e)
 {
@@ -74,7 +74,7 @@ static unsigned child_for(const struct order *order, const struct order_node *no
 	return n ? n - 1 : 0;
 }
 
-/* --- inserting ---------------------------------------------------------------------------------------------------- */
+/* --- inserting ------------------------------------------------------------------------------------------------ */
 
 static struct order_node *make(struct order *order, bool leaf)
 {
@@ -162,7 +162,7 @@ void weir__order_insert(struct order *order, struct entry *e)
 	order->root->count = 2;
 }
 
-/* --- removing ----------------------------------------------------------------------------------------------------- */
+/* --- removing ------------------------------------------------------------------------------------------------- */
 
 static void free_node(struct order *order, struct order_node *node)
 {
@@ -227,7 +227,7 @@ void weir__order_clear(struct order *order)
 	order->root = NULL;
 }
 
-/* --- finding ------------------------------------------------------------------------------------------------------ */
+/* --- finding -------------------------------------------------------------------------------------------------- */
 
 static struct order_node *leaf_for(const struct order *order, const struct order_slot *slot, struct place place)
 {

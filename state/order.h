@@ -1,8 +1,9 @@
 #ifndef WEIR_STATE_ORDER_H
 #define WEIR_STATE_ORDER_H
 /*
- * Entries of a cache in the order of their places: a B+ tree of pointers, the start of each key kept beside them. Nodes are
- * never merged, only given back when they are empty: entries come and go by whole checkpoints and segments.
+ * Entries of a cache in the order of their places: a B+ tree of pointers, the start of each key kept beside them.
+ * Nodes are never merged, only given back when they are empty: entries come and go by whole checkpoints and
+ * segments.
  */
 #include "state/cache.h"
 #include "state/window_key.h"

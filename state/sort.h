@@ -14,8 +14,8 @@ struct sort_item {
 void weir__sort(struct sort_item *items, struct sort_item *spare, size_t n,
 		int (*compare)(const void *a, const void *b, const void *user), const void *user);
 
-/* What the prefixes are taken from: the bits of the segment that differ, then the key behind the bytes that all have in
- * common. Zeroed; each place is seen before the first prefix is asked for. */
+/* What the prefixes are taken from: the bits of the segment that differ, then the key behind the bytes that all
+ * have in common. Zeroed; each place is seen before the first prefix is asked for. */
 struct sort_span {
 	int64_t segment_min, segment_max;
 	size_t common, seen;

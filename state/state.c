@@ -88,8 +88,8 @@ static void set_table_options(struct state *state)
 
 	rocksdb_block_based_options_set_block_cache(table, state->block_cache);
 	rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom_full(10));
-	/* Indexes and filters count towards the one budget, too. In parts: as wholes they grow larger than a shard of the
-	 * block cache (1 MB at 64 MB), do not fit, and are read from the file each time. */
+	/* Indexes and filters count towards the one budget, too. In parts: as wholes they grow larger than a shard
+	 * of the block cache (1 MB at 64 MB), do not fit, and are read from the file each time. */
 	rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
 	rocksdb_block_based_options_set_index_type(table,
 						   rocksdb_block_based_table_index_type_two_level_index_search);

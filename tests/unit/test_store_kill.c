@@ -1,7 +1,7 @@
 /*
- * SIGKILL at any moment, for real. A child process writes to a store and to a changelog (a file) until it is killed; the next
- * one checks what it finds on disk against the changelog, restores the rest, and goes on. The parent never opens the
- * database: RocksDB's threads do not survive a fork.
+ * SIGKILL at any moment, for real. A child process writes to a store and to a changelog (a file) until it is
+ * killed; the next one checks what it finds on disk against the changelog, restores the rest, and goes on. The
+ * parent never opens the database: RocksDB's threads do not survive a fork.
  */
 #include <weir/rng.h>
 

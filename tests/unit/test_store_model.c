@@ -1,6 +1,7 @@
 /*
- * Random steps on a store, each compared with a model that is too simple to be wrong: an array of cells, as the open
- * transaction sees them and as committed, and a changelog in memory that knows which of its records were committed.
+ * Random steps on a store, each compared with a model that is too simple to be wrong: an array of cells, as the
+ * open transaction sees them and as committed, and a changelog in memory that knows which of its records were
+ * committed.
  *
  *   unit-test_store_model [first seed [seeds [steps]]]
  */
@@ -59,7 +60,7 @@ static bool one_in(int n)
 	return below(n) == 0;
 }
 
-/* --- keys and values ---------------------------------------------------------------------------------------------- */
+/* --- keys and values ------------------------------------------------------------------------------------------ */
 
 /* Short keys of few different bytes: many begin others, with the bytes that make trouble. */
 static weir_bytes key_of(int n)
@@ -153,7 +154,7 @@ static bool visible(int cell)
 	return !m.windows || cell_start(cell) >= m.start_max - RETENTION_MS;
 }
 
-/* --- single steps ------------------------------------------------------------------------------------------------- */
+/* --- single steps --------------------------------------------------------------------------------------------- */
 
 /* Windows are mostly young, time goes on slowly, some are past retention. */
 static int random_cell(void)
@@ -226,7 +227,7 @@ static void check_get(int cell)
 	check(!wanted || timestamp == m.live[cell].timestamp_ms);
 }
 
-/* --- ranges ------------------------------------------------------------------------------------------------------- */
+/* --- ranges --------------------------------------------------------------------------------------------------- */
 
 static int64_t segment_of(int cell)
 {
@@ -344,7 +345,7 @@ static void step_range_with_writes(void)
 	weir_iterator_close(it);
 }
 
-/* --- transactions ------------------------------------------------------------------------------------------------- */
+/* --- transactions --------------------------------------------------------------------------------------------- */
 
 static bool take_change(const struct store_change *c, void *user)
 {
@@ -448,7 +449,7 @@ static void step_purge(void)
 		m.log_first = offset;
 }
 
-/* --- disasters ---------------------------------------------------------------------------------------------------- */
+/* --- disasters ------------------------------------------------------------------------------------------------ */
 
 /* Before anything is restored: each value is a committed one, and none is older than the checkpoint says. */
 static void check_disk(void)
@@ -545,7 +546,8 @@ static void step_crash(void)
 	crash();
 }
 
-/* The disk fails somewhere in a checkpoint or while the cache shrinks, part of that is durable, the process ends. */
+/* The disk fails somewhere in a checkpoint or while the cache shrinks, part of that is durable, the process ends.
+ * */
 static void step_disk_failure(void)
 {
 	bool shrink = one_in(2);
@@ -599,7 +601,7 @@ static void step_shrink(void)
 	check(after <= before && after == weir__store_memory_bytes(m.f->store));
 }
 
-/* --- all together ------------------------------------------------------------------------------------------------- */
+/* --- all together --------------------------------------------------------------------------------------------- */
 
 static void random_step(void)
 {
