@@ -200,26 +200,43 @@ void web_html_rows(struct web_text *t, const struct web_cities *cities, const ch
 	free(ranked);
 }
 
+static void html_bar(struct web_text *t, const struct web_city *city, enum web_metric metric, int64_t most)
+{
+	double behind = metric == WEB_RETWEETS ? 100.0 * (double)city->whole.by[WEB_TWEETS] / (double)most : 0;
+	int64_t value = city->whole.by[metric], tweets = city->whole.by[WEB_TWEETS];
+	char number[32];
+
+	web_number(number, value);
+	web_text_format(t, "<b>%s", number);
+	if (metric == WEB_RETWEETS) {
+		web_number(number, tweets);
+		web_text_format(t, "<small> of %s tweet%s</small>", number, tweets == 1 ? "" : "s");
+	}
+	web_text_format(
+		t,
+		"</b><svg class=\"bar\" viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
+		"<rect class=\"behind\" height=\"8\" width=\"%.2f\"/>"
+		"<rect class=\"value\" height=\"8\" width=\"%.2f\"/></svg>",
+		behind, 100.0 * (double)value / (double)most);
+}
+
 void web_html_rank(struct web_text *t, const struct web_cities *cities, enum web_metric metric, bool least_first,
 		   const char *link)
 {
 	const struct web_city **ranked;
 	size_t count = web_cities_rank(cities, metric, least_first, WEB_RANK_DEFAULT, &ranked);
+	/* retweets lie before the tweets that they are a part of */
+	enum web_metric longest = metric == WEB_RETWEETS ? WEB_TWEETS : metric;
 	int64_t most = 1;
-	char value[32];
 
 	for (size_t i = 0; i < count; i++)
-		if (ranked[i]->whole.by[metric] > most)
-			most = ranked[i]->whole.by[metric];
+		if (ranked[i]->whole.by[longest] > most)
+			most = ranked[i]->whole.by[longest];
 	for (size_t i = 0; i < count; i++) {
-		web_number(value, ranked[i]->whole.by[metric]);
 		web_text_puts(t, "<li>");
 		html_city(t, ranked[i]->place, metric, link);
-		web_text_format(t,
-				"<b>%s</b><svg class=\"bar\" viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" "
-				"aria-hidden=\"true\">"
-				"<rect height=\"8\" width=\"%.2f\"/></svg></li>\n",
-				value, 100.0 * (double)ranked[i]->whole.by[metric] / (double)most);
+		html_bar(t, ranked[i], metric, most);
+		web_text_puts(t, "</li>\n");
 	}
 	free(ranked);
 }

@@ -14,6 +14,10 @@
 #include "web/template.h"
 
 #define EMPTY "Not a peep. Either everyone is asleep, or nothing feeds the topic."
+#define WAITING "No numbers yet."
+#define RANK_KEY \
+	"<p class=\"keys\"><span class=\"key tweets pale\">Tweets</span> " \
+	"<span class=\"key retweets\">Retweets among them</span></p>"
 
 struct page {
 	const struct web_request *rq;
@@ -56,7 +60,7 @@ static int send_error(const struct page *page, int status, const char *heading, 
 		     (struct web_slot[]){ { "heading", heading }, { "message", safe.data }, { NULL } });
 	struct web_slot slots[] = {
 		{ "title", "EvilNet" }, { "page", "error" }, { "main", main.data }, { "place" },
-		{ "metric" },		{ "link" },	     { "on_front" },	    { "on_top" },
+		{ "metric" },           { "link" },          { "on_front" },        { "on_top" },
 		{ "on_worst" },
 	};
 	send(page, status, slots, sizeof slots / sizeof *slots);
@@ -99,8 +103,8 @@ static int send_front(struct page *page)
 					  { "points", points.data },
 					  { "window", window.data },
 					  { "link", page->link },
-					  { "empty", EMPTY },
-					  { "empty_hidden", cities->active || page->away ? " hidden" : "" },
+					  { "empty", page->away ? WAITING : EMPTY },
+					  { "empty_hidden", cities->active ? " hidden" : "" },
 					  { NULL } });
 	struct web_slot slots[] = {
 		{ "title", "EvilNet" },
@@ -136,18 +140,17 @@ static int send_rank(struct page *page, bool worst)
 			{ "heading", heading },
 			{ "page", name },
 			{ "metric", worst ? "retweets" : "tweets" },
-			{ "lead",
-			  worst ? "The active cities with the fewest retweets. They talk; nobody passes it on."
-				: "The cities with the most tweets. The loudest rooms in the house." },
-			{ "caption", worst ? "What they said, and how much of it was retweets"
-					   : "The five against each other" },
+			{ "measure", worst ? "fewest retweets" : "most tweets" },
+			{ "lead", worst ? "They talk; nobody passes it on." : "The loudest rooms in the house." },
+			{ "key", worst ? RANK_KEY : NULL },
+			{ "caption", worst ? "What they tweeted meanwhile" : "The five against each other" },
 			{ "rule",
 			  worst ? "Counted among cities with at least one tweet in the time shown, those without "
 				  "any retweet included; equals by name."
 				: "Equals by name." },
 			{ "list", list.data },
-			{ "empty", EMPTY },
-			{ "empty_hidden", cities->active || page->away ? " hidden" : "" },
+			{ "empty", page->away ? WAITING : EMPTY },
+			{ "empty_hidden", cities->active ? " hidden" : "" },
 			{ NULL } });
 	struct web_slot slots[] = {
 		{ "title", worst ? "Worst five · EvilNet" : "Top five · EvilNet" },
