@@ -1,0 +1,74 @@
+#include "framework/kafka/rdkafka.h"
+
+#include "framework/base/alloc.h"
+
+#include <stdlib.h>
+
+enum { ID_TIMEOUT_MS = 10000 };
+
+static void cluster_free(weir_cluster *cluster)
+{
+	struct rdk_cluster *c = (struct rdk_cluster *)cluster;
+
+	rd_kafka_destroy_flags(c->admin, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	pthread_mutex_destroy(&c->lock);
+	free(c->id);
+	free(c);
+}
+
+static const char *cluster_id(weir_cluster *cluster, weir_error *err)
+{
+	struct rdk_cluster *c = (struct rdk_cluster *)cluster;
+
+	pthread_mutex_lock(&c->lock);
+	if (!c->id) {
+		char *id = rd_kafka_clusterid(c->admin, ID_TIMEOUT_MS);
+
+		c->id = weir__strdup(id);
+		if (id)
+			rd_kafka_mem_free(c->admin, id);
+	}
+	const char *id = c->id;
+	pthread_mutex_unlock(&c->lock);
+	if (!id)
+		weir__rdk_fail(err, RD_KAFKA_RESP_ERR__TIMED_OUT, "id of the cluster at %s",
+			       weir_config_string(c->cfg, "bootstrap.servers"));
+	return id;
+}
+
+const struct cluster_ops weir__rdk_cluster_ops = {
+	.free = cluster_free,
+	.id = cluster_id,
+	.topics_create = weir__rdk_topics_create,
+	.topics_delete = weir__rdk_topics_delete,
+	.topic_partitions = weir__rdk_topic_partitions,
+	.topic_config = weir__rdk_topic_config,
+	.topics_each = weir__rdk_topics_each,
+	.offsets_range = weir__rdk_offsets_range,
+	.offsets_for_times = weir__rdk_offsets_for_times,
+	.records_delete = weir__rdk_records_delete,
+	.group_committed = weir__rdk_group_committed,
+	.group_alter = weir__rdk_group_alter,
+	.group_delete = weir__rdk_group_delete,
+	.group_describe = weir__rdk_group_describe,
+	.consumer_open = weir__rdk_consumer_open,
+	.producer_open = weir__rdk_producer_open,
+};
+
+weir_cluster *weir_cluster_open(const weir_config *cfg, weir_error *err)
+{
+	struct rdk_cluster *c = weir__calloc(1, sizeof *c);
+
+	c->base.ops = &weir__rdk_cluster_ops;
+	c->cfg = cfg;
+	struct rdk_conf cf = weir__rdk_conf();
+	weir__rdk_pass(&cf, c, NULL);
+	weir__rdk_set(&cf, "isolation.level", "read_uncommitted");
+	c->admin = weir__rdk_open(&cf, RD_KAFKA_CONSUMER, err);
+	if (!c->admin) {
+		free(c);
+		return NULL;
+	}
+	pthread_mutex_init(&c->lock, NULL);
+	return &c->base;
+}

@@ -1,0 +1,48 @@
+#ifndef WEIR_RDKAFKA_CONSUMER_H
+#define WEIR_RDKAFKA_CONSUMER_H
+/* The consumer of the librdkafka implementation, shared by rdkafka_consumer.c and rdkafka_group.c. */
+#include "framework/kafka/rdkafka_held.h"
+
+struct rdk_consumer {
+	weir_consumer base;
+	struct rdk_cluster *cluster;
+	rd_kafka_t *rk;
+	rd_kafka_queue_t *records; /* what the partitions' queues are forwarded to */
+	rd_kafka_queue_t *events;  /* all the rest: group events, errors of no partition */
+	pthread_mutex_t lock;
+	pthread_cond_t something;
+	bool woken; /* one of the two queues was empty and is not any more */
+	char *group; /* NULL = none */
+	weir_group_fn *on_group;
+	weir_partition_error_fn *on_partition_error;
+	void *user;
+
+	struct held_set held;
+	weir_record_fn *on_record;
+	void *on_record_user;
+	weir_error failure; /* of the poll that runs; code OK = none */
+
+	weir_headers headers; /* of the record asked last; items = header_items */
+	weir_header *header_items;
+	size_t headers_capacity;
+
+	/* Inside on_group: what is assigned and unassigned is gathered here, and done in one step when it returns. */
+	bool in_event;
+	rd_kafka_topic_partition_list_t *added, *removed;
+
+	/* Waking librdkafka's fetchers, where it does not wake them itself. */
+	bool must_wake;
+	size_t wake_records, wake_bytes, taken_records, taken_bytes;
+	const char *sasl_user, *sasl_password;
+};
+
+void weir__rdk_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
+			    void *opaque);
+bool weir__rdk_subscribe(weir_consumer *consumer, const char *const *topics, size_t n, weir_error *err);
+bool weir__rdk_assign(weir_consumer *consumer, const weir_partition *list, size_t n, weir_error *err);
+bool weir__rdk_unassign(weir_consumer *consumer, const weir_partition *list, size_t n, weir_error *err);
+bool weir__rdk_seek(weir_consumer *consumer, const weir_partition *list, size_t n, weir_error *err);
+bool weir__rdk_pause(weir_consumer *consumer, const weir_partition *list, size_t n, weir_error *err);
+bool weir__rdk_resume(weir_consumer *consumer, const weir_partition *list, size_t n, weir_error *err);
+
+#endif
