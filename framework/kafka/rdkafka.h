@@ -1,10 +1,11 @@
 #ifndef WEIR_RDKAFKA_H
 #define WEIR_RDKAFKA_H
 /*
- * What the librdkafka implementation of the port shares between its files. Only framework/kafka/rdkafka_*.c includes it.
+ * What the librdkafka implementation of the port shares between its files. Only framework/kafka/rdkafka_*.c
+ * includes it.
  *
- * librdkafka 2.0.2 (Debian 12) to 2.8 (Debian 13) are served by the same code; where one needs something the other
- * does not, the code asks the library, not its version.
+ * librdkafka 2.0.2 (Debian 12) to 2.8 (Debian 13) are served by the same code; where one needs something the
+ * other does not, the code asks the library, not its version.
  */
 #include "framework/kafka/port.h"
 
@@ -14,7 +15,7 @@
 struct rdk_cluster {
 	weir_cluster base;
 	const weir_config *cfg;
-	/* Administration and look-ups. A consumer that reads uncommitted, so that the end of a log is its high watermark. */
+	/* Administration, look-ups. A consumer that reads uncommitted: the end of a log is its high watermark then. */
 	rd_kafka_t *admin;
 	pthread_mutex_t lock;
 	char *id;
@@ -25,7 +26,7 @@ static inline int64_t weir__rdk_now_ms(void)
 	return weir_clock_system()->monotonic_us(weir_clock_system()) / 1000;
 }
 
-/* --- errors: rdkafka_error.c -------------------------------------------------------------------------------------- */
+/* --- errors: rdkafka_error.c -------------------------------------------------------------------------------- */
 
 weir_code weir__rdk_code(rd_kafka_resp_err_t code);
 /** Whether the error passes by itself, for calls that return no error object to ask. */
@@ -39,7 +40,7 @@ bool weir__rdk_fail_with(weir_error *err, rd_kafka_error_t *error, const char *f
 /** If the client has raised a fatal error: fills *err with it and returns true. */
 bool weir__rdk_is_fatal(rd_kafka_t *rk, weir_error *err);
 
-/* --- configuration: rdkafka_conf.c -------------------------------------------------------------------------------- */
+/* --- configuration: rdkafka_conf.c -------------------------------------------------------------------------- */
 
 /* A configuration in the making; the first mistake sticks and comes out at weir__rdk_open. */
 struct rdk_conf {
@@ -48,8 +49,10 @@ struct rdk_conf {
 	weir_error error;
 };
 
-/** With weir's defaults for every kind of client. Values set before weir__rdk_pass may be changed by the user's kafka.*
- *  settings, those set after it may not. */
+/**
+ * With weir's defaults for every kind of client. Values set before weir__rdk_pass may be changed by the user's kafka.*
+ * settings, those set after it may not.
+ */
 struct rdk_conf weir__rdk_conf(void);
 void weir__rdk_set(struct rdk_conf *cf, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -60,7 +63,7 @@ void weir__rdk_pass(struct rdk_conf *cf, const struct rdk_cluster *cluster, cons
 /** The client, or NULL; cf is used up. */
 rd_kafka_t *weir__rdk_open(struct rdk_conf *cf, rd_kafka_type_t type, weir_error *err);
 
-/* --- the parts ---------------------------------------------------------------------------------------------------- */
+/* --- the parts ---------------------------------------------------------------------------------------------- */
 
 extern const struct cluster_ops weir__rdk_cluster_ops; /* rdkafka_cluster.c */
 
@@ -71,8 +74,8 @@ int32_t weir__rdk_topic_partitions(weir_cluster *cluster, const char *topic, wei
 bool weir__rdk_topic_config(weir_cluster *cluster, const char *topic, const char *name, char *buf, size_t size,
 			    weir_error *err);
 bool weir__rdk_topics_each(weir_cluster *cluster, weir_topic_fn *fn, void *user, weir_error *err);
-bool weir__rdk_offsets_range(weir_cluster *cluster, const char *topic, int32_t partition, int64_t *first, int64_t *end,
-			     weir_error *err);
+bool weir__rdk_offsets_range(weir_cluster *cluster, const char *topic, int32_t partition, int64_t *first,
+			     int64_t *end, weir_error *err);
 bool weir__rdk_offsets_for_times(weir_cluster *cluster, weir_partition *list, size_t n, weir_error *err);
 bool weir__rdk_records_delete(weir_cluster *cluster, const weir_partition *list, size_t n, weir_error *err);
 bool weir__rdk_group_committed(weir_cluster *cluster, const char *group, weir_partition *list, size_t n,
@@ -98,7 +101,8 @@ struct rdk_call {
 	rd_kafka_event_t *event;
 	int64_t timeout_ms;
 };
-void weir__rdk_call_begin(struct rdk_call *call, struct rdk_cluster *cluster, rd_kafka_admin_op_t op, int64_t timeout_ms);
+void weir__rdk_call_begin(struct rdk_call *call, struct rdk_cluster *cluster, rd_kafka_admin_op_t op,
+			  int64_t timeout_ms);
 /** Waits for the answer: call->event. False = none, or the request as a whole failed. */
 bool weir__rdk_call_wait(struct rdk_call *call, weir_error *err);
 void weir__rdk_call_end(struct rdk_call *call);
@@ -109,9 +113,10 @@ rd_kafka_t *weir__rdk_consumer_client(weir_consumer *consumer, const char **grou
 /* rd_kafka_send_offsets_to_transaction on a thread of its own: rdkafka_offsets.c */
 struct rdk_offsets;
 struct rdk_offsets *weir__rdk_offsets_new(rd_kafka_t *rk);
-/** Takes both objects. False: no answer in time, the producer must not be used any more; else *error as the call gave it. */
+/** Takes both objects. False: no answer in time, the producer must not be used any more; else *error is the call's. */
 bool weir__rdk_offsets_send(struct rdk_offsets *o, rd_kafka_topic_partition_list_t *list,
-			    rd_kafka_consumer_group_metadata_t *group, int64_t timeout_ms, rd_kafka_error_t **error);
+			    rd_kafka_consumer_group_metadata_t *group, int64_t timeout_ms,
+			    rd_kafka_error_t **error);
 /** True: the call has not come back yet; the thread destroys the client should it ever do so. NULL is fine. */
 bool weir__rdk_offsets_free(struct rdk_offsets *o);
 

@@ -48,9 +48,10 @@ rd_kafka_topic_partition_list_t *weir__rdk_list(const weir_partition *list, size
 	return out;
 }
 
-/* --- one admin request ------------------------------------------------------------------------------------------ */
+/* --- one admin request -------------------------------------------------------------------------------------- */
 
-void weir__rdk_call_begin(struct rdk_call *call, struct rdk_cluster *cluster, rd_kafka_admin_op_t op, int64_t timeout_ms)
+void weir__rdk_call_begin(struct rdk_call *call, struct rdk_cluster *cluster, rd_kafka_admin_op_t op,
+			  int64_t timeout_ms)
 {
 	char why[128];
 
@@ -94,21 +95,21 @@ static void wait_for_brokers(struct rdk_call *call)
 	rd_kafka_AdminOptions_set_operation_timeout(call->options, ADMIN_TIMEOUT_MS / 2, why, sizeof why);
 }
 
-static bool topic_results(const rd_kafka_topic_result_t **results, size_t n, rd_kafka_resp_err_t fine, const char *what,
-			  weir_error *err)
+static bool topic_results(const rd_kafka_topic_result_t **results, size_t n, rd_kafka_resp_err_t fine,
+			  const char *what, weir_error *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		rd_kafka_resp_err_t code = rd_kafka_topic_result_error(results[i]);
 		const char *text = rd_kafka_topic_result_error_string(results[i]);
 
 		if (code && code != fine)
-			return weir__rdk_fail(err, code, "%s topic %s: %s", what, rd_kafka_topic_result_name(results[i]),
-					      text ? text : "refused");
+			return weir__rdk_fail(err, code, "%s topic %s: %s", what,
+					      rd_kafka_topic_result_name(results[i]), text ? text : "refused");
 	}
 	return true;
 }
 
-/* --- metadata --------------------------------------------------------------------------------------------------- */
+/* --- metadata ----------------------------------------------------------------------------------------------- */
 
 struct topic_state {
 	int32_t partitions; /* 0 = no such topic */
@@ -188,7 +189,7 @@ bool weir__rdk_topics_each(weir_cluster *cluster, weir_topic_fn *fn, void *user,
 	return true;
 }
 
-/* --- topics ----------------------------------------------------------------------------------------------------- */
+/* --- topics ------------------------------------------------------------------------------------------------- */
 
 static rd_kafka_NewTopic_t *new_topic(const weir_topic_spec *spec, weir_error *err)
 {
@@ -314,15 +315,15 @@ bool weir__rdk_topic_config(weir_cluster *cluster, const char *topic, const char
 			done = weir__rdk_fail(err, code, "configuration of topic %s", topic);
 		else
 			done = find_entry(results[0], name, buf, size) ||
-			       weir_fail(err, WEIR_NOT_FOUND, "topic %s has no configuration %s that fits %zu bytes",
-					 topic, name, size);
+			       weir_fail(err, WEIR_NOT_FOUND,
+					 "topic %s has no configuration %s that fits %zu bytes", topic, name, size);
 	}
 	weir__rdk_call_end(&call);
 	rd_kafka_ConfigResource_destroy(resource);
 	return done;
 }
 
-/* --- offsets ---------------------------------------------------------------------------------------------------- */
+/* --- offsets ------------------------------------------------------------------------------------------------ */
 
 /* Answers by a broker that leads the partition no more, or not yet, pass once librdkafka has fresh metadata. */
 static bool try_again(rd_kafka_resp_err_t code, int64_t until)
@@ -333,8 +334,8 @@ static bool try_again(rd_kafka_resp_err_t code, int64_t until)
 	return true;
 }
 
-bool weir__rdk_offsets_range(weir_cluster *cluster, const char *topic, int32_t partition, int64_t *first, int64_t *end,
-			     weir_error *err)
+bool weir__rdk_offsets_range(weir_cluster *cluster, const char *topic, int32_t partition, int64_t *first,
+			     int64_t *end, weir_error *err)
 {
 	int64_t until = weir__rdk_now_ms() + ADMIN_TIMEOUT_MS;
 	rd_kafka_resp_err_t code;

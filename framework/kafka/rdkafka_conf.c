@@ -67,7 +67,7 @@ bool weir__rdk_set_if_known(struct rdk_conf *cf, const char *name, const char *v
 
 static weir_log_level level_of(int syslog_level, const char *facility)
 {
-	/* "X is a consumer property and will be ignored by this producer": kafka.* goes to all clients on purpose. */
+	/* "X is a consumer property and will be ignored by this producer": kafka.* goes to all on purpose. */
 	if (!strcmp(facility, "CONFWARN") || syslog_level >= 7)
 		return WEIR_LOG_DEBUG;
 	if (syslog_level >= 5)
@@ -78,8 +78,8 @@ static weir_log_level level_of(int syslog_level, const char *facility)
 /* From any of librdkafka's threads, also when the object that opened the client is gone: uses nothing of it. */
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *line)
 {
-	weir_log(level_of(level, facility), "librdkafka", "%s client=%s facility=%s", line, rk ? rd_kafka_name(rk) : "-",
-		 facility);
+	weir_log(level_of(level, facility), "librdkafka", "%s client=%s facility=%s", line,
+		 rk ? rd_kafka_name(rk) : "-", facility);
 }
 
 struct rdk_conf weir__rdk_conf(void)

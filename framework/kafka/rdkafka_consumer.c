@@ -2,9 +2,9 @@
  * A consumer: opening, polling, positions. Assignment and group events are in rdkafka_group.c.
  *
  * Records come by rd_kafka_consume_callback_queue: one call hands over all that is queued without a copy, and
- * rd_kafka_yield leaves it between two records. (The batch call loses records when partitions are sought meanwhile.)
- * That call cannot serve group events, so the partitions' queues are forwarded to one of our own, and there are two
- * queues to wait for.
+ * rd_kafka_yield leaves it between two records. (The batch call loses records when partitions are sought
+ * meanwhile.) That call cannot serve group events, so the partitions' queues are forwarded to one of our own, and
+ * there are two queues to wait for.
  */
 #include "framework/kafka/rdkafka_consumer.h"
 
@@ -19,14 +19,15 @@
 enum {
 	SESSION_TIMEOUT_MS = 45000,
 	POLL_INTERVAL_MS = 300000,
-	HEARTBEAT_MS_MAX = 1000, /* members learn of a rebalance by heartbeat, and a cooperative one has two rounds */
+	HEARTBEAT_MS_MAX =
+		1000, /* members learn of a rebalance by heartbeat, and a cooperative one has two rounds */
 	CLOSE_TIMEOUT_MS = 10000,
 	QUEUE_BYTES = 64 << 20,
-	WAIT_MS_MAX = 500, /* librdkafka takes long waits for a stuck application */
+	WAIT_MS_MAX = 500,  /* librdkafka takes long waits for a stuck application */
 	RECORD_BYTES = 600, /* what a queued record costs librdkafka beside its own bytes */
 };
 
-/* --- errors that come with the records -------------------------------------------------------------------------- */
+/* --- errors that come with the records ---------------------------------------------------------------------- */
 
 static void partition_failed(struct rdk_consumer *c, const rd_kafka_message_t *m, struct held *h)
 {
@@ -50,8 +51,8 @@ static void partition_failed(struct rdk_consumer *c, const rd_kafka_message_t *m
 
 static void consumer_failed(struct rdk_consumer *c, const rd_kafka_message_t *m)
 {
-	weir__rdk_fail(&c->failure, m->err, "consumer%s%s: %s", c->group ? " of group " : "", c->group ? c->group : "",
-		       rd_kafka_message_errstr(m));
+	weir__rdk_fail(&c->failure, m->err, "consumer%s%s: %s", c->group ? " of group " : "",
+		       c->group ? c->group : "", rd_kafka_message_errstr(m));
 	rd_kafka_yield(c->rk);
 }
 
@@ -87,11 +88,12 @@ static void on_error(struct rdk_consumer *c, const rd_kafka_message_t *m)
 	}
 }
 
-/* --- records ---------------------------------------------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------------------------------------------ */
 
 /*
- * Before librdkafka 2.2, a broker's thread that has found the fetch queue full sleeps up to a second, whatever is taken
- * from the queue meanwhile. This call changes nothing (the credentials are those it has) and wakes all of them.
+ * Before librdkafka 2.2, a broker's thread that has found the fetch queue full sleeps up to a second, whatever is
+ * taken from the queue meanwhile. This call changes nothing (the credentials are those it has) and wakes all of
+ * them.
  */
 static void wake_fetchers(struct rdk_consumer *c)
 {
@@ -182,7 +184,8 @@ static size_t serve_events(struct rdk_consumer *c)
 	return n;
 }
 
-static bool consumer_poll(weir_consumer *consumer, int64_t timeout_ms, weir_record_fn *fn, void *user, weir_error *err)
+static bool consumer_poll(weir_consumer *consumer, int64_t timeout_ms, weir_record_fn *fn, void *user,
+			  weir_error *err)
 {
 	struct rdk_consumer *c = (struct rdk_consumer *)consumer;
 	int64_t until = timeout_ms > 0 ? weir_time_add(weir__rdk_now_ms(), timeout_ms) : 0;
@@ -237,7 +240,7 @@ static const weir_headers *record_headers(const weir_kafka_record *record)
 	return &c->headers;
 }
 
-/* --- positions -------------------------------------------------------------------------------------------------- */
+/* --- positions ---------------------------------------------------------------------------------------------- */
 
 static int64_t consumer_position(weir_consumer *consumer, const char *topic, int32_t partition)
 {
@@ -253,7 +256,8 @@ static int64_t consumer_lag(weir_consumer *consumer, const char *topic, int32_t 
 	const struct held *h = weir__held_named(&c->held, topic, partition);
 	int64_t low, high;
 
-	if (!h || h->position < 0 || rd_kafka_get_watermark_offsets(c->rk, topic, partition, &low, &high) || high < 0)
+	if (!h || h->position < 0 || rd_kafka_get_watermark_offsets(c->rk, topic, partition, &low, &high) ||
+	    high < 0)
 		return -1;
 	return high > h->position ? high - h->position : 0;
 }
@@ -274,7 +278,7 @@ rd_kafka_t *weir__rdk_consumer_client(weir_consumer *consumer, const char **grou
 	return c->rk;
 }
 
-/* --- open and close --------------------------------------------------------------------------------------------- */
+/* --- open and close ----------------------------------------------------------------------------------------- */
 
 static void serve_closing(struct rdk_consumer *c, rd_kafka_queue_t *events)
 {
@@ -301,7 +305,8 @@ static void leave_group(struct rdk_consumer *c)
 		while (!rd_kafka_consumer_closed(c->rk) && weir__rdk_now_ms() < until)
 			serve_closing(c, events);
 	if (!error && !rd_kafka_consumer_closed(c->rk))
-		weir_log(WEIR_LOG_WARN, "kafka", "group=%s not left in time timeout_ms=%d", c->group, CLOSE_TIMEOUT_MS);
+		weir_log(WEIR_LOG_WARN, "kafka", "group=%s not left in time timeout_ms=%d", c->group,
+			 CLOSE_TIMEOUT_MS);
 	rd_kafka_queue_destroy(events);
 }
 
@@ -373,7 +378,8 @@ static struct rdk_conf configure(struct rdk_consumer *c, const weir_consumer_opt
 	if (opts->group) {
 		weir__rdk_set(&cf, "partition.assignment.strategy", "cooperative-sticky");
 		weir__rdk_set(&cf, "session.timeout.ms", "%lld", (long long)session_ms);
-		weir__rdk_set(&cf, "max.poll.interval.ms", "%lld", (long long)(poll_ms > session_ms ? poll_ms : session_ms));
+		weir__rdk_set(&cf, "max.poll.interval.ms", "%lld",
+			      (long long)(poll_ms > session_ms ? poll_ms : session_ms));
 		if (opts->group_instance_id)
 			weir__rdk_set(&cf, "group.instance.id", "%s", opts->group_instance_id);
 		rd_kafka_conf_set_rebalance_cb(cf.conf, weir__rdk_on_rebalance);

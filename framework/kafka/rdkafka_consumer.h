@@ -11,7 +11,7 @@ struct rdk_consumer {
 	rd_kafka_queue_t *events;  /* all the rest: group events, errors of no partition */
 	pthread_mutex_t lock;
 	pthread_cond_t something;
-	bool woken; /* one of the two queues was empty and is not any more */
+	bool woken;  /* one of the two queues was empty and is not any more */
 	char *group; /* NULL = none */
 	weir_group_fn *on_group;
 	weir_partition_error_fn *on_partition_error;
@@ -26,7 +26,7 @@ struct rdk_consumer {
 	weir_header *header_items;
 	size_t headers_capacity;
 
-	/* Inside on_group: what is assigned and unassigned is gathered here, and done in one step when it returns. */
+	/* Inside on_group: what is assigned and unassigned is gathered, and done in one step when it returns. */
 	bool in_event;
 	rd_kafka_topic_partition_list_t *added, *removed;
 

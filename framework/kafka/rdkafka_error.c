@@ -85,7 +85,8 @@ static void fill(weir_error *err, rd_kafka_resp_err_t code, const char *text, co
 	int n = vsnprintf(err->message, sizeof err->message, format, args);
 
 	if (n >= 0 && (size_t)n < sizeof err->message)
-		snprintf(err->message + n, sizeof err->message - (size_t)n, ": %s (%s)", text, rd_kafka_err2name(code));
+		snprintf(err->message + n, sizeof err->message - (size_t)n, ": %s (%s)", text,
+			 rd_kafka_err2name(code));
 }
 
 bool weir__rdk_fail(weir_error *err, rd_kafka_resp_err_t code, const char *format, ...)

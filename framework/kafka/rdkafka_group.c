@@ -1,10 +1,11 @@
 /*
  * Which partitions a consumer reads, and from where.
  *
- * librdkafka remembers on its own where to go on after it has stopped fetching (it does so around every rebalance, and at
- * a pause), and in 2.0.2 that memory can be wrong after a seek: a transaction marker fetched before the seek still moves
- * it. Our own position is the truth, so after each of these the partitions are sought to it. That costs nothing (what
- * was fetched ahead is dropped anyway) and wakes the fetchers, which otherwise sleep up to a second.
+ * librdkafka remembers on its own where to go on after it has stopped fetching (it does so around every
+ * rebalance, and at a pause), and in 2.0.2 that memory can be wrong after a seek: a transaction marker fetched
+ * before the seek still moves it. Our own position is the truth, so after each of these the partitions are sought
+ * to it. That costs nothing (what was fetched ahead is dropped anyway) and wakes the fetchers, which otherwise
+ * sleep up to a second.
  */
 #include "framework/kafka/rdkafka_consumer.h"
 
@@ -58,7 +59,7 @@ static void seek_all(struct rdk_consumer *c, const rd_kafka_topic_partition_list
 		const struct held *h = c->held.items[i];
 
 		if (!h->stopped && !rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *)except,
-								      h->topic, h->partition))
+								       h->topic, h->partition))
 			append(list, h);
 	}
 	rd_kafka_error_t *error = list->cnt ? rd_kafka_seek_partitions(c->rk, list, 0) : NULL;
@@ -81,7 +82,7 @@ static void let_go(struct rdk_consumer *c, const struct held *h, rd_kafka_topic_
 	rd_kafka_topic_partition_list_destroy(one);
 }
 
-/* --- librdkafka's assignment ------------------------------------------------------------------------------------ */
+/* --- librdkafka's assignment -------------------------------------------------------------------------------- */
 
 static void forward(struct rdk_consumer *c, const rd_kafka_topic_partition_list_t *list)
 {
@@ -101,8 +102,9 @@ static rd_kafka_error_t *add(struct rdk_consumer *c, rd_kafka_topic_partition_li
 }
 
 /*
- * Stopping a partition also ends the forwarding of its queue, some time after the call. A forwarding set meanwhile
- * would be undone, so this waits: requests to a partition are done in order, and a seek, though it fails, is answered.
+ * Stopping a partition also ends the forwarding of its queue, some time after the call. A forwarding set
+ * meanwhile would be undone, so this waits: requests to a partition are done in order, and a seek, though it
+ * fails, is answered.
  */
 static rd_kafka_error_t *take_away(struct rdk_consumer *c, rd_kafka_topic_partition_list_t *list)
 {
@@ -113,9 +115,10 @@ static rd_kafka_error_t *take_away(struct rdk_consumer *c, rd_kafka_topic_partit
 	return error;
 }
 
-/* --- group events ----------------------------------------------------------------------------------------------- */
+/* --- group events ------------------------------------------------------------------------------------------- */
 
-static void call_application(struct rdk_consumer *c, weir_group_event event, const rd_kafka_topic_partition_list_t *list)
+static void call_application(struct rdk_consumer *c, weir_group_event event,
+			     const rd_kafka_topic_partition_list_t *list)
 {
 	if (!c->on_group)
 		return;
@@ -161,7 +164,8 @@ static void pause_added(struct rdk_consumer *c)
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 
 	for (int i = 0; i < c->added->cnt; i++) {
-		const struct held *h = weir__held_named(&c->held, c->added->elems[i].topic, c->added->elems[i].partition);
+		const struct held *h =
+			weir__held_named(&c->held, c->added->elems[i].topic, c->added->elems[i].partition);
 
 		if (h && h->paused)
 			append(list, h);
@@ -171,20 +175,22 @@ static void pause_added(struct rdk_consumer *c)
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
-void weir__rdk_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list, void *opaque)
+void weir__rdk_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
+			    void *opaque)
 {
 	struct rdk_consumer *c = opaque;
 	bool assigned = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
 
 	if (!assigned && code != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
-		weir_log(WEIR_LOG_ERROR, "kafka", "group=%s rebalance failed: %s", c->group, rd_kafka_err2str(code));
+		weir_log(WEIR_LOG_ERROR, "kafka", "group=%s rebalance failed: %s", c->group,
+			 rd_kafka_err2str(code));
 	c->in_event = true;
 	c->added = rd_kafka_topic_partition_list_new(list->cnt);
 	c->removed = rd_kafka_topic_partition_list_new(list->cnt);
 	call_application(c,
-			 assigned			 ? WEIR_GROUP_ASSIGNED :
-			 rd_kafka_assignment_lost(rk)	 ? WEIR_GROUP_LOST :
-							   WEIR_GROUP_REVOKED,
+			 assigned                       ? WEIR_GROUP_ASSIGNED
+			 : rd_kafka_assignment_lost(rk) ? WEIR_GROUP_LOST
+							: WEIR_GROUP_REVOKED,
 			 list);
 	if (!assigned)
 		unassign_left_over(c, list);
@@ -218,11 +224,11 @@ bool weir__rdk_subscribe(weir_consumer *consumer, const char *const *topics, siz
 	return !code || weir__rdk_fail(err, code, "subscribe, group %s", c->group);
 }
 
-/* --- places to begin -------------------------------------------------------------------------------------------- */
+/* --- places to begin ---------------------------------------------------------------------------------------- */
 
 /*
- * In librdkafka's terms. The end is looked up now: librdkafka would do it when it has found the leader, and leave out
- * what came until then.
+ * In librdkafka's terms. The end is looked up now: librdkafka would do it when it has found the leader, and leave
+ * out what came until then.
  */
 static bool place_of(struct rdk_consumer *c, const weir_partition *p, int64_t *place, weir_error *err)
 {
@@ -237,9 +243,10 @@ static bool place_of(struct rdk_consumer *c, const weir_partition *p, int64_t *p
 	return true;
 }
 
-/* --- assignment ------------------------------------------------------------------------------------------------- */
+/* --- assignment --------------------------------------------------------------------------------------------- */
 
-static bool hold(struct rdk_consumer *c, const weir_partition *p, rd_kafka_topic_partition_list_t *added, weir_error *err)
+static bool hold(struct rdk_consumer *c, const weir_partition *p, rd_kafka_topic_partition_list_t *added,
+		 weir_error *err)
 {
 	int64_t place;
 
@@ -263,8 +270,7 @@ bool weir__rdk_assign(weir_consumer *consumer, const weir_partition *list, size_
 		return true;
 	if (c->group && !c->in_event)
 		return weir_fail(err, WEIR_USAGE, "assign: with a group only inside on_group");
-	rd_kafka_topic_partition_list_t *added =
-		c->in_event ? c->added : rd_kafka_topic_partition_list_new((int)n);
+	rd_kafka_topic_partition_list_t *added = c->in_event ? c->added : rd_kafka_topic_partition_list_new((int)n);
 	bool done = true;
 
 	for (size_t i = 0; done && i < n; i++)
@@ -277,7 +283,8 @@ bool weir__rdk_assign(weir_consumer *consumer, const weir_partition *list, size_
 
 	rd_kafka_topic_partition_list_destroy(added);
 	if (error && done)
-		return weir__rdk_fail_with(err, error, "assign %s/%d and others", list[0].topic, (int)list[0].partition);
+		return weir__rdk_fail_with(err, error, "assign %s/%d and others", list[0].topic,
+					   (int)list[0].partition);
 	if (error)
 		rd_kafka_error_destroy(error);
 	return done;
@@ -313,7 +320,7 @@ bool weir__rdk_unassign(weir_consumer *consumer, const weir_partition *list, siz
 	return !error || weir__rdk_fail_with(err, error, "unassign %zu partitions", n);
 }
 
-/* --- positions -------------------------------------------------------------------------------------------------- */
+/* --- positions ---------------------------------------------------------------------------------------------- */
 
 /* librdkafka stops fetching a partition for good at some errors, and then does not seek it either. */
 static bool start_again(struct rdk_consumer *c, struct held *h, weir_error *err)
@@ -397,7 +404,8 @@ bool weir__rdk_seek(weir_consumer *consumer, const weir_partition *list, size_t 
 	return done;
 }
 
-static bool pause_or_resume(struct rdk_consumer *c, const weir_partition *list, size_t n, bool pause, weir_error *err)
+static bool pause_or_resume(struct rdk_consumer *c, const weir_partition *list, size_t n, bool pause,
+			    weir_error *err)
 {
 	if (!all_held(c, list, n, err))
 		return false;

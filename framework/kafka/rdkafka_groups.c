@@ -31,7 +31,7 @@ static bool group_result(const rd_kafka_group_result_t *result, rd_kafka_resp_er
 	return true;
 }
 
-/* --- committed offsets ------------------------------------------------------------------------------------------ */
+/* --- committed offsets -------------------------------------------------------------------------------------- */
 
 static void take_committed(const rd_kafka_topic_partition_list_t *from, weir_partition *list, size_t n)
 {
@@ -49,8 +49,8 @@ static void take_committed(const rd_kafka_topic_partition_list_t *from, weir_par
 	}
 }
 
-static bool committed_once(struct rdk_cluster *c, const char *group, weir_partition *list, size_t n, int64_t timeout_ms,
-			   weir_error *err)
+static bool committed_once(struct rdk_cluster *c, const char *group, weir_partition *list, size_t n,
+			   int64_t timeout_ms, weir_error *err)
 {
 	rd_kafka_topic_partition_list_t *wanted = weir__rdk_list(list, n, false);
 	rd_kafka_ListConsumerGroupOffsets_t *request = rd_kafka_ListConsumerGroupOffsets_new(group, wanted);
@@ -132,7 +132,7 @@ bool weir__rdk_group_alter(weir_cluster *cluster, const char *group, const weir_
 	return done || weir_wrap(err, "set offsets of group %s", group);
 }
 
-/* --- groups ----------------------------------------------------------------------------------------------------- */
+/* --- groups ------------------------------------------------------------------------------------------------- */
 
 bool weir__rdk_group_delete(weir_cluster *cluster, const char *group, weir_error *err)
 {
@@ -173,7 +173,8 @@ static void each_member(const rd_kafka_ConsumerGroupDescription_t *group, weir_m
 	}
 }
 
-bool weir__rdk_group_describe(weir_cluster *cluster, const char *group, weir_member_fn *fn, void *user, weir_error *err)
+bool weir__rdk_group_describe(weir_cluster *cluster, const char *group, weir_member_fn *fn, void *user,
+			      weir_error *err)
 {
 	struct rdk_call call;
 

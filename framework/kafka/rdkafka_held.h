@@ -1,8 +1,8 @@
 #ifndef WEIR_RDKAFKA_HELD_H
 #define WEIR_RDKAFKA_HELD_H
 /*
- * The partitions that a consumer reads. Each record finds its partition here, by the address of librdkafka's topic and
- * a number, mostly the same as the record before.
+ * The partitions that a consumer reads. Each record finds its partition here, by the address of librdkafka's
+ * topic and a number, mostly the same as the record before.
  */
 #include "framework/kafka/rdkafka.h"
 
@@ -23,7 +23,7 @@ struct held_set {
 	size_t count, capacity;
 	struct held **slots; /* open addressing, a power of two, at most half full */
 	size_t slot_count;
-	struct held *last;   /* what was found last */
+	struct held *last; /* what was found last */
 };
 
 struct held *weir__held_find_slow(const struct held_set *set, const rd_kafka_topic_t *rkt, int32_t partition);

@@ -1,7 +1,8 @@
 /*
- * rd_kafka_send_offsets_to_transaction waits without an end of its own, and there are answers after which nobody ever
- * wakes it (2.0.2: the group's coordinator is lost for good). So it runs on a thread that may be left behind. It calls
- * nothing back, unlike commit and abort, whose deliveries must run on the caller's thread - and these keep their time.
+ * rd_kafka_send_offsets_to_transaction waits without an end of its own, and there are answers after which nobody
+ * ever wakes it (2.0.2: the group's coordinator is lost for good). So it runs on a thread that may be left
+ * behind. It calls nothing back, unlike commit and abort, whose deliveries must run on the caller's thread - and
+ * these keep their time.
  */
 #include "framework/kafka/rdkafka.h"
 

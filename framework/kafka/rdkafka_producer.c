@@ -37,7 +37,7 @@ bool weir__rdk_producer_usable(struct rdk_producer *p, weir_error *err)
 	return false;
 }
 
-/* --- topics ----------------------------------------------------------------------------------------------------- */
+/* --- topics ------------------------------------------------------------------------------------------------- */
 
 static bool topic_open(struct rdk_producer *p, struct rdk_topic *t, const char *name, weir_error *err)
 {
@@ -96,7 +96,7 @@ static struct rdk_topic *topic_of(struct rdk_producer *p, const char *name, weir
 	return t;
 }
 
-/* --- deliveries ------------------------------------------------------------------------------------------------- */
+/* --- deliveries --------------------------------------------------------------------------------------------- */
 
 static void note_delivered(struct rdk_topic *t, int32_t partition, int64_t offset)
 {
@@ -122,7 +122,8 @@ static void not_delivered(struct rdk_producer *p, const struct rdk_topic *t, con
 		       m->len + m->key_len);
 	error.fatal = rd_kafka_fatal_error(p->rk, NULL, 0) != RD_KAFKA_RESP_ERR_NO_ERROR;
 	error.abort_txn = p->in_transaction && !error.fatal;
-	p->opts.on_delivery(t->name, m->partition, WEIR_OFFSET_NONE, (uint64_t)(uintptr_t)m->_private, &error, p->opts.user);
+	p->opts.on_delivery(t->name, m->partition, WEIR_OFFSET_NONE, (uint64_t)(uintptr_t)m->_private, &error,
+			    p->opts.user);
 }
 
 static void on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
@@ -177,7 +178,7 @@ static bool producer_flush(weir_producer *producer, int64_t timeout_ms, weir_err
 	return weir__rdk_producer_usable(p, err);
 }
 
-/* --- sending ---------------------------------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------------------------------------------ */
 
 static rd_kafka_headers_t *copy_headers(const weir_headers *headers)
 {
@@ -202,11 +203,12 @@ static rd_kafka_resp_err_t produce(struct rdk_producer *p, const struct rdk_topi
 					 RD_KAFKA_V_TIMESTAMP(timestamp_ms),
 					 RD_KAFKA_V_OPAQUE((void *)(uintptr_t)r->tag), RD_KAFKA_V_END);
 	rd_kafka_headers_t *headers = copy_headers(r->headers);
-	rd_kafka_resp_err_t code = rd_kafka_producev(
-		p->rk, RD_KAFKA_V_RKT(t->rkt), RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-		RD_KAFKA_V_KEY(r->key.data, r->key.len),
-		RD_KAFKA_V_VALUE((void *)(uintptr_t)r->value.data, r->value.len), RD_KAFKA_V_TIMESTAMP(timestamp_ms),
-		RD_KAFKA_V_OPAQUE((void *)(uintptr_t)r->tag), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+	rd_kafka_resp_err_t code =
+		rd_kafka_producev(p->rk, RD_KAFKA_V_RKT(t->rkt), RD_KAFKA_V_PARTITION(partition),
+				  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(r->key.data, r->key.len),
+				  RD_KAFKA_V_VALUE((void *)(uintptr_t)r->value.data, r->value.len),
+				  RD_KAFKA_V_TIMESTAMP(timestamp_ms), RD_KAFKA_V_OPAQUE((void *)(uintptr_t)r->tag),
+				  RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
 
 	if (code)
 		rd_kafka_headers_destroy(headers);
@@ -240,7 +242,7 @@ static bool producer_send(weir_producer *producer, const weir_produced *r, weir_
 	return false;
 }
 
-/* --- open and close --------------------------------------------------------------------------------------------- */
+/* --- open and close ----------------------------------------------------------------------------------------- */
 
 /* What is still queued or under way is given up, and its deliveries are served as failed. */
 static void give_up_rest(struct rdk_producer *p)
@@ -275,7 +277,8 @@ static void finish(struct rdk_producer *p)
 static void client_close(struct rdk_producer *p)
 {
 	if (p->stuck)
-		rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+		rd_kafka_purge(p->rk,
+			       RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
 	for (size_t i = 0; i < p->topic_count; i++) {
 		if (p->topics[i]->rkt)
 			rd_kafka_topic_destroy(p->topics[i]->rkt);
@@ -321,14 +324,17 @@ static struct rdk_conf configure(struct rdk_producer *p)
 
 	weir__rdk_set(&cf, "linger.ms", "%lld", (long long)linger_ms);
 	weir__rdk_set(&cf, "queue.buffering.max.kbytes", "%lld",
-		      (long long)(bytes / 1024 > INT32_MAX ? INT32_MAX : bytes < 1024 ? 1 : bytes / 1024));
+		      (long long)(bytes / 1024 > INT32_MAX ? INT32_MAX
+				  : bytes < 1024           ? 1
+							   : bytes / 1024));
 	weir__rdk_set(&cf, "queue.buffering.max.messages", "%lld", (long long)(records > INT32_MAX ? 0 : records));
 	weir__rdk_pass(&cf, p->cluster, opts->client_id);
 	weir__rdk_set(&cf, "enable.idempotence", "true");
 	weir__rdk_set(&cf, "acks", "all");
 	weir__rdk_set(&cf, "partitioner", "murmur2_random"); /* Java's for keys; any for none */
 	if (opts->transactional_id) {
-		int64_t timeout_ms = opts->transaction_timeout_ms > 0 ? opts->transaction_timeout_ms : TRANSACTION_TIMEOUT_MS;
+		int64_t timeout_ms =
+			opts->transaction_timeout_ms > 0 ? opts->transaction_timeout_ms : TRANSACTION_TIMEOUT_MS;
 
 		weir__rdk_set(&cf, "transactional.id", "%s", opts->transactional_id);
 		weir__rdk_set(&cf, "transaction.timeout.ms", "%lld", (long long)timeout_ms);

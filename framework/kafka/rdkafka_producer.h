@@ -32,8 +32,8 @@ struct rdk_producer {
 
 bool weir__rdk_txn_init(weir_producer *producer, int64_t timeout_ms, weir_error *err);
 bool weir__rdk_txn_begin(weir_producer *producer, weir_error *err);
-bool weir__rdk_txn_send_offsets(weir_producer *producer, weir_consumer *consumer, const weir_partition *list, size_t n,
-				int64_t timeout_ms, weir_error *err);
+bool weir__rdk_txn_send_offsets(weir_producer *producer, weir_consumer *consumer, const weir_partition *list,
+				size_t n, int64_t timeout_ms, weir_error *err);
 bool weir__rdk_txn_commit(weir_producer *producer, int64_t timeout_ms, weir_error *err);
 bool weir__rdk_txn_abort(weir_producer *producer, int64_t timeout_ms, weir_error *err);
 

@@ -1,4 +1,4 @@
-/* Transactions of a producer. librdkafka's errors say themselves what is to be done: retry, abort, or a new producer. */
+/* Transactions of a producer. librdkafka's errors say what is to be done: retry, abort, or a new producer. */
 #include "framework/kafka/rdkafka_producer.h"
 
 static bool usable_in_txn(struct rdk_producer *p, weir_error *err)
@@ -40,7 +40,8 @@ bool weir__rdk_txn_begin(weir_producer *producer, weir_error *err)
 }
 
 /* A transaction without a member behind it would not be fenced: any generation of the group could commit. */
-static rd_kafka_consumer_group_metadata_t *membership(struct rdk_producer *p, weir_consumer *consumer, weir_error *err)
+static rd_kafka_consumer_group_metadata_t *membership(struct rdk_producer *p, weir_consumer *consumer,
+						      weir_error *err)
 {
 	const char *group;
 	rd_kafka_t *rk = weir__rdk_consumer_client(consumer, &group);
@@ -65,8 +66,8 @@ static rd_kafka_consumer_group_metadata_t *membership(struct rdk_producer *p, we
 	return metadata;
 }
 
-bool weir__rdk_txn_send_offsets(weir_producer *producer, weir_consumer *consumer, const weir_partition *list, size_t n,
-				int64_t timeout_ms, weir_error *err)
+bool weir__rdk_txn_send_offsets(weir_producer *producer, weir_consumer *consumer, const weir_partition *list,
+				size_t n, int64_t timeout_ms, weir_error *err)
 {
 	struct rdk_producer *p = (struct rdk_producer *)producer;
 
@@ -111,8 +112,9 @@ bool weir__rdk_txn_commit(weir_producer *producer, int64_t timeout_ms, weir_erro
 }
 
 /*
- * librdkafka has counted a refused record in the partition's sequence, the broker has not: the next transaction would
- * fail at its first record of that partition, to be aborted too. Only a new producer id begins the count anew.
+ * librdkafka has counted a refused record in the partition's sequence, the broker has not: the next transaction
+ * would fail at its first record of that partition, to be aborted too. Only a new producer id begins the count
+ * anew.
  */
 static bool start_afresh(struct rdk_producer *p, int64_t timeout_ms, weir_error *err)
 {

@@ -17,7 +17,8 @@ static inline weir_cluster *real_cluster(void)
 	const char *bootstrap = getenv("WEIR_TEST_BOOTSTRAP");
 
 	if (!bootstrap || !*bootstrap) {
-		fprintf(stderr, "skipped: WEIR_TEST_BOOTSTRAP is not set; eval \"$(tests/services.sh start kafka)\"\n");
+		fprintf(stderr,
+			"skipped: WEIR_TEST_BOOTSTRAP is not set; eval \"$(tests/services.sh start kafka)\"\n");
 		exit(SKIPPED);
 	}
 	weir_log_level least = WEIR_LOG_WARN;
@@ -29,7 +30,8 @@ static inline weir_cluster *real_cluster(void)
 	weir_config *cfg = weir_config_new();
 	weir_cluster *cluster = NULL;
 
-	if (weir_config_set(cfg, "bootstrap.servers", bootstrap, WEIR_FROM_ENVIRONMENT, "WEIR_TEST_BOOTSTRAP", &err))
+	if (weir_config_set(cfg, "bootstrap.servers", bootstrap, WEIR_FROM_ENVIRONMENT, "WEIR_TEST_BOOTSTRAP",
+			    &err))
 		cluster = weir_cluster_open(cfg, &err);
 	if (!cluster) {
 		fprintf(stderr, "%s\n", err.message);
