@@ -15,7 +15,7 @@
 struct rdk_cluster {
 	weir_cluster base;
 	const weir_config *cfg;
-	/* Administration, look-ups. A consumer that reads uncommitted: the end of a log is its high watermark then. */
+	/* Administration, look-ups. A consumer that reads uncommitted: its end of a log is the high watermark. */
 	rd_kafka_t *admin;
 	pthread_mutex_t lock;
 	char *id;
@@ -50,8 +50,8 @@ struct rdk_conf {
 };
 
 /**
- * With weir's defaults for every kind of client. Values set before weir__rdk_pass may be changed by the user's kafka.*
- * settings, those set after it may not.
+ * With weir's defaults for every kind of client. Values set before weir__rdk_pass may be changed by the user's
+ * kafka.* settings, those set after it may not.
  */
 struct rdk_conf weir__rdk_conf(void);
 void weir__rdk_set(struct rdk_conf *cf, const char *name, const char *format, ...)
@@ -113,7 +113,7 @@ rd_kafka_t *weir__rdk_consumer_client(weir_consumer *consumer, const char **grou
 /* rd_kafka_send_offsets_to_transaction on a thread of its own: rdkafka_offsets.c */
 struct rdk_offsets;
 struct rdk_offsets *weir__rdk_offsets_new(rd_kafka_t *rk);
-/** Takes both objects. False: no answer in time, the producer must not be used any more; else *error is the call's. */
+/** Takes both objects. False: no answer in time, the producer is of no more use; else *error is the call's. */
 bool weir__rdk_offsets_send(struct rdk_offsets *o, rd_kafka_topic_partition_list_t *list,
 			    rd_kafka_consumer_group_metadata_t *group, int64_t timeout_ms,
 			    rd_kafka_error_t **error);
