@@ -48,6 +48,10 @@ static const weir_config_key keys[] = {
 	{ "evilnet.replay.speed", S, NULL,
 	  .help = "Replay a file at so many times its event-time pace; unset = as fast as it goes." },
 
+	{ "evilnet.reprocess.since", D, "1h", 1000, INT64_MAX / 2,
+	  .help = "How far back reprocess begins; the start is rounded down to a window." },
+	{ "evilnet.reset.yes", B, "false", .help = "Reset without asking." },
+
 	{ "evilnet.mysql.host", S, NULL,
 	  .help = "MySQL or MariaDB host; MySQL is used when this or the socket is set." },
 	{ "evilnet.mysql.port", I, "3306", 1, 65535, .help = "Its port." },

@@ -1,0 +1,7 @@
+/* Posts per city (their key) in windows of five minutes. */
+#include "apps/examples/1-windowed-count/topology.h"
+
+int main(int argc, char **argv)
+{
+	return weir_main(argc, argv, city_counts);
+}
