@@ -62,6 +62,8 @@ static bool write_back(weir_store *store, size_t bytes, const struct meta *meta,
 	for (size_t i = 0; i < n; i++) {
 		const struct entry *e = store->sorted[i].item;
 
+		if (i + 8 < n)
+			__builtin_prefetch(store->sorted[i + 8].item);
 		weir__disk_write(&w, weir__place_of(store, weir__entry_key(e)), e->timestamp_ms,
 				 weir__store_value(store, e));
 	}

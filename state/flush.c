@@ -30,6 +30,7 @@ static bool flush_entry(weir_store *store, struct entry *e, store_flush_fn *fn, 
 	struct saved *old = e->old;
 	struct store_change c = describe(store, e);
 
+	__builtin_prefetch(e->link.next);
 	/* From here on a change is a new one. */
 	e->old = NULL;
 	e->state = ENTRY_UNSAVED;

@@ -4,7 +4,7 @@
 #include "state/cache.h"
 #include "state/disk.h"
 #include "state/order.h"
-#include "state/restore.h"
+#include "state/run.h"
 
 struct times {
 	int64_t start_max;     /* of windows; INT64_MIN = none */
@@ -87,6 +87,12 @@ void weir__store_make_clean(weir_store *store, struct entry *e);
 
 /** The record for a checkpoint at `offset` that is complete now. */
 struct meta weir__store_meta(const weir_store *store, int64_t offset);
+
+/* --- restore.c ------------------------------------------------------------------------------------------------ */
+
+/** Writes what has been restored and forgets it. False: the database failed. */
+bool weir__run_write(weir_store *store, weir_error *err);
+void weir__run_release(weir_store *store);
 
 /* --- expire.c ------------------------------------------------------------------------------------------------- */
 
