@@ -42,7 +42,10 @@ void weir__sink_away(struct weir_sink_worker *w, const weir_error *error, const 
 		weir__sink_hold(w, w->partitions[i]);
 	w->connected = false;
 	weir__sink_back_off(&w->sink_backoff);
-	weir__sink_note(w, error);
+	pthread_mutex_lock(&w->lock);
+	w->status.connected = false;
+	w->status.error = *error;
+	pthread_mutex_unlock(&w->lock);
 	if (error->fatal)
 		weir__sink_die(w, error);
 	else

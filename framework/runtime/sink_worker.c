@@ -55,7 +55,6 @@ static void connect_sink(struct weir_sink_worker *w)
 {
 	weir_error failure;
 
-	set_connected(w, false);
 	if (w->sink_backoff.retry_at_ms > weir__sink_now_ms())
 		return;
 	if (!w->opts.sink->open(w->opts.self, &failure)) {

@@ -22,6 +22,14 @@
 #define T0 INT64_C(1663210800000) /* 2022-09-15 03:00:00 */
 #define MINUTES_15 INT64_C(900000)
 
+/* A table of the numbers from 0 to 9999, for any server. */
+#define DIGITS \
+	"(SELECT 0 d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL " \
+	"SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)"
+#define NUMBERS \
+	"(SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d AS seq FROM " DIGITS " a, " DIGITS " b, " DIGITS " c, " \
+	DIGITS " e)"
+
 static struct evilnet_db fixture_db; /* beside what is tested */
 
 static inline const char *fixture_socket(void)
@@ -91,6 +99,8 @@ static inline void fixture_drop(const weir_config *cfg)
 {
 	char sql[128];
 
+	if (!fixture_db.mysql)
+		return;
 	snprintf(sql, sizeof sql, "DROP DATABASE IF EXISTS `%s`",
 		 weir_config_string(cfg, "evilnet.mysql.database"));
 	evilnet_db_run(&fixture_db, sql, NULL);

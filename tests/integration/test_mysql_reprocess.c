@@ -125,8 +125,8 @@ static void a_great_range_is_written_and_cleaned_in_small_transactions(void **st
 
 	(void)state;
 	fixture_run("INSERT INTO city_windows SELECT CONCAT('place ', s.seq), DATE_ADD('2022-09-15 03:00:00', "
-		    "INTERVAL w.seq * 15 MINUTE), 900, 1, 1, 1, 1, UTC_TIMESTAMP(6) FROM seq_0_to_1399 s, "
-		    "seq_0_to_4 w");
+		    "INTERVAL w.seq * 15 MINUTE), 900, 1, 1, 1, 1, UTC_TIMESTAMP(6) FROM " NUMBERS " s, "
+		    NUMBERS " w WHERE s.seq < 1400 AND w.seq < 5");
 	for (int i = 0; i < PLACES; i++)
 		snprintf(names[i], sizeof names[i], "place %d", 2 * i);
 	for (int w = 0; w < WINDOWS; w++)
@@ -229,7 +229,7 @@ static void reset_deletes_all_and_fences_who_still_writes(void **state)
 	(void)state;
 	fixture_run(
 		"INSERT INTO city_windows SELECT CONCAT('place ', seq), '2022-09-15 03:00:00', 900, 1, 1, 1, 1, "
-		"UTC_TIMESTAMP(6) FROM seq_1_to_2500");
+		"UTC_TIMESTAMP(6) FROM " NUMBERS " n WHERE seq < 2500");
 	fixture_must(ops->open(sink, &err) && ops->own(sink, CLUSTER, TOPIC, 0, &next, &err), &err);
 	struct city_window row = fixture_window("A", T0, 1, 1);
 	weir_kafka_record record = { .value = weir_bytes_of(bytes, city_window_encode(&row, bytes, sizeof bytes)) };

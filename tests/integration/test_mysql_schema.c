@@ -192,7 +192,8 @@ static void the_password_comes_from_the_file_or_the_environment(void **state)
 
 	(void)state;
 	fixture_fresh(cfg);
-	fixture_run("CREATE OR REPLACE USER weir_test@localhost IDENTIFIED BY 's3cret'");
+	fixture_run("DROP USER IF EXISTS weir_test@localhost");
+	fixture_run("CREATE USER weir_test@localhost IDENTIFIED BY 's3cret'");
 	fixture_run("GRANT SELECT ON *.* TO weir_test@localhost");
 	assert_int_equal(write(fd, "s3cret\n", 7), 7);
 	close(fd);
@@ -219,7 +220,8 @@ static void a_user_without_the_right_to_make_tables_can_use_them(void **state)
 
 	(void)state;
 	fixture_fresh(cfg);
-	fixture_run("CREATE OR REPLACE USER weir_rows@localhost");
+	fixture_run("DROP USER IF EXISTS weir_rows@localhost");
+	fixture_run("CREATE USER weir_rows@localhost");
 	snprintf(sql, sizeof sql, "GRANT SELECT, INSERT, UPDATE, DELETE ON `%s`.* TO weir_rows@localhost",
 		 weir_config_string(cfg, "evilnet.mysql.database"));
 	fixture_run(sql);

@@ -522,6 +522,32 @@ static void a_row_locked_by_somebody_else_is_waited_for_and_then_told(void **sta
 	end(sink);
 }
 
+static void an_owner_that_hangs_in_a_transaction_is_dropped_by_the_server(void **state)
+{
+	struct evilnet_mysql_sink *sink = opened();
+	struct evilnet_db hanging = { 0 };
+	weir_error err = { 0 };
+	int64_t next = -99;
+	int tries = 0;
+
+	(void)state;
+	own(sink, 0);
+	fixture_must(evilnet_db_open(&hanging, cfg, false, &err), &err);
+	fixture_must(evilnet_db_run(&hanging, "START TRANSACTION", &err), &err);
+	fixture_must(evilnet_db_run(&hanging, "UPDATE sink_offsets SET next_offset = 77", &err), &err);
+	while (!S->own(sink, CLUSTER, TOPIC, 0, &next, &err)) { /* 30 s, as the session was told */
+		assert_true(err.retriable);
+		assert_true(++tries < 12);
+	}
+	assert_int_equal(next, WEIR_OFFSET_NONE);
+	assert_true(tries > 0);
+	begin();
+	add("A", T0, 1, 1);
+	must_write(sink, 0, 1);
+	evilnet_db_close(&hanging);
+	end(sink);
+}
+
 static void idle_deletes_what_lies_past_the_retention_of_the_newest_window(void **state)
 {
 	struct evilnet_mysql_sink *sink = opened();
@@ -595,6 +621,7 @@ int main(void)
 		cmocka_unit_test_setup(a_topic_made_anew_replaces_the_rows_of_the_old, fresh),
 		cmocka_unit_test_setup(a_lost_connection_is_told_and_open_makes_a_new_one, fresh),
 		cmocka_unit_test_setup(a_row_locked_by_somebody_else_is_waited_for_and_then_told, fresh),
+		cmocka_unit_test_setup(an_owner_that_hangs_in_a_transaction_is_dropped_by_the_server, fresh),
 		cmocka_unit_test_setup(idle_deletes_what_lies_past_the_retention_of_the_newest_window, fresh),
 	};
 

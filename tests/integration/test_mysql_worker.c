@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 #include <weir/external_sink.h>
@@ -412,18 +413,57 @@ static int free_port(void)
 	return ntohs(a.sin_port);
 }
 
-static void a_server_that_is_killed_again_and_again_loses_no_row(void **state)
+/* The configuration of a server of this test's own, which does not run yet. */
+static weir_config *own_server_config(void)
 {
 	char port[16], socket[100];
 
-	(void)state;
-	char *dir = own_server;
-	snprintf(own_server, sizeof own_server, "/tmp/weir-killed-%d", (int)getpid());
+	snprintf(own_server, sizeof own_server, "/tmp/weir-mysql-%d", (int)getpid());
 	snprintf(port, sizeof port, "%d", free_port());
-	snprintf(socket, sizeof socket, "%s/mysql/socket", dir);
-	setenv("WEIR_TEST_DIR", dir, 1);
+	snprintf(socket, sizeof socket, "%s/mysql/socket", own_server);
+	setenv("WEIR_TEST_DIR", own_server, 1);
 	setenv("WEIR_TEST_MYSQL_PORT", port, 1);
-	weir_config *of = fixture_config(socket);
+	return fixture_config(socket);
+}
+
+static void signal_own_server(int signal_number)
+{
+	char path[100], pid[16] = "";
+
+	snprintf(path, sizeof path, "%s/mysql/pid", own_server);
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	assert_non_null(fgets(pid, sizeof pid, file));
+	fclose(file);
+	assert_true(atoi(pid) > 1);
+	assert_int_equal(kill(atoi(pid), signal_number), 0);
+}
+
+static void a_server_that_hangs_is_waited_for(void **state)
+{
+	weir_config *of = own_server_config();
+
+	(void)state;
+	services("start");
+	put_results(1000);
+	struct running r = start(of);
+	WAIT_UNTIL(weir_sink_worker_caught_up(r.worker));
+	signal_own_server(SIGSTOP);
+	put_results(1000);
+	WAIT_UNTIL(!status_of(r).connected); /* 20 s without an answer */
+	signal_own_server(SIGCONT);
+	put_results(1000);
+	WAIT_UNTIL(status_of(r).connected && status_of(r).lag == 0);
+	check_table(of);
+	stop(r);
+	weir_config_free(of);
+}
+
+static void a_server_that_is_killed_again_and_again_loses_no_row(void **state)
+{
+	weir_config *of = own_server_config();
+
+	(void)state;
 	put_results(3000);
 	struct running r = start(of); /* before the server has ever been there */
 	services("start");
@@ -508,6 +548,7 @@ int main(void)
 		TEST(a_stored_offset_outside_of_the_log_starts_from_the_earliest),
 		TEST(another_cluster_starts_from_the_earliest_and_its_rows_win),
 		TEST(a_result_is_a_row_within_200_ms),
+		TEST(a_server_that_hangs_is_waited_for),
 		TEST(a_server_that_is_killed_again_and_again_loses_no_row),
 	};
 
