@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apps/evilnet/mysql_alloc.h"
+#include "apps/evilnet/util.h"
 #include "apps/evilnet/mysql_db.h"
 #include "apps/evilnet/mysql_rows.h"
 #include "schemas/post.h"
@@ -61,7 +61,7 @@ static void rehash(struct produced *p)
 {
 	free(p->slots);
 	p->slot_count = p->slot_count ? p->slot_count * 2 : 1024;
-	p->slots = evilnet_alloc(p->slot_count * sizeof *p->slots);
+	p->slots = evilnet_malloc(p->slot_count * sizeof *p->slots);
 	memset(p->slots, 0, p->slot_count * sizeof *p->slots);
 	for (size_t i = 0; i < p->count; i++)
 		p->slots[slot_of(p, p->keys[i].start_ms, weir_bytes_of(p->keys[i].place, p->keys[i].len))] =
@@ -77,7 +77,7 @@ static void remember(struct produced *p, int64_t start_ms, weir_bytes place)
 		return;
 	p->keys = evilnet_grow(p->keys, &p->capacity, p->count + 1, sizeof *p->keys);
 	p->keys[p->count++] =
-		(struct produced_key){ start_ms, memcpy(evilnet_alloc(place.len), place.data, place.len),
+		(struct produced_key){ start_ms, memcpy(evilnet_malloc(place.len), place.data, place.len),
 				       place.len };
 	p->slots[at] = (uint32_t)p->count;
 }
@@ -118,11 +118,11 @@ static bool ensure_open(struct evilnet_mysql_reprocess *run, weir_error *err)
 struct evilnet_mysql_reprocess *
 evilnet_mysql_reprocess_begin(const weir_config *cfg, const struct evilnet_mysql_range *range, weir_error *err)
 {
-	struct evilnet_mysql_reprocess *run = evilnet_alloc(sizeof *run);
+	struct evilnet_mysql_reprocess *run = evilnet_malloc(sizeof *run);
 	size_t size = (size_t)range->partitions * sizeof *run->ends;
 
 	*run = (struct evilnet_mysql_reprocess){ .cfg = cfg, .range = *range, .upsert = evilnet_upsert_new() };
-	run->ends = memcpy(evilnet_alloc(size), range->ends, size);
+	run->ends = memcpy(evilnet_malloc(size), range->ends, size);
 	if (ensure_open(run, err))
 		return run;
 	evilnet_mysql_reprocess_end(run);
@@ -309,7 +309,7 @@ static bool read_page(struct walk *w, size_t *seen, weir_error *err)
 			continue;
 		w->victims = evilnet_grow(w->victims, &w->capacity, w->count + 1, sizeof *w->victims);
 		w->victims[w->count++] = (struct victim){
-			w->start, w->upto, memcpy(evilnet_alloc(w->place_len), w->place, w->place_len), w->place_len
+			w->start, w->upto, memcpy(evilnet_malloc(w->place_len), w->place, w->place_len), w->place_len
 		};
 	}
 }

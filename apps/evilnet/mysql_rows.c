@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apps/evilnet/mysql_alloc.h"
+#include "apps/evilnet/util.h"
 
 #define SIZES 4
 #define ROWS_MAX 256
@@ -92,7 +92,7 @@ static char *upsert_sql(size_t rows)
 	static const char row[] = "(?,?,?,?,?,?,?,UTC_TIMESTAMP(6))";
 	static const char *const columns[TAIL] = { "tweets", "retweets", "users", "upto", "updated_at" };
 	size_t size = sizeof head + rows * sizeof row + TAIL * 128 + 64;
-	char *sql = evilnet_alloc(size);
+	char *sql = evilnet_malloc(size);
 	size_t n = (size_t)snprintf(sql, size, "%s", head);
 
 	for (size_t i = 0; i < rows; i++)
@@ -107,7 +107,7 @@ static char *upsert_sql(size_t rows)
 
 struct evilnet_upsert *evilnet_upsert_new(void)
 {
-	struct evilnet_upsert *u = evilnet_alloc(sizeof *u);
+	struct evilnet_upsert *u = evilnet_malloc(sizeof *u);
 
 	memset(u, 0, sizeof *u);
 	for (size_t i = 0; i < SIZES; i++)

@@ -136,7 +136,9 @@ bool evilnet_db_migrate(struct evilnet_db *db, weir_error *err)
 	}
 	/* The lock is the whole server's, hence the database in its name, and ends with the connection at the
 	 * latest. */
-	if (!evilnet_db_number(db, "SELECT GET_LOCK(CONCAT('evilnet-', LEFT(SHA2(DATABASE(), 256), 40)), 10)", 0, &locked, err))
+	static const char lock[] = "SELECT GET_LOCK(CONCAT('evilnet-', LEFT(SHA2(DATABASE(), 256), 40)), 10)";
+	static const char unlock[] = "DO RELEASE_LOCK(CONCAT('evilnet-', LEFT(SHA2(DATABASE(), 256), 40)))";
+	if (!evilnet_db_number(db, lock, 0, &locked, err))
 		return false;
 	if (locked != 1) {
 		weir_fail(err, WEIR_SINK, "%s: another process has been changing the tables for 10 s", db->where);
@@ -145,7 +147,7 @@ bool evilnet_db_migrate(struct evilnet_db *db, weir_error *err)
 		return false;
 	}
 	bool ok = apply_missing(db, err);
-	evilnet_db_run(db, "DO RELEASE_LOCK(CONCAT('evilnet-', LEFT(SHA2(DATABASE(), 256), 40)))", NULL);
+	evilnet_db_run(db, unlock, NULL);
 	return ok;
 }
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <weir/log.h>
 
-#include "apps/evilnet/mysql_alloc.h"
+#include "apps/evilnet/util.h"
 #include "apps/evilnet/mysql_db.h"
 #include "apps/evilnet/mysql_retention.h"
 #include "apps/evilnet/mysql_rows.h"
@@ -44,7 +44,7 @@ struct evilnet_mysql_sink {
 
 struct evilnet_mysql_sink *evilnet_mysql_sink_new(const weir_config *cfg)
 {
-	struct evilnet_mysql_sink *sink = evilnet_alloc(sizeof *sink);
+	struct evilnet_mysql_sink *sink = evilnet_malloc(sizeof *sink);
 
 	*sink = (struct evilnet_mysql_sink){ .cfg = cfg, .upsert = evilnet_upsert_new() };
 	return sink;
@@ -270,7 +270,7 @@ static bool sink_own(void *self, const char *cluster_id, const char *topic, int3
 		.partition = partition, .epoch = row.epoch, .next_offset = row.next_offset, .since = row.since
 	};
 	size_t len = strlen(topic) + 1;
-	o->topic = memcpy(evilnet_alloc(len), topic, len);
+	o->topic = memcpy(evilnet_malloc(len), topic, len);
 	*next_offset = row.next_offset;
 	return true;
 }
@@ -282,7 +282,7 @@ static void keep_refusal(struct evilnet_mysql_sink *sink, size_t index, const ch
 	sink->refusals = evilnet_grow(sink->refusals, &sink->refusal_capacity, sink->refusal_count + 1,
 				      sizeof *sink->refusals);
 	size_t len = strlen(reason) + 1;
-	sink->refusals[sink->refusal_count++] = (struct refusal){ index, memcpy(evilnet_alloc(len), reason, len) };
+	sink->refusals[sink->refusal_count++] = (struct refusal){ index, memcpy(evilnet_malloc(len), reason, len) };
 }
 
 static void row_refused(void *user, const struct evilnet_row *row, const char *reason)

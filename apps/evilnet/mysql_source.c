@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "apps/evilnet/mysql_alloc.h"
+#include "apps/evilnet/util.h"
 #include "apps/evilnet/mysql_db.h"
 #include "schemas/post.h"
 
@@ -252,7 +252,7 @@ static uint64_t source_version(void *self)
 
 struct evilnet_mysql_source *evilnet_mysql_source_open(const weir_config *cfg, struct web_source *to)
 {
-	struct evilnet_mysql_source *source = evilnet_alloc(sizeof *source);
+	struct evilnet_mysql_source *source = evilnet_malloc(sizeof *source);
 	pthread_condattr_t attr;
 
 	*source = (struct evilnet_mysql_source){ .cfg = cfg, .window_ms = weir_config_ms(cfg, "evilnet.window") };

@@ -20,6 +20,17 @@ static inline void *evilnet_malloc(size_t n)
 	return evilnet_realloc(NULL, n);
 }
 
+/** p with room for `count` items of `size` bytes, *capacity of which it has now; never smaller than it was. */
+static inline void *evilnet_grow(void *p, size_t *capacity, size_t count, size_t size)
+{
+	if (p && count <= *capacity)
+		return p;
+	size_t wanted = *capacity + *capacity / 2;
+
+	*capacity = wanted > count ? wanted : count > 16 ? count : 16;
+	return evilnet_realloc(p, *capacity * size);
+}
+
 /** Cleared. */
 static inline void *evilnet_new(size_t n)
 {
