@@ -308,9 +308,8 @@ static bool read_page(struct walk *w, size_t *seen, weir_error *err)
 		if (!is_stale(w->run, w))
 			continue;
 		w->victims = evilnet_grow(w->victims, &w->capacity, w->count + 1, sizeof *w->victims);
-		w->victims[w->count++] = (struct victim){
-			w->start, w->upto, memcpy(evilnet_malloc(w->place_len), w->place, w->place_len), w->place_len
-		};
+		char *place = memcpy(evilnet_malloc(w->place_len), w->place, w->place_len);
+		w->victims[w->count++] = (struct victim){ w->start, w->upto, place, w->place_len };
 	}
 }
 
