@@ -124,7 +124,7 @@ class Browser:
         """Until condition(), a function or a script's text, is true; returns what it gave."""
         end = time.monotonic() + seconds
         while True:
-            value = condition() if callable(condition) else self.run("return " + condition)
+            value = condition() if callable(condition) else self.run(f"return ({condition})")
             if value:
                 return value
             if time.monotonic() > end:

@@ -2,7 +2,7 @@
 
 import { chartOn, inWords } from "./charts.js";
 import { cityTable } from "./cities.js";
-import { byId, calm, decimal, el, number, percent, parted, showNumber, svg, windowClock } from "./format.js";
+import { byId, decimal, el, number, percent, parted, showNumber, svg, windowClock } from "./format.js";
 import { showRank } from "./rank.js";
 import { cityTrends } from "./trend.js";
 
@@ -107,7 +107,7 @@ function focusPanel(context, onChange) {
 			title.focus({ preventScroll: true });
 			const { top } = panel.getBoundingClientRect();
 			if (top < 0 || top > innerHeight - 200)
-				panel.scrollIntoView({ block: "start", behavior: calm.matches ? "auto" : "smooth" });
+				panel.scrollIntoView();
 		},
 		close: () => set(null),
 		get place() {
