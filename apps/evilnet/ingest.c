@@ -19,7 +19,7 @@ enum {
 	SERVE_EVERY = 64,    /* posts */
 	PROGRESS_MS = 10000,
 	LOG_EVERY_MS = 60000,
-	FLUSH_MS = 10000,
+	FLUSH_MS = 5000, /* and the producer's own, when it is closed */
 };
 
 struct ingest {
@@ -190,8 +190,7 @@ static int run(struct ingest *in)
 	in->progress_ms = start_ms;
 	if (pump(in, &err) == SOURCE_FAILED)
 		code = failed(&err);
-	if (!outbox_flush(in->outbox, FLUSH_MS, &err))
-		code = failed(&err);
+	outbox_flush(in->outbox, FLUSH_MS);
 	in->progress_received = 0;
 	tell_progress(in, "done", (double)(now_ms() - start_ms) / 1000);
 	return code;
@@ -270,7 +269,8 @@ int ingest_run(struct evilnet *e, struct ingest_opts opts)
 
 	ingest_stats_open(&in.stats, own ? own : opts.metrics);
 	int code = open_all(&in, &err) ? run(&in) : failed(&err);
-	outbox_close(in.outbox);
+	if (!outbox_close(in.outbox, &err))
+		code = failed(&err);
 	if (in.source)
 		in.source->ops->close(in.source);
 	ingest_stats_close(&in.stats);

@@ -237,15 +237,20 @@ struct outbox *outbox_open(struct outbox_opts opts, weir_error *err)
 	return NULL;
 }
 
-void outbox_close(struct outbox *o)
+bool outbox_close(struct outbox *o, weir_error *err)
 {
 	if (!o)
-		return;
-	weir_producer_close(o->producer);
+		return true;
+	weir_producer_close(o->producer); /* serves deliveries, too */
+	size_t left = outbox_pending(o);
+	if (left)
+		weir_fail(err, WEIR_KAFKA, "%zu records were not acknowledged%s%s", left, o->last.code ? ": " : "",
+			  o->last.message);
 	for (uint64_t n = o->head; n < o->tail; n++)
 		entry_release(entry_at(o, n));
 	free(o->ring);
 	free(o);
+	return left == 0;
 }
 
 /* A producer that has given up takes what it holds with it: all of that is sent again by a new one. */
@@ -308,15 +313,11 @@ size_t outbox_pending(const struct outbox *o)
 	return (size_t)(o->tail - o->head);
 }
 
-bool outbox_flush(struct outbox *o, int64_t timeout_ms, weir_error *err)
+bool outbox_flush(struct outbox *o, int64_t timeout_ms)
 {
 	int64_t end_ms = now_ms() + timeout_ms;
 
 	while (outbox_pending(o) && now_ms() < end_ms)
 		outbox_serve(o, 20);
-	if (!outbox_pending(o))
-		return true;
-	return weir_fail(err, WEIR_TIMEOUT, "%zu records are not acknowledged after %" PRId64 " ms%s%s",
-			 outbox_pending(o), timeout_ms, o->last.code ? ": " : "",
-			 o->last.code ? o->last.message : "");
+	return outbox_pending(o) == 0;
 }

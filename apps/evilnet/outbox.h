@@ -29,8 +29,9 @@ struct outbox;
 
 /** What opts points to must outlive it. */
 struct outbox *outbox_open(struct outbox_opts opts, weir_error *err);
-/** What is not acknowledged by now is given up. NULL is fine. */
-void outbox_close(struct outbox *o);
+/** Gives its producer's last records up to 10 s; false: *err says how much has not been acknowledged even so,
+ *  and why if that is known. NULL is fine. */
+bool outbox_close(struct outbox *o, weir_error *err);
 
 /** Takes a copy of a post; `raw` is the object it was read from, for the dead letters, or null. received_ms -1
  *  = not known. */
@@ -45,8 +46,7 @@ void outbox_serve(struct outbox *o, int64_t wait_ms);
 /** Nothing more should be put in until something is acknowledged. */
 bool outbox_full(const struct outbox *o);
 size_t outbox_pending(const struct outbox *o);
-/** Serves until all is acknowledged; false after timeout_ms: *err says how much is left, and why if that is
- *  known. */
-bool outbox_flush(struct outbox *o, int64_t timeout_ms, weir_error *err);
+/** Serves until all is acknowledged, at most for timeout_ms. */
+bool outbox_flush(struct outbox *o, int64_t timeout_ms);
 
 #endif
