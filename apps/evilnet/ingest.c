@@ -19,7 +19,7 @@ enum {
 	SERVE_EVERY = 64,    /* posts */
 	PROGRESS_MS = 10000,
 	LOG_EVERY_MS = 60000,
-	FLUSH_MS = 5000, /* and the producer's own, when it is closed */
+	FLUSH_MS = 5000, /* when it is told to stop; and the producer's own, when it is closed */
 };
 
 struct ingest {
@@ -190,6 +190,10 @@ static int run(struct ingest *in)
 	in->progress_ms = start_ms;
 	if (pump(in, &err) == SOURCE_FAILED)
 		code = failed(&err);
+	while (outbox_pending(in->outbox) && !stopped(in)) {
+		watch_progress(in);
+		outbox_serve(in->outbox, WAIT_MS);
+	}
 	outbox_flush(in->outbox, FLUSH_MS);
 	in->progress_received = 0;
 	tell_progress(in, "done", (double)(now_ms() - start_ms) / 1000);

@@ -16,8 +16,8 @@ struct ingest_opts {
 	double x_time_scale;   /* for tests: X's waits are multiplied by it; 0 = 1 */
 };
 
-/** Runs until the source ends or *e->stop is set, then waits until all is acknowledged. e->cluster must be
- *  open. Returns an exit code; errors have been told on standard error. */
+/** Runs until the source ends or *e->stop is set, then waits until all is acknowledged; once the flag is set,
+ *  for 15 s at most. e->cluster must be open. Returns an exit code; errors have been told on standard error. */
 int ingest_run(struct evilnet *e, struct ingest_opts opts);
 
 #endif

@@ -27,9 +27,11 @@ struct outbox {
 	struct entry *ring;
 	uint64_t size, head, tail;
 	size_t bytes;
-	size_t sent, waiting, alone; /* entries in these states; `alone` counts those with the mark, in any state */
-	int64_t retry_ms;            /* when what waits is due */
-	weir_error last;             /* why the last delivery failed */
+	size_t sent, waiting, suspects; /* entries in these states, or with this mark */
+	size_t wave;                    /* so many suspects are tried together; 0 = none yet */
+	bool wave_failed;               /* the last wave was refused, in part at least */
+	int64_t retry_ms;               /* when what waits is due */
+	weir_error last;                /* why the last delivery failed */
 	weir_log_limit refused_limit, failed_limit, lost_limit;
 };
 
@@ -55,7 +57,7 @@ static void set_state(struct outbox *o, struct entry *e, enum entry_state state)
 static void finish(struct outbox *o, struct entry *e)
 {
 	o->bytes -= e->raw_len + e->value_len;
-	o->alone -= e->alone;
+	o->suspects -= e->suspect;
 	set_state(o, e, ENTRY_DONE);
 	entry_release(e);
 	while (o->head < o->tail && entry_at(o, o->head)->state == ENTRY_DONE)
@@ -83,9 +85,10 @@ static void make_dead(struct outbox *o, struct entry *e, const char *reason)
 /* The broker will never take this record as it is. */
 static void refuse(struct outbox *o, struct entry *e, const weir_error *why)
 {
+	o->wave_failed = true;
 	if (!e->alone) {
-		e->alone = true;
-		o->alone++;
+		o->suspects += !e->suspect;
+		e->suspect = true;
 	} else if (!e->reason) {
 		make_dead(o, e, why->message);
 	} else if (!e->bare) {
@@ -170,7 +173,7 @@ static void put(struct outbox *o)
 	struct entry *e = entry_at(o, number);
 
 	o->bytes += e->raw_len + e->value_len;
-	if (o->broken || o->alone)
+	if (o->broken || o->suspects)
 		wait_to_be_sent(o, e, o->broken ? RETRY_MS : 0);
 	else
 		send_entry(o, number);
@@ -271,19 +274,48 @@ static void replace_producer(struct outbox *o)
 			 err.message);
 }
 
-/* While there are suspects, one of them at a time is sent, and nothing beside it. */
-static void send_waiting(struct outbox *o)
+/* Hands over up to `max` of the entries that wait and are suspects, or are not. */
+static void send_waiting(struct outbox *o, bool suspects, size_t max)
 {
-	bool suspects = o->alone > 0;
+	bool alone = max == 1;
 
-	for (uint64_t n = o->head; n < o->tail && o->waiting && !o->broken; n++) {
+	for (uint64_t n = o->head; n < o->tail && o->waiting && max && !o->broken; n++) {
 		struct entry *e = entry_at(o, n);
 
-		if (suspects && o->sent)
-			return;
-		if (e->state != ENTRY_WAITING || e->alone != suspects)
+		if (e->state != ENTRY_WAITING || e->suspect != suspects)
 			continue;
+		max--;
+		e->alone = alone;
 		send_entry(o, n);
+	}
+}
+
+/*
+ * Who spoils the batch? Suspects are sent in waves, with nothing else under way: a wave that is taken lets the
+ * next be twice as large, one that is refused makes it half. A wave of one tells. So k culprits among n cost
+ * about k log n waves.
+ */
+static void try_suspects(struct outbox *o)
+{
+	if (o->sent)
+		return;
+	if (!o->wave)
+		o->wave = o->suspects;
+	else if (!o->wave_failed && o->wave < ENTRIES_MAX)
+		o->wave *= 2;
+	if (o->wave_failed && o->wave > 1)
+		o->wave /= 2;
+	o->wave_failed = false;
+	send_waiting(o, true, o->wave < o->suspects ? o->wave : o->suspects);
+}
+
+static void send_what_waits(struct outbox *o)
+{
+	if (o->suspects) {
+		try_suspects(o);
+	} else {
+		o->wave = 0;
+		send_waiting(o, false, SIZE_MAX);
 	}
 }
 
@@ -297,7 +329,7 @@ void outbox_serve(struct outbox *o, int64_t wait_ms)
 		if (o->broken)
 			replace_producer(o);
 		if (o->producer)
-			send_waiting(o);
+			send_what_waits(o);
 	}
 	weir_gauge_set(o->opts.stats->pending, (double)outbox_pending(o));
 	weir_gauge_set(o->opts.stats->pending_bytes, (double)o->bytes);

@@ -5,9 +5,9 @@
  * sent again, in the order in which records came; a post that the broker refuses goes to the dead letters
  * instead.
  *
- * A broker refuses batches, not records: one post from the future takes its neighbours with it. So a refused
- * post is sent once more, alone, before it is judged; and what is plainly too far ahead for the topic is not
- * sent at all.
+ * A broker refuses batches, not records: one post from the future takes its neighbours with it. So what was
+ * refused is tried again in ever smaller parts, until the culprit stands alone; and what is plainly too far
+ * ahead for the topic is not sent at all.
  *
  * Calling sequence: open -> post / dead_letter while it is not full, serve in between -> flush -> close. One
  * thread at a time.

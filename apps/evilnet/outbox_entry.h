@@ -18,7 +18,8 @@ struct entry {
 	int64_t received_ms;
 	char *reason; /* why it is a dead letter; NULL = it is not */
 	bool tried;   /* sent before */
-	bool alone;   /* it was refused in a batch: to be sent when nothing else is under way */
+	bool suspect; /* it was refused with others */
+	bool alone;   /* was sent with nothing else under way */
 	bool bare;    /* a dead letter without its value: with it, it was refused */
 	enum entry_state state;
 };

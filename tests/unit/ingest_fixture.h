@@ -30,16 +30,22 @@ static inline void set(struct fixture *f, const char *name, const char *value)
 		fail_msg("%s", err.message);
 }
 
-static inline void open_fixture(struct fixture *f, const char *source)
+/* On that cluster, which is the fixture's then. */
+static inline void open_fixture_on(struct fixture *f, weir_cluster *cluster, const char *source)
 {
 	*f = (struct fixture){ .metrics = weir_metrics_new() };
 	f->e.cfg = weir_config_new();
 	evilnet_config_keys(f->e.cfg);
-	f->e.cluster = weir_cluster_embedded((weir_embedded_opts){ 0 });
+	f->e.cluster = cluster;
 	f->e.stop = &f->stop;
 	ingest_stats_open(&f->stats, f->metrics);
 	if (source)
 		set(f, "evilnet.source", source);
+}
+
+static inline void open_fixture(struct fixture *f, const char *source)
+{
+	open_fixture_on(f, weir_cluster_embedded((weir_embedded_opts){ 0 }), source);
 }
 
 static inline void close_fixture(struct fixture *f)

@@ -29,6 +29,7 @@ static struct broker {
 	weir_producer_opts opts;
 	struct sent batch[BATCH_MAX], taken[TAKEN_MAX];
 	size_t batch_count, taken_count;
+	int batches;
 	int opened, closed;
 	int fail_batches;      /* so many batches are lost on the way */
 	int fail_fatally;      /* so many deliveries end the producer */
@@ -113,6 +114,7 @@ static size_t fake_poll(weir_producer *producer, int64_t timeout_ms)
 	} else {
 		good = true;
 	}
+	broker.batches++;
 	size_t n = error.fatal && !good ? 1 : broker.batch_count; /* a dying producer takes the others with it */
 	for (size_t i = 0; i < n; i++)
 		deliver(&broker.batch[i], good ? NULL : &error);
@@ -290,12 +292,31 @@ static void one_refused_post_does_not_take_its_batch_with_it(void **state)
 	flush(&b);
 	assert_int_equal(taken('p', NULL), 350);
 	assert_int_equal(taken('p', "250"), 0);
+	assert_in_range(broker.batches, 3, 40); /* not one by one */
 	assert_int_equal(taken('d', NULL), 1);
 	assert_int_equal(weir_counter_value(b.stats.refused), 1);
 	assert_int_equal(weir_counter_value(b.stats.produced), 350);
 	for (size_t i = 0; i < broker.taken_count; i++)
 		if (broker.taken[i].topic == 'd')
 			assert_string_equal(broker.taken[i].reason, "invalid batch");
+	close_bench(&b);
+}
+
+static void several_culprits_are_all_found(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	broker.timestamp_max = 5000;
+	open_bench(&b);
+	for (int i = 0; i < 10; i++) {
+		put_posts(&b, 70, 1000);
+		put_posts(&b, i % 3, 5001); /* nine of them in all */
+	}
+	flush(&b);
+	assert_int_equal(taken('p', NULL), 700);
+	assert_int_equal(taken('d', NULL), 9);
+	assert_in_range(broker.batches, 18, 250);
 	close_bench(&b);
 }
 
@@ -408,6 +429,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_even_be_queued_is_kept),
 		cmocka_unit_test(a_producer_that_gives_up_is_replaced_and_nothing_lost),
 		cmocka_unit_test(one_refused_post_does_not_take_its_batch_with_it),
+		cmocka_unit_test(several_culprits_are_all_found),
 		cmocka_unit_test(what_is_plainly_too_far_ahead_is_not_tried),
 		cmocka_unit_test(without_a_limit_of_the_topic_the_broker_alone_judges),
 		cmocka_unit_test(a_dead_letter_that_is_refused_goes_without_its_value),
