@@ -38,7 +38,7 @@ static void through_topology(struct input *in, const weir_kafka_record *record, 
 	const char *refused = t->worker->poison ? poisoned(t->worker, in, record->offset) : NULL;
 
 	if (refused) {
-		weir__dead_letter(t, record, "USER", refused);
+		weir__dead_letter(t, &(struct letter){ .source = record, .code = "USER", .reason = refused });
 	} else if (weir__source_take(in->source, &t->cx, &r)) {
 		if (r.timestamp_ms > in->time_ms)
 			in->time_ms = r.timestamp_ms;
@@ -52,10 +52,7 @@ static void through_topology(struct input *in, const weir_kafka_record *record, 
 	weir__arena_reset(&t->cx.arena);
 	if (t->timers)
 		weir__timers_stream(t);
-	if (t->cx.commit_requested) {
-		t->cx.commit_requested = false;
-		t->worker->commit_now = true;
-	}
+	weir__task_heed(t);
 }
 
 void weir__input_process(struct input *in, const weir_kafka_record *record)

@@ -27,7 +27,7 @@ weir_timer *weir__timer_add(weir_context *cx, int64_t interval_ms, weir_time tim
 void weir_cancel(weir_timer *timer)
 {
 	if (timer)
-		timer->cancelled = true; /* freed with the task: its callback may be running */
+		timer->cancelled = true; /* freed later: its callback may be running */
 }
 
 void weir__timers_free(struct task *t)
@@ -53,20 +53,36 @@ static void move_on(struct weir_timer *timer, int64_t now_ms)
 	timer->due_ms = weir_time_add(timer->due_ms, skip);
 }
 
+static void free_cancelled(struct task *t)
+{
+	for (struct weir_timer **at = &t->timers; *at;) {
+		struct weir_timer *timer = *at;
+
+		if (!timer->cancelled) {
+			at = &timer->next;
+			continue;
+		}
+		*at = timer->next;
+		free(timer);
+	}
+}
+
 static void run_due(struct task *t, weir_time time, int64_t now_ms)
 {
 	for (struct weir_timer *timer = t->timers; timer; timer = timer->next) {
 		/* At the end of time a timer has no next call. */
 		if (timer->cancelled || timer->time != time || timer->due_ms > now_ms || timer->due_ms == INT64_MAX)
 			continue;
-		if (!weir__task_touch(t))
+		if (t->cx.failed || !weir__task_touch(t))
 			return;
 		move_on(timer, now_ms);
 		t->cx.source = NULL;
 		t->cx.current = timer->instance;
 		timer->fn(&t->cx, now_ms, timer->instance->state);
 		weir__arena_reset(&t->cx.arena);
+		weir__task_heed(t);
 	}
+	free_cancelled(t);
 }
 
 void weir__timers_wall(struct task *t, int64_t now_ms)

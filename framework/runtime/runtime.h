@@ -265,6 +265,14 @@ size_t weir__task_partitions(struct task *t, weir_partition *list);
 /** The open transaction touches the task; begins one if none is open. False: the worker has failed. */
 bool weir__task_touch(struct task *t);
 size_t weir__worker_inputs(struct worker *w);
+/** After callbacks: what they have asked of the worker. */
+static inline void weir__task_heed(struct task *t)
+{
+	if (t->cx.commit_requested) {
+		t->cx.commit_requested = false;
+		t->worker->commit_now = true;
+	}
+}
 
 /* --- input.c ----------------------------------------------------------------------------------------------------
  * */
@@ -314,8 +322,13 @@ void weir__restore_cancel(struct task *t);
  * */
 
 extern const struct context_ops weir__context_ops;
+struct letter {
+	const weir_kafka_record *source; /* what is sent, as it was read */
+	const weir_record *result;       /* without a source (punctuators, results that a commit sends on): this */
+	const char *code, *reason;
+};
 /** To the dead-letter topic, in the open transaction; counted and logged. */
-void weir__dead_letter(struct task *t, const weir_kafka_record *source, const char *code, const char *reason);
+void weir__dead_letter(struct task *t, const struct letter *letter);
 
 /* --- positions.c ------------------------------------------------------------------------------------------------
  * */

@@ -18,54 +18,85 @@ static void add_count(atomic_llong *counter)
 	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
-void weir__dead_letter(struct task *t, const weir_kafka_record *source, const char *code, const char *reason)
+/* A callback outside of records (init) may be the first to need the transaction. */
+static bool may_send(struct task *t)
+{
+	return t->touched || weir__task_touch(t);
+}
+
+enum { OWN_HEADERS_MAX = 8, NUMBER_BYTES = 24 };
+
+static weir_bytes number(weir_context *cx, int64_t n)
+{
+	char *text = weir_alloc(cx, NUMBER_BYTES);
+
+	snprintf(text, NUMBER_BYTES, "%lld", (long long)n);
+	return weir_str(text);
+}
+
+/* What tells of the record and of the reason; *own holds OWN_HEADERS_MAX. */
+static size_t own_headers(weir_context *cx, const struct letter *l, weir_header *own)
+{
+	size_t n = 0;
+
+	own[n++] = (weir_header){ "reason", weir_str(l->reason) };
+	own[n++] = (weir_header){ "original-timestamp",
+				  number(cx, l->source ? l->source->timestamp_ms : l->result->timestamp_ms) };
+	own[n++] = (weir_header){ "__streams.errors.exception", weir_str(l->code) };
+	own[n++] = (weir_header){ "__streams.errors.message", weir_str(l->reason) };
+	if (l->source) {
+		own[n++] = (weir_header){ "__streams.errors.topic", weir_str(l->source->topic) };
+		own[n++] = (weir_header){ "__streams.errors.partition", number(cx, l->source->partition) };
+		own[n++] = (weir_header){ "__streams.errors.offset", number(cx, l->source->offset) };
+		return n;
+	}
+	own[n++] = (weir_header){ "step", weir_str(cx->current->node->name) };
+	if (l->result->window_end_ms)
+		own[n++] = (weir_header){ "window-start", number(cx, l->result->window_start_ms) };
+	return n;
+}
+
+static void note_letter(struct worker *w, const struct letter *l)
+{
+	static weir_log_limit limit;
+
+	add_count(&w->dead_letters);
+	weir_log_limited(
+		&limit, 60000, WEIR_LOG_WARN, "records", "dead letter topic=%s partition=%d offset=%lld reason=\"%s\"%s",
+		l->source ? l->source->topic : "-", l->source ? (int)l->source->partition : -1,
+		l->source ? (long long)l->source->offset : -1LL, l->reason,
+		w->app->settings.dead_letter_topic ? ""
+						   : " (dropped: errors.dead.letter.queue.topic.name is not set)");
+}
+
+void weir__dead_letter(struct task *t, const struct letter *l)
 {
 	struct worker *w = t->worker;
 	const char *topic = w->app->settings.dead_letter_topic;
-	static weir_log_limit limit;
-	char partition[16], offset[24], timestamp[24];
-
-	add_count(&w->dead_letters);
-	weir_log_limited(&limit, 60000, WEIR_LOG_WARN, "records",
-			 "dead letter topic=%s partition=%d offset=%lld reason=\"%s\"%s",
-			 source ? source->topic : "-", source ? (int)source->partition : -1,
-			 source ? (long long)source->offset : -1LL, reason,
-			 topic ? "" : " (dropped: errors.dead.letter.queue.topic.name is not set)");
-	if (!topic || !source)
-		return;
-	snprintf(partition, sizeof partition, "%d", (int)source->partition);
-	snprintf(offset, sizeof offset, "%lld", (long long)source->offset);
-	snprintf(timestamp, sizeof timestamp, "%lld", (long long)source->timestamp_ms);
-	const weir_header own[] = {
-		{ "reason", weir_str(reason) },
-		{ "original-timestamp", weir_str(timestamp) },
-		{ "__streams.errors.exception", weir_str(code) },
-		{ "__streams.errors.message", weir_str(reason) },
-		{ "__streams.errors.topic", weir_str(source->topic) },
-		{ "__streams.errors.partition", weir_str(partition) },
-		{ "__streams.errors.offset", weir_str(offset) },
-	};
-	enum { OWN = sizeof own / sizeof *own };
 	weir_record as_read = { .cx = &t->cx };
-	const weir_headers *theirs = weir_record_headers(&as_read);
-	weir_header *all = weir_alloc(&t->cx, (theirs->count + OWN) * sizeof *all);
+
+	note_letter(w, l);
+	if (!topic || !may_send(t))
+		return;
+	const weir_headers *theirs = weir_record_headers(l->source ? &as_read : l->result);
+	weir_header *all = weir_alloc(&t->cx, (theirs->count + OWN_HEADERS_MAX) * sizeof *all);
 
 	if (theirs->count)
 		memcpy(all, theirs->items, theirs->count * sizeof *all);
-	memcpy(all + theirs->count, own, sizeof own);
-	weir_headers headers = { all, theirs->count + OWN };
+	weir_headers headers = { all, theirs->count + own_headers(&t->cx, l, all + theirs->count) };
 	weir_produced p = {
 		.topic = topic,
 		.partition = -1,
 		.timestamp_ms = weir_now_ms(&t->cx),
-		.key = source->key,
-		.value = source->value,
+		.key = l->source ? l->source->key : l->result->key,
+		.value = l->source ? l->source->value : weir_value_bytes(l->result),
 		.headers = &headers,
 	};
 
 	if (!weir_producer_send(w->producer, &p, &w->error)) {
-		weir_wrap(&w->error, "dead letter for %s/%d@%lld to \"%s\"", source->topic, (int)source->partition,
-			  (long long)source->offset, topic);
+		weir_wrap(&w->error, "dead letter for %s/%d@%lld to \"%s\"", l->source ? l->source->topic : "-",
+			  l->source ? (int)l->source->partition : -1, l->source ? (long long)l->source->offset : -1LL,
+			  topic);
 		w->failed = true;
 		w->stop |= w->error.code == WEIR_USER; /* even the dead letter is refused */
 	}
@@ -73,8 +104,8 @@ void weir__dead_letter(struct task *t, const weir_kafka_record *source, const ch
 
 static void service_dead_letter(weir_context *cx, const weir_record *r, const char *reason)
 {
-	(void)r; /* the letter is the source record as it was read */
-	weir__dead_letter((struct task *)cx, cx->source, "USER", reason);
+	weir__dead_letter((struct task *)cx,
+			  &(struct letter){ .source = cx->source, .result = r, .code = "USER", .reason = reason });
 }
 
 static void service_unreadable(weir_context *cx, const weir_record *r, const char *message)
@@ -91,7 +122,9 @@ static void service_unreadable(weir_context *cx, const weir_record *r, const cha
 			  s->dead_letter_topic ? s->dead_letter_topic : "not set");
 		return;
 	}
-	weir__dead_letter(t, cx->source, "DECODE", weir__arena_printf(&cx->arena, "unreadable: %s", message));
+	weir__dead_letter(t, &(struct letter){ .source = cx->source,
+					       .code = "DECODE",
+					       .reason = weir__arena_printf(&cx->arena, "unreadable: %s", message) });
 }
 
 /* The broker will never take this record. */
@@ -107,8 +140,10 @@ static void refused(struct task *t, const char *topic, const weir_error *error)
 		w->stop = true;
 		return;
 	}
-	weir__dead_letter(t, t->cx.source, weir_code_name(error->code),
-			  weir__arena_printf(&t->cx.arena, "result refused: %s", error->message));
+	weir__dead_letter(t, &(struct letter){ .source = t->cx.source,
+					       .code = weir_code_name(error->code),
+					       .reason = weir__arena_printf(&t->cx.arena, "result refused: %s",
+									    error->message) });
 }
 
 static void service_send(weir_context *cx, const char *topic, int32_t partition, const weir_record *r,
@@ -128,7 +163,7 @@ static void service_send(weir_context *cx, const char *topic, int32_t partition,
 	};
 	weir_error err;
 
-	if (w->failed || weir_producer_send(w->producer, &p, &err))
+	if (w->failed || !may_send(t) || weir_producer_send(w->producer, &p, &err))
 		return;
 	if (err.code == WEIR_USER) {
 		refused(t, topic, &err);

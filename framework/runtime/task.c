@@ -276,18 +276,28 @@ static bool check_state_fits(struct task *t, weir_error *err)
 	return true;
 }
 
-static bool run_task(struct task *t, weir_error *err)
+static void init_instances(struct task *t)
 {
-	weir_partition *list = t->list;
-
-	if (!check_state_fits(t, err))
-		return false;
 	t->instances_made = true;
 	for (size_t i = 0; i < t->sub->node_count; i++) {
 		t->cx.current = &t->instances[i];
 		if (t->instances[i].op->init)
 			t->instances[i].op->init(&t->instances[i], &t->cx);
 	}
+	weir__arena_reset(&t->cx.arena);
+	weir__task_heed(t);
+	for (size_t i = 0; i < t->store_count && !t->touched; i++)
+		if (weir__store_changed(t->stores[i].store))
+			weir__task_touch(t);
+}
+
+static bool run_task(struct task *t, weir_error *err)
+{
+	weir_partition *list = t->list;
+
+	if (!check_state_fits(t, err))
+		return false;
+	init_instances(t);
 	weir__task_partitions(t, list);
 	for (size_t i = 0; i < t->input_count; i++) {
 		list[i].offset = t->inputs[i].position;

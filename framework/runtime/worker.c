@@ -13,6 +13,8 @@ enum {
 	WAIT_MS = 50,        /* longest wait in a poll: bounds how long a query waits */
 };
 
+#define FAR_MS WEIR_DAYS(36500) /* a timer this far away is not waited for */
+
 /* To one topic of each sub-topology, the one with the most partitions: its anchor. */
 static bool subscribe(struct worker *w, weir_error *err)
 {
@@ -139,7 +141,8 @@ static struct survey survey(struct worker *w)
 		for (size_t j = 0; j < t->input_count; j++)
 			s.some_wait |= t->inputs[j].head != NULL;
 		if (t->next_wall_ms != INT64_MAX) {
-			int64_t at_us = now_us + (t->next_wall_ms > now_ms ? (t->next_wall_ms - now_ms) * 1000 : 0);
+			int64_t in_ms = t->next_wall_ms > now_ms ? t->next_wall_ms - now_ms : 0;
+			int64_t at_us = in_ms < FAR_MS ? now_us + in_ms * 1000 : INT64_MAX;
 
 			s.timer_us = at_us < s.timer_us ? at_us : s.timer_us;
 		}

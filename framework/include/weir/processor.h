@@ -40,10 +40,10 @@ weir_metadata weir_record_metadata(const weir_context *cx);
 /** The task's partition: that of each of its inputs, and of its stores. */
 int32_t weir_task_partition(const weir_context *cx);
 
-/** Sends the source record being processed to the dead-letter topic, with the reason, in the same transaction;
- * without such a topic it is
- *  counted and logged. The caller drops the record. `reason` is for people and for filters: keep it short and
- * fixed. */
+/** Sends the source record being processed to the dead-letter topic, with the reason in its headers, in the same
+ * transaction; where there is none (punctuators, results that a commit sends on), `record` itself. Without such a
+ * topic it is counted and logged. The caller drops the record. `reason` is for people and for filters: keep it
+ * short and fixed. */
 void weir_dead_letter(weir_context *cx, const weir_record *record, const char *reason);
 /** Stops the application with that error: for what must not go on. */
 void weir_stop(weir_context *cx, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -57,7 +57,8 @@ typedef void weir_punctuate_fn(weir_context *cx, int64_t time_ms, void *state);
  * with the first record.
  *  Missed calls are collapsed into one. `state` is the processor's. Ends with the task or weir_cancel. */
 weir_timer *weir_schedule(weir_context *cx, int64_t interval_ms, weir_time time, weir_punctuate_fn *fn);
-/** The timer calls no more; may be called from within its own callback. NULL is fine. */
+/** The timer calls no more, and its handle is of no use any more; may be called from within its own callback. NULL
+ * is fine. */
 void weir_cancel(weir_timer *timer);
 
 #define WEIR_PROCESSOR_STORES_MAX 8
