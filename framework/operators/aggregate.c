@@ -86,6 +86,10 @@ static void aggregate_process(struct instance *in, weir_context *cx, const weir_
 		add_to(in, cx, r, 0);
 		return;
 	}
+	if (r->timestamp_ms < 0) { /* a step above has set it */
+		weir_dead_letter(cx, r, "negative timestamp");
+		return;
+	}
 	weir__time_seen(in, r->timestamp_ms); /* before the test, by the record itself */
 	int64_t close_ms = weir_time_sub(in->observed_ms, a->window.grace_ms);
 	int64_t advance = a->window.advance_ms, first = r->timestamp_ms - a->window.size_ms + advance;

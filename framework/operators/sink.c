@@ -1,5 +1,20 @@
 #include "framework/operators/operator.h"
 
+/* False: the partitioner is wrong, and the application stops. */
+static bool chosen_partition(const struct instance *in, weir_context *cx, const weir_record *r, const char *topic,
+			     int32_t *partition)
+{
+	const weir_sink_opts *opts = in->node->opts;
+	int32_t count = cx->ops->partitions(cx, topic);
+
+	*partition = opts->partition(cx, r, count, opts->user);
+	if (*partition >= -1 && *partition < count)
+		return true;
+	weir_stop(cx, "step \"%s\" sends to partition %d of topic \"%s\", which has %d", in->node->name,
+		  (int)*partition, topic, (int)count);
+	return false;
+}
+
 static void sink_process(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	const weir_sink_opts *opts = in->node->opts;
@@ -16,8 +31,8 @@ static void sink_process(struct instance *in, weir_context *cx, const weir_recor
 		out.encoded = opts->value->encode(cx, weir_value(r));
 		out.has_encoded = true;
 	}
-	if (opts->partition)
-		partition = opts->partition(cx, r, cx->ops->partitions(cx, topic), opts->user);
+	if (opts->partition && !chosen_partition(in, cx, r, topic, &partition))
+		return;
 	if (r->window_end_ms && !weir_is_null(r->key) && (!opts->key || opts->key->windowed)) {
 		/* As Kafka Streams: by the inner key, so that all windows of a key share a partition. */
 		if (partition < 0)
