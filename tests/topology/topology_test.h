@@ -140,6 +140,16 @@ static inline const weir_bytes *text(weir_context *cx, const char *format, ...)
 	return object;
 }
 
+static inline int32_t partitions_of(weir_driver *d, const char *topic)
+{
+	weir_error err = { .code = WEIR_OK };
+	int32_t n = weir_topic_partitions(weir_driver_cluster(d), topic, &err);
+
+	if (n < 0)
+		fail_msg("%s", err.message);
+	return n;
+}
+
 static inline char *temporary_directory(void)
 {
 	char *dir = strdup("/tmp/weir-topology-XXXXXX");

@@ -1,0 +1,250 @@
+#include "tests/topology/topology_test.h"
+
+static weir_bytes value_as_key(weir_context *cx, const weir_record *r, void *user)
+{
+	const weir_bytes *value = weir_value(r);
+
+	(void)cx, (void)user;
+	return value ? *value : WEIR_NULL;
+}
+
+static int64_t first_of(weir_driver *d, const char *topic, int64_t *end)
+{
+	int64_t first;
+
+	must(weir_offsets_range(weir_driver_cluster(d), topic, 0, &first, end, &err));
+	return first;
+}
+
+static void an_explicit_repartition_has_as_many_partitions_as_asked_for(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_driver_record r;
+
+	(void)state;
+	weir_stream *through = weir_repartition(weir_key_by(text_source(t, "in"), "by-value", value_as_key, NULL),
+						"through", (weir_repartition_opts){ .partitions = 5 });
+
+	weir_sink(through, "out", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ .partitions = 2 });
+
+	assert_int_equal(partitions_of(d, "app-through-repartition"), 5);
+	for (int i = 0; i < 20; i++) {
+		char value[8];
+
+		snprintf(value, sizeof value, "v%d", i);
+		weir_driver_pipe(d, "in", "k", value, i);
+		assert_true(weir_driver_read(d, "app-through-repartition", &r));
+		assert_bytes(r.key, value);
+		assert_int_equal(r.partition, weir_partition_for_key(r.key, 5));
+		assert_int_equal(r.timestamp_ms, i > 0 ? i : 1);
+		assert_true(weir_driver_read(d, "out", &r));
+		assert_bytes(r.value, value);
+	}
+	weir_driver_free(d);
+}
+
+static void a_count_behind_a_changed_key_repartitions_by_itself(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	(void)state;
+	weir_stream *keyed = weir_key_by(text_source(t, "in"), "by-value", value_as_key, NULL);
+
+	weir_sink(weir_changes(weir_count(keyed, "counts", (weir_window){ 0 })), "out", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ .partitions = 3 });
+
+	assert_int_equal(partitions_of(d, "app-counts-by-key-repartition"), 3);
+	assert_int_equal(partitions_of(d, "app-counts-changelog"), 3);
+	/* Different keys, so different partitions: only by the new key can they meet. */
+	weir_driver_pipe(d, "in", "a", "v", 1);
+	weir_driver_pipe(d, "in", "b", "v", 2);
+	weir_driver_pipe(d, "in", "c", "v", 3);
+	assert_numbers(d, "out", "v=1@1", "v=2@2", "v=3@3");
+	weir_driver_pipe(d, "in", "d", "w", 4);
+	assert_numbers(d, "out", "w=1@4");
+	weir_driver_free(d);
+}
+
+static bool everything(weir_context *cx, const weir_record *r, void *user)
+{
+	(void)cx, (void)r, (void)user;
+	return true;
+}
+
+static const void *same(weir_context *cx, const weir_record *r, void *user)
+{
+	(void)cx, (void)user;
+	return weir_value(r);
+}
+
+static void steps_that_keep_the_key_need_no_repartition(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	(void)state;
+	weir_stream *s = weir_filter(text_source(t, "in"), "all", everything, NULL);
+
+	s = weir_map_values(s, "same", same, NULL, NULL);
+	weir_sink(weir_changes(weir_count(s, "counts", (weir_window){ 0 })), "out", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	assert_int_equal(partitions_of(d, "app-counts-by-key-repartition"), 0);
+	weir_driver_pipe(d, "in", "k", "v", 1);
+	assert_numbers(d, "out", "k=1@1");
+	weir_driver_free(d);
+}
+
+static void a_merge_with_one_changed_key_repartitions_both(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	(void)state;
+	weir_stream *changed = weir_key_by(text_source(t, "a"), "by-value", value_as_key, NULL);
+	weir_stream *both = weir_merge(text_source(t, "b"), "both", changed);
+
+	weir_sink(weir_changes(weir_count(both, "counts", (weir_window){ 0 })), "out", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ .partitions = 4 });
+
+	assert_int_equal(partitions_of(d, "app-counts-by-key-repartition"), 4);
+	weir_driver_pipe(d, "a", "x", "k", 1);
+	weir_driver_pipe(d, "b", "k", "v", 2);
+	assert_numbers(d, "out", "k=1@1", "k=2@2");
+	weir_driver_free(d);
+}
+
+static void null_keys_and_values_pass_through(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	(void)state;
+	weir_sink(weir_repartition(text_source(t, "in"), "through", (weir_repartition_opts){ 0 }), "out",
+		  (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	weir_driver_pipe(d, "in", NULL, "v", 1);
+	weir_driver_pipe(d, "in", "k", NULL, 2);
+	weir_driver_pipe(d, "in", NULL, NULL, 3);
+	assert_text(d, "out", "null=v@1", "k=null@2", "null=null@3");
+	weir_driver_free(d);
+}
+
+/* Counts of how often a count has come up: two changes of key, one behind the other. */
+static weir_bytes count_as_key(weir_context *cx, const weir_record *r, void *user)
+{
+	char *key = weir_alloc(cx, 24);
+
+	(void)user;
+	snprintf(key, 24, "%lld", (long long)*(const int64_t *)weir_value(r));
+	return weir_str(key);
+}
+
+static void repartitions_can_follow_each_other(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	(void)state;
+	weir_stream *words = weir_key_by(text_source(t, "in"), "by-value", value_as_key, NULL);
+	weir_table *counts = weir_count(words, "counts", (weir_window){ 0 });
+	weir_stream *by_count = weir_key_by(weir_changes(counts), "by-count", count_as_key, NULL);
+
+	weir_sink(weir_changes(weir_count(by_count, "histogram", (weir_window){ 0 })), "out",
+		  (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ .partitions = 2 });
+
+	weir_driver_pipe(d, "in", "1", "a", 1);
+	assert_numbers(d, "out", "1=1@1");
+	weir_driver_pipe(d, "in", "2", "a", 2);
+	assert_numbers(d, "out", "2=1@2");
+	weir_driver_pipe(d, "in", "3", "b", 3);
+	assert_numbers(d, "out", "1=2@3");
+	weir_driver_free(d);
+}
+
+static void a_repartition_topic_is_purged_behind_the_commit(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	int64_t end;
+
+	(void)state;
+	weir_sink(weir_repartition(text_source(t, "in"), "through", (weir_repartition_opts){ 0 }), "out",
+		  (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	for (int i = 0; i < 50; i++)
+		weir_driver_pipe(d, "in", "k", "v", 1);
+	assert_int_equal(first_of(d, "app-through-repartition", &end), 0);
+	assert_true(end >= 50);
+	weir_driver_advance(d, WEIR_SECONDS(31));
+	assert_int_equal(first_of(d, "app-through-repartition", &end), end);
+	/* What others filled is theirs. */
+	assert_int_equal(first_of(d, "in", &end), 0);
+	weir_driver_pipe(d, "in", "k", "after", 2);
+	for (int i = 0; i < 50; i++)
+		assert_string_equal(weir_driver_read_text(d, "out", false, false), "k=v@1");
+	assert_text(d, "out", "k=after@2");
+	weir_driver_free(d);
+}
+
+static void look_away(weir_context *cx, const weir_record *r, void *user)
+{
+	(void)cx, (void)r, (void)user;
+}
+
+static weir_topology *retaining(void)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	weir_for_each(weir_source(t, "in", (weir_source_opts){ .retain_ms = WEIR_HOURS(1) }), "end", look_away,
+		      NULL);
+	return t;
+}
+
+static void a_source_deletes_what_is_older_than_it_retains(void **state)
+{
+	weir_driver *d = driver(retaining(), (weir_driver_opts){ 0 });
+	int64_t end;
+
+	(void)state;
+	for (int i = 0; i <= 120; i++)
+		weir_driver_pipe(d, "in", "k", "v", WEIR_MINUTES(i));
+	assert_int_equal(first_of(d, "in", &end), 0);
+	weir_driver_advance(d, WEIR_SECONDS(31));
+	/* Minute 120 is the newest, minute 60 is exactly an hour older and stays. */
+	assert_int_equal(first_of(d, "in", &end), 60);
+	assert_int_equal(end, 121);
+	weir_driver_advance(d, WEIR_DAYS(1)); /* time without records deletes nothing */
+	assert_int_equal(first_of(d, "in", &end), 60);
+	weir_driver_free(d);
+}
+
+static void a_future_date_does_not_make_the_present_look_old(void **state)
+{
+	int64_t now_ms = 1704067200000, end;
+	weir_driver *d = driver(retaining(), (weir_driver_opts){ .now_ms = now_ms });
+
+	(void)state;
+	weir_driver_pipe(d, "in", "k", "old", now_ms - WEIR_HOURS(2));
+	weir_driver_pipe(d, "in", "k", "present", now_ms);
+	weir_driver_pipe(d, "in", "k", "future", now_ms + WEIR_DAYS(365));
+	weir_driver_advance(d, WEIR_SECONDS(31));
+	assert_int_equal(first_of(d, "in", &end), 1);
+	weir_driver_free(d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_explicit_repartition_has_as_many_partitions_as_asked_for),
+		cmocka_unit_test(a_count_behind_a_changed_key_repartitions_by_itself),
+		cmocka_unit_test(steps_that_keep_the_key_need_no_repartition),
+		cmocka_unit_test(a_merge_with_one_changed_key_repartitions_both),
+		cmocka_unit_test(null_keys_and_values_pass_through),
+		cmocka_unit_test(repartitions_can_follow_each_other),
+		cmocka_unit_test(a_repartition_topic_is_purged_behind_the_commit),
+		cmocka_unit_test(a_source_deletes_what_is_older_than_it_retains),
+		cmocka_unit_test(a_future_date_does_not_make_the_present_look_old),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
