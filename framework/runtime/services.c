@@ -61,12 +61,13 @@ static void note_letter(struct worker *w, const struct letter *l)
 	static weir_log_limit limit;
 
 	add_count(&w->dead_letters);
-	weir_log_limited(
-		&limit, 60000, WEIR_LOG_WARN, "records", "dead letter topic=%s partition=%d offset=%lld reason=\"%s\"%s",
-		l->source ? l->source->topic : "-", l->source ? (int)l->source->partition : -1,
-		l->source ? (long long)l->source->offset : -1LL, l->reason,
-		w->app->settings.dead_letter_topic ? ""
-						   : " (dropped: errors.dead.letter.queue.topic.name is not set)");
+	weir_log_limited(&limit, 60000, WEIR_LOG_WARN, "records",
+			 "dead letter topic=%s partition=%d offset=%lld reason=\"%s\"%s",
+			 l->source ? l->source->topic : "-", l->source ? (int)l->source->partition : -1,
+			 l->source ? (long long)l->source->offset : -1LL, l->reason,
+			 w->app->settings.dead_letter_topic
+				 ? ""
+				 : " (dropped: errors.dead.letter.queue.topic.name is not set)");
 }
 
 void weir__dead_letter(struct task *t, const struct letter *l)
@@ -95,8 +96,8 @@ void weir__dead_letter(struct task *t, const struct letter *l)
 
 	if (!weir_producer_send(w->producer, &p, &w->error)) {
 		weir_wrap(&w->error, "dead letter for %s/%d@%lld to \"%s\"", l->source ? l->source->topic : "-",
-			  l->source ? (int)l->source->partition : -1, l->source ? (long long)l->source->offset : -1LL,
-			  topic);
+			  l->source ? (int)l->source->partition : -1,
+			  l->source ? (long long)l->source->offset : -1LL, topic);
 		w->failed = true;
 		w->stop |= w->error.code == WEIR_USER; /* even the dead letter is refused */
 	}
@@ -122,9 +123,10 @@ static void service_unreadable(weir_context *cx, const weir_record *r, const cha
 			  s->dead_letter_topic ? s->dead_letter_topic : "not set");
 		return;
 	}
-	weir__dead_letter(t, &(struct letter){ .source = cx->source,
-					       .code = "DECODE",
-					       .reason = weir__arena_printf(&cx->arena, "unreadable: %s", message) });
+	weir__dead_letter(t,
+			  &(struct letter){ .source = cx->source,
+					    .code = "DECODE",
+					    .reason = weir__arena_printf(&cx->arena, "unreadable: %s", message) });
 }
 
 /* The broker will never take this record. */
