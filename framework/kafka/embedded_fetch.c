@@ -74,8 +74,6 @@ static uint32_t hand_over(struct fetch *f, struct part *p, const struct run *run
 		if (offset >= run->limit)
 			break;
 		at += weir__entry_size(e);
-		if (offset < p->position)
-			continue;
 		p->position = offset + 1;
 		if (!is_handed_out(f->c, e, offset))
 			continue;

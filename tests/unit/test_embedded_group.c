@@ -323,6 +323,46 @@ static void pending_offsets_of_a_crashed_producer_go_with_its_transaction(void *
 	joiner_close(&j);
 }
 
+static bool may_commit(struct joiner *j, weir_producer *p)
+{
+	weir_partition at = { .topic = j->topic, .partition = 0, .offset = 5 };
+	weir_error err = { 0 };
+
+	begin(p);
+	bool may = weir_producer_send_offsets(p, j->consumer, &at, 1, 0, &err);
+
+	assert_int_equal(err.abort_txn, !may);
+	abort_txn(p);
+	return may;
+}
+
+static void only_a_member_of_the_present_generation_may_commit(void **state)
+{
+	weir_producer *p = producer_of(&c, "t");
+	struct joiner_opts opts = { "g", fresh_topic(&c, 2) };
+	struct joiner a, b, *both[] = { &a, &b };
+
+	(void)state;
+	joiner_open(&c, &a, opts);
+	assert_false(may_commit(&a, p)); /* has not joined */
+	joiners_until(both, (int[]){ 2 }, 1);
+	assert_true(may_commit(&a, p));
+	joiner_open(&c, &b, opts);
+	joiner_poll(&b);
+	assert_true(may_commit(&a, p));  /* the round has begun, the generation is the same */
+	assert_false(may_commit(&b, p)); /* is of no generation yet */
+	joiners_until(both, (int[]){ 1, 1 }, 2);
+	assert_true(may_commit(&a, p) && may_commit(&b, p));
+	let_pass(&c, 6000);
+	joiner_poll(&a);
+	let_pass(&c, 6000);
+	assert_false(may_commit(&b, p)); /* put out, although a round without it has not ended */
+	assert_true(may_commit(&a, p));
+	joiner_close(&a);
+	joiner_close(&b);
+	weir_producer_close(p);
+}
+
 static enum embedded_fault next_fault;
 static enum embedded_point next_point;
 
@@ -460,6 +500,7 @@ int main(void)
 		TEST(what_is_taken_away_is_not_read_any_more),
 		TEST(an_open_transaction_of_a_crashed_producer_holds_readers_until_it_times_out),
 		TEST(pending_offsets_of_a_crashed_producer_go_with_its_transaction),
+		TEST(only_a_member_of_the_present_generation_may_commit),
 		TEST(late_markers_hold_back_records_and_offsets),
 		TEST(a_commit_without_an_answer_is_of_either_outcome),
 		TEST(mishaps_carry_the_flags_that_say_what_to_do),
