@@ -178,7 +178,6 @@ static bool take_turn(struct fetch *f, struct part *p)
 		return false;
 	struct segment *s = p->segment;
 	struct run run = { s, p->at, s->used, limit };
-	uint64_t version = p->version;
 
 	if (run.to - run.from > TURN_BYTES) /* cut at an entry's end */
 		for (run.to = run.from; run.to - run.from < TURN_BYTES;)
@@ -190,12 +189,7 @@ static bool take_turn(struct fetch *f, struct part *p)
 
 	pthread_mutex_lock(&f->c->cluster->lock);
 	weir__segment_unref(s);
-	if (p->version == version)
-		p->at = at;
-	else if (p->segment) { /* paused and resumed: read on by offset */
-		weir__segment_unref(p->segment);
-		p->segment = NULL;
-	}
+	p->at = at; /* of no meaning when the callback has sought: there is no segment then */
 	f->bytes += at - run.from;
 	return at > run.from;
 }

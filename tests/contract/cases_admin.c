@@ -124,6 +124,7 @@ void offsets_are_found_by_time(struct contract *c)
 	weir_producer_close(p);
 	weir_partition list[] = { { .topic = topic, .partition = 0, .offset = 1 },
 				  { .topic = topic, .partition = 1, .offset = 1 } };
+	weir_partition before = { .topic = topic, .partition = 0, .offset = 7 };
 	const int64_t wanted[][2] = { { 1, 0 }, { 1000, 0 }, { 1041, 5 }, { 1050, 5 }, { 1090, 9 }, { 1091, 10 } };
 
 	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
@@ -132,6 +133,10 @@ void offsets_are_found_by_time(struct contract *c)
 		assert_int_equal(list[0].offset, wanted[i][1]);
 		assert_int_equal(list[1].offset, 0);
 	}
+	assert_done(weir_records_delete(c->cluster, &before, 1, &err), err);
+	list[0].offset = list[1].offset = 1;
+	assert_done(weir_offsets_for_times(c->cluster, list, 2, &err), err);
+	assert_int_equal(list[0].offset, 7);
 }
 
 void the_cluster_has_an_id(struct contract *c)

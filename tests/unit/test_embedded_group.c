@@ -363,6 +363,19 @@ static void only_a_member_of_the_present_generation_may_commit(void **state)
 	weir_producer_close(p);
 }
 
+static void committed_offsets_go_with_their_topic(void **state)
+{
+	weir_partition list[] = { { .topic = fresh_topic(&c, 1), .offset = 3 },
+				  { .topic = fresh_topic(&c, 1), .offset = 4 } };
+	weir_error err;
+
+	(void)state;
+	assert_done(weir_group_alter(c.cluster, "g", list, 2, &err), err);
+	assert_done(weir_topics_delete(c.cluster, &list[0].topic, 1, &err), err);
+	assert_int_equal(committed_of(&c, "g", list[0].topic, 0, NULL, 0), WEIR_OFFSET_NONE);
+	assert_int_equal(committed_of(&c, "g", list[1].topic, 0, NULL, 0), 4);
+}
+
 static enum embedded_fault next_fault;
 static enum embedded_point next_point;
 
@@ -501,6 +514,7 @@ int main(void)
 		TEST(an_open_transaction_of_a_crashed_producer_holds_readers_until_it_times_out),
 		TEST(pending_offsets_of_a_crashed_producer_go_with_its_transaction),
 		TEST(only_a_member_of_the_present_generation_may_commit),
+		TEST(committed_offsets_go_with_their_topic),
 		TEST(late_markers_hold_back_records_and_offsets),
 		TEST(a_commit_without_an_answer_is_of_either_outcome),
 		TEST(mishaps_carry_the_flags_that_say_what_to_do),

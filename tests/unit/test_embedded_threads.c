@@ -169,38 +169,111 @@ static void threads_write_read_join_and_administer_at_once(void **state)
 	weir_cluster_free(cluster);
 }
 
-/* A consumer that waits is woken by a record: it does not sleep its time-out away. */
-static void *put_later(void *user)
-{
-	struct contract c = { cluster, "threads", weir_clock_system() };
+/* --- who waits is woken: without it, each wait of the following would last until the next look at the clock --- */
 
-	let_pass(&c, 50);
-	put_numbers(&c, user, 0, 1);
+#define ROUNDS 40
+#define PING_PONG_US 4000000 /* half of what sleeping would take */
+
+struct player {
+	struct contract c;
+	const char *from, *to;
+	bool begins;
+};
+
+static bool take_one(const weir_kafka_record *record, void *user)
+{
+	(void)record;
+	++*(int *)user;
+	return true;
+}
+
+static void *play(void *user)
+{
+	struct player *player = user;
+	weir_producer *p = producer_of(&player->c, NULL);
+	weir_error err;
+	weir_consumer *consumer = weir_consumer_open(cluster, (weir_consumer_opts){ 0 }, &err);
+	weir_partition from = { .topic = player->from, .partition = 0, .offset = 0 };
+	int taken = 0;
+
+	assert_done(consumer, err);
+	assert_done(weir_consumer_assign(consumer, &from, 1, &err), err);
+	if (player->begins)
+		put(p, player->to, 0, "k", "ball");
+	while (taken < ROUNDS) {
+		int before = taken;
+
+		assert_done(weir_consumer_poll(consumer, 20000, take_one, &taken, &err), err);
+		if (taken > before)
+			put(p, player->to, 0, "k", "ball");
+	}
+	weir_consumer_close(consumer);
+	weir_producer_close(p);
 	return NULL;
 }
 
 static void a_waiting_reader_is_woken_by_a_record(void **state)
 {
 	struct contract c = { NULL, "threads", weir_clock_system() };
-	static struct reader r;
 	pthread_t thread;
-	weir_error err;
 
 	(void)state;
-	c.cluster = cluster = weir_cluster_embedded((weir_embedded_opts){ 0 });
-	const char *topic = fresh_topic(&c, 1);
-
-	reader_at(&c, &r, topic, 0, 0);
-	r.on_record = NULL;
-	pthread_create(&thread, NULL, put_later, (void *)topic);
+	c.cluster = cluster = weir_cluster_embedded((weir_embedded_opts){ .partitions = 1 });
+	struct player ping = { c, "pong", "ping", true }, pong = { c, "ping", "pong", false };
 	int64_t before_us = c.clock->monotonic_us(c.clock);
-	struct progress seen = { { -1, -1, -1 }, 0 };
 
-	assert_done(weir_consumer_poll(r.consumer, 20000, check_order, &seen, &err), err);
-	assert_int_equal(seen.count, 1);
-	assert_true(c.clock->monotonic_us(c.clock) - before_us < 10000000);
+	pthread_create(&thread, NULL, play, &pong);
+	play(&ping);
 	pthread_join(thread, NULL);
-	reader_close(&r);
+	assert_in_range(c.clock->monotonic_us(c.clock) - before_us, 0, PING_PONG_US);
+	weir_cluster_free(cluster);
+}
+
+static pthread_barrier_t barrier;
+
+static void *commit_rounds(void *user)
+{
+	struct contract *c = user;
+	weir_producer *p = producer_of(c, "committer");
+	struct joiner j, *all[] = { &j };
+
+	joiner_open(c, &j, (struct joiner_opts){ "members", "watched" });
+	joiners_until(all, (int[]){ 1 }, 1);
+	for (int i = 0; i < ROUNDS; i++) {
+		weir_partition at = { .topic = "watched", .partition = 0, .offset = i };
+		weir_error err;
+
+		begin(p);
+		assert_done(weir_producer_send_offsets(p, j.consumer, &at, 1, 1000, &err), err);
+		pthread_barrier_wait(&barrier);
+		let_pass(c, 2); /* the other waits by now */
+		commit(p);
+		pthread_barrier_wait(&barrier);
+	}
+	joiner_close(&j);
+	weir_producer_close(p);
+	return NULL;
+}
+
+static void who_waits_for_a_committed_offset_is_woken_by_the_commit(void **state)
+{
+	struct contract c = { NULL, "threads", weir_clock_system() };
+	pthread_t thread;
+
+	(void)state;
+	c.cluster = cluster = weir_cluster_embedded((weir_embedded_opts){ .partitions = 1 });
+	pthread_barrier_init(&barrier, NULL, 2);
+	pthread_create(&thread, NULL, commit_rounds, &c);
+	int64_t before_us = c.clock->monotonic_us(c.clock);
+
+	for (int i = 0; i < ROUNDS; i++) {
+		pthread_barrier_wait(&barrier);
+		assert_int_equal(committed_of(&c, "members", "watched", 0, NULL, 0), i);
+		pthread_barrier_wait(&barrier);
+	}
+	assert_in_range(c.clock->monotonic_us(c.clock) - before_us, 0, ROUNDS * 50000);
+	pthread_join(thread, NULL);
+	pthread_barrier_destroy(&barrier);
 	weir_cluster_free(cluster);
 }
 
@@ -209,6 +282,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(threads_write_read_join_and_administer_at_once),
 		cmocka_unit_test(a_waiting_reader_is_woken_by_a_record),
+		cmocka_unit_test(who_waits_for_a_committed_offset_is_woken_by_the_commit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
