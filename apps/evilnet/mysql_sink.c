@@ -275,6 +275,27 @@ static bool sink_own(void *self, const char *cluster_id, const char *topic, int3
 	return true;
 }
 
+static bool sink_position(void *self, const char *cluster_id, const char *topic, int32_t partition,
+			  int64_t *next_offset, weir_error *err)
+{
+	static const char sql[] = "SELECT COALESCE(MAX(next_offset), -1) FROM sink_offsets WHERE topic = ? AND "
+				  "partition_id = ? AND cluster_id = ?";
+	struct evilnet_mysql_sink *sink = self;
+	MYSQL_STMT *stmt = evilnet_db_statement(&sink->db, sql, err);
+	MYSQL_BIND params[3], column;
+	int64_t number = partition;
+	bool more;
+
+	bind_name(params, topic, &number);
+	evilnet_bind_bytes(&params[2], cluster_id, strlen(cluster_id));
+	evilnet_bind_signed(&column, next_offset);
+	if (!stmt || !evilnet_db_query(&sink->db, stmt, params, &column, err) ||
+	    !evilnet_db_fetch(&sink->db, stmt, &more, err))
+		return false;
+	evilnet_db_done(stmt);
+	return true;
+}
+
 /* --- writing -------------------------------------------------------------------------------------------------- */
 
 static void keep_refusal(struct evilnet_mysql_sink *sink, size_t index, const char *reason)
@@ -439,6 +460,7 @@ const weir_external_sink evilnet_mysql_sink_ops = {
 	.name = "mysql",
 	.open = sink_open,
 	.own = sink_own,
+	.position = sink_position,
 	.write = sink_write,
 	.disown = sink_disown,
 	.idle = sink_idle,

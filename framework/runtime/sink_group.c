@@ -89,17 +89,20 @@ static bool check_offset(struct weir_sink_worker *w, struct sink_partition *p, i
 	return weir__sink_write(w, p);
 }
 
+bool weir__sink_know_cluster(struct weir_sink_worker *w, weir_error *err)
+{
+	if (!w->cluster_id)
+		w->cluster_id = weir__strdup(weir_cluster_id(w->cluster, err));
+	return w->cluster_id != NULL;
+}
+
 /* Calls the sink's own; *next is its offset. */
 static bool own(struct weir_sink_worker *w, struct sink_partition *p, int64_t *next)
 {
 	weir_error failure;
 
-	if (!w->cluster_id) {
-		const char *id = weir_cluster_id(w->cluster, &failure);
-		if (!id)
-			return postpone(w, p, &failure);
-		w->cluster_id = weir__strdup(id);
-	}
+	if (!weir__sink_know_cluster(w, &failure))
+		return postpone(w, p, &failure);
 	if (!w->opts.sink->own(w->opts.self, w->cluster_id, w->topic, p->id, next, &failure)) {
 		weir__sink_away(w, &failure, "own");
 		return false;
@@ -250,7 +253,6 @@ bool weir__sink_consumer_open(struct weir_sink_worker *w)
 {
 	const char *topics[] = { w->topic };
 	weir_consumer_opts opts = { .group = w->group,
-				    .client_id = w->client_id,
 				    .on_group = on_group,
 				    .on_partition_error = on_partition_error,
 				    .user = w,

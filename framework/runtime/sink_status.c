@@ -67,6 +67,7 @@ static bool set_targets(struct weir_sink_worker *w)
 	pthread_mutex_lock(&w->lock);
 	if (!w->targets) {
 		w->targets = targets;
+		w->others = weir__calloc((size_t)n, sizeof *w->others);
 		w->target_count = n;
 		targets = NULL;
 	}
@@ -75,58 +76,41 @@ static bool set_targets(struct weir_sink_worker *w)
 	return true;
 }
 
-struct holders {
-	const struct weir_sink_worker *w;
-	bool *held;
-};
-
-static void see_holder(const char *client_id, const char *member_id, const char *topic, int32_t partition,
-		       void *user)
+bool weir__sink_ask_others(struct weir_sink_worker *w, weir_error *err)
 {
-	struct holders *h = user;
-
-	(void)member_id;
-	if (partition >= 0 && partition < h->w->target_count && client_id &&
-	    strcmp(client_id, h->w->client_id) != 0 && !strcmp(topic, h->w->topic))
-		h->held[partition] = true;
-}
-
-/* This worker's partitions: 1 = written, 0 = not yet; -1 = somebody else's. */
-static bool own_part(struct weir_sink_worker *w, bool *held, bool *complete)
-{
-	bool all = true;
-
-	*complete = true;
 	pthread_mutex_lock(&w->lock);
-	for (int32_t i = 0; i < w->target_count; i++) {
-		struct sink_partition *p = weir__sink_partition(w, i);
-
-		held[i] = p || !w->targets[i];
-		all = all && (!p || !w->targets[i] || p->written >= w->targets[i]);
-		*complete = *complete && held[i];
-	}
-	all = all && !w->status.stopped;
+	int32_t n = w->targets ? w->target_count : 0;
 	pthread_mutex_unlock(&w->lock);
-	return all;
+	if (n && !weir__sink_know_cluster(w, NULL))
+		return true;              /* the cluster's fault, not the sink's: the next time */
+	for (int32_t i = 0; i < n; i++) { /* targets stay as they are once they are there */
+		int64_t next;
+
+		if (weir__sink_partition(w, i) || w->others[i] >= w->targets[i])
+			continue;
+		if (!w->opts.sink->position(w->opts.self, w->cluster_id, w->topic, i, &next, err))
+			return false;
+		pthread_mutex_lock(&w->lock);
+		w->others[i] = next;
+		pthread_mutex_unlock(&w->lock);
+	}
+	return true;
 }
 
 bool weir_sink_worker_caught_up(weir_sink_worker *w)
 {
-	bool complete;
-
 	pthread_mutex_lock(&w->lock);
 	bool known = w->targets != NULL;
 	pthread_mutex_unlock(&w->lock);
 	if (!known && !set_targets(w))
 		return false;
-	struct holders h = { w, weir__calloc((size_t)w->target_count, sizeof *h.held) };
-	bool done = own_part(w, h.held, &complete);
-	/* What is nobody's is on its way from one member to the next, and may be to come here. */
-	if (done && !complete) {
-		done = weir_group_describe(w->cluster, w->group, see_holder, &h, NULL);
-		for (int32_t i = 0; i < w->target_count; i++)
-			done = done && h.held[i];
+	pthread_mutex_lock(&w->lock);
+	bool done = !w->status.stopped;
+	for (int32_t i = 0; i < w->target_count && done; i++) {
+		struct sink_partition *p = weir__sink_partition(w, i);
+
+		done = (p ? p->written : w->others[i]) >= w->targets[i];
 	}
-	free(h.held);
+	pthread_mutex_unlock(&w->lock);
 	return done;
 }

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "framework/base/alloc.h"
@@ -16,6 +15,8 @@
 #define BATCH_BYTES ((size_t)4 << 20)
 #define IDLE_MS 10000
 #define LAG_MS 1000
+#define QUIET_MS 1000 /* without records, until a position that has moved without any is stored */
+#define OTHERS_MS 100
 #define LOG_INTERVAL_MS 10000
 
 int64_t weir__sink_now_ms(void)
@@ -128,15 +129,26 @@ static void write_batches(struct weir_sink_worker *w)
 	}
 }
 
-/* Stores positions that only markers have moved, so that a log which is cut behind them is not taken for a loss. */
-static void store_positions(struct weir_sink_worker *w)
+/* Stores positions that only markers have moved: so that a log which is cut behind them is not taken for a loss,
+ * and that other workers see how far this one is. */
+static void store_positions(struct weir_sink_worker *w, int64_t quiet_ms)
 {
-	for (size_t i = 0; i < w->partition_count; i++) {
+	int64_t now = weir__sink_now_ms();
+
+	for (size_t i = 0; i < w->partition_count && w->connected; i++) {
 		struct sink_partition *p = w->partitions[i];
 
-		if (p->ready && p->written > p->stored)
+		if (p->ready && p->written > p->stored && now - p->wrote_at_ms >= quiet_ms)
 			weir__sink_write(w, p);
 	}
+}
+
+static bool is_due(int64_t *at_ms, int64_t now, int64_t interval_ms)
+{
+	if (now < *at_ms)
+		return false;
+	*at_ms = now + interval_ms;
+	return true;
 }
 
 static void keep_house(struct weir_sink_worker *w)
@@ -144,15 +156,15 @@ static void keep_house(struct weir_sink_worker *w)
 	int64_t now = weir__sink_now_ms();
 	weir_error failure;
 
-	if (now >= w->lag_at_ms) {
-		w->lag_at_ms = now + LAG_MS;
+	if (is_due(&w->lag_at_ms, now, LAG_MS))
 		weir__sink_update_lag(w);
-	}
-	if (now < w->idle_at_ms || !w->connected)
+	if (!w->connected)
 		return;
-	w->idle_at_ms = now + w->opts.idle_interval_ms;
-	store_positions(w);
-	if (w->connected && w->opts.sink->idle && !w->opts.sink->idle(w->opts.self, &failure))
+	store_positions(w, QUIET_MS);
+	if (w->connected && is_due(&w->others_at_ms, now, OTHERS_MS) && !weir__sink_ask_others(w, &failure))
+		weir__sink_away(w, &failure, "position");
+	if (w->connected && w->opts.sink->idle && is_due(&w->idle_at_ms, now, w->opts.idle_interval_ms) &&
+	    !w->opts.sink->idle(w->opts.self, &failure))
 		weir__sink_away(w, &failure, "idle");
 }
 
@@ -194,7 +206,7 @@ static void *run(void *user)
 	while (going_on(w))
 		turn(w);
 	if (w->connected && w->consumer)
-		store_positions(w);
+		store_positions(w, 0);
 	weir__sink_consumer_close(w);
 	weir__sink_dead_letters_close(&w->dead_letters);
 	w->opts.sink->close(w->opts.self);
@@ -210,7 +222,7 @@ static void release(struct weir_sink_worker *w)
 	free(w->targets);
 	free(w->partitions);
 	free(w->cluster_id);
-	free(w->client_id);
+	free(w->others);
 	free(w->dead_letter_topic);
 	free(w->group);
 	free(w->topic);
@@ -221,7 +233,6 @@ weir_sink_worker *weir_sink_worker_start(weir_cluster *cluster, const weir_confi
 					 weir_error *err)
 {
 	struct weir_sink_worker *w = weir__calloc(1, sizeof *w);
-	uint64_t unique = 0;
 
 	weir_assert(opts.sink && opts.topic && opts.group);
 	w->cluster = cluster;
@@ -234,10 +245,6 @@ weir_sink_worker *weir_sink_worker_start(weir_cluster *cluster, const weir_confi
 	w->topic = weir__strdup(opts.topic);
 	w->group = weir__strdup(opts.group);
 	w->dead_letter_topic = weir__strdup(opts.dead_letter_topic);
-	/* Tells this member from the others of the group, see caught_up. */
-	while (getrandom(&unique, sizeof unique, 0) != (ssize_t)sizeof unique)
-		;
-	w->client_id = weir__asprintf("%s-%016llx", opts.group, (unsigned long long)unique);
 	w->dead_letters = (struct sink_dead_letters){ .cluster = cluster, .topic = w->dead_letter_topic };
 	w->status.lag = -1;
 	pthread_mutex_init(&w->lock, NULL);

@@ -24,6 +24,7 @@ struct sink_partition {
 	int64_t written; /* behind what is written: further than `stored` where only markers lie between (under the
 			    lock) */
 	int64_t end;     /* of the log, last known */
+	int64_t wrote_at_ms;
 	struct sink_backoff backoff;
 	struct sink_batch batch;
 	struct sink_rejects rejects;
@@ -33,7 +34,7 @@ struct weir_sink_worker {
 	weir_cluster *cluster;
 	const weir_config *cfg;
 	weir_sink_worker_opts opts;
-	char *topic, *group, *dead_letter_topic, *client_id;
+	char *topic, *group, *dead_letter_topic;
 	pthread_t thread;
 	atomic_bool stopping;
 
@@ -46,13 +47,14 @@ struct weir_sink_worker {
 	struct sink_partition **partitions; /* changed under the lock */
 	size_t partition_count;
 	struct sink_dead_letters dead_letters;
-	int64_t idle_at_ms, lag_at_ms;
+	int64_t idle_at_ms, lag_at_ms, others_at_ms;
 	weir_log_limit log_away, log_consumer, log_fenced, log_partition;
 
 	/* For other threads, under the lock. */
 	pthread_mutex_t lock;
 	weir_sink_status status;
-	int64_t *targets; /* of caught_up: the end of each partition at its first call */
+	int64_t *targets; /* of caught_up: the end of each partition at its first call; 0 = nothing lay there */
+	int64_t *others;  /* the stored offsets of those that are not this worker's */
 	int32_t target_count;
 };
 
@@ -68,6 +70,8 @@ void weir__sink_die(struct weir_sink_worker *w, const weir_error *error);
 bool weir__sink_consumer_open(struct weir_sink_worker *w);
 void weir__sink_consumer_close(struct weir_sink_worker *w);
 struct sink_partition *weir__sink_partition(struct weir_sink_worker *w, int32_t id);
+/** Fills cluster_id in, at first use. */
+bool weir__sink_know_cluster(struct weir_sink_worker *w, weir_error *err);
 /** Calls own for what is assigned and not ready, as far as its back-off allows. */
 void weir__sink_own_pending(struct weir_sink_worker *w);
 /** Stops taking the partition's records; what is in hand is let go and will be read again. */
@@ -82,5 +86,7 @@ bool weir__sink_write(struct weir_sink_worker *w, struct sink_partition *p);
 
 /* sink_status.c */
 void weir__sink_update_lag(struct weir_sink_worker *w);
+/** Asks the sink how far the other workers' partitions are, as far as caught_up wants to know. */
+bool weir__sink_ask_others(struct weir_sink_worker *w, weir_error *err);
 
 #endif

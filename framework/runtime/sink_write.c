@@ -57,6 +57,7 @@ static void stored(struct weir_sink_worker *w, struct sink_partition *p, int64_t
 	weir__sink_rejects_settled(&p->rejects);
 	w->sink_backoff = p->backoff = (struct sink_backoff){ 0 };
 	p->stored = next_offset;
+	p->wrote_at_ms = weir__sink_now_ms();
 	pthread_mutex_lock(&w->lock);
 	p->written = next_offset;
 	w->status.records += (int64_t)p->batch.count;

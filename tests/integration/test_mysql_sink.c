@@ -96,6 +96,15 @@ static int64_t own(struct evilnet_mysql_sink *sink, int32_t partition)
 	return own_in(sink, CLUSTER, partition);
 }
 
+static int64_t position(struct evilnet_mysql_sink *sink, const char *cluster, int32_t partition)
+{
+	int64_t next = -99;
+	weir_error err = { 0 };
+
+	fixture_must(S->position(sink, cluster, TOPIC, partition, &next, &err), &err);
+	return next;
+}
+
 static void end(struct evilnet_mysql_sink *sink)
 {
 	S->close(sink);
@@ -144,6 +153,9 @@ static void rows_and_the_next_offset_are_stored_together(void **state)
 		1);
 	end(sink);
 	sink = opened();
+	assert_int_equal(position(sink, CLUSTER, 3), 17);
+	assert_int_equal(position(sink, "cluster-B", 3), WEIR_OFFSET_NONE);
+	assert_int_equal(position(sink, CLUSTER, 4), WEIR_OFFSET_NONE);
 	assert_int_equal(own(sink, 3), 17);
 	assert_int_equal(own(sink, 4), WEIR_OFFSET_NONE);
 	end(sink);

@@ -21,6 +21,10 @@ typedef struct weir_external_sink {
 	 *  this cluster's topic at all. */
 	bool (*own)(void *self, const char *cluster_id, const char *topic, int32_t partition, int64_t *next_offset,
 		    weir_error *err);
+	/** The next offset as stored, of a partition that may be another worker's: reads and changes nothing.
+	 *  WEIR_OFFSET_NONE = none, or another cluster's. Asked while weir_sink_worker_caught_up is waited for. */
+	bool (*position)(void *self, const char *cluster_id, const char *topic, int32_t partition,
+			 int64_t *next_offset, weir_error *err);
 	/** Writes n records of one partition and next_offset in one transaction; n may be 0, then only the offset
 	 *  moves. False: nothing is written, or it is not known whether (a commit without an answer): own is called
 	 *  again and tells how far it came. Code FENCED = another owner has raised the epoch (own is called again,
@@ -70,10 +74,9 @@ typedef struct weir_sink_status {
 } weir_sink_status;
 /** From any thread. */
 void weir_sink_worker_status(weir_sink_worker *worker, weir_sink_status *status);
-/** From any thread: true once everything that lay in the topic when this was first called is written - by this
- *  worker, as far as its partitions go; for those that other members of the group hold, they answer. Asks the
- *  cluster; never true of a topic that is not there, nor after the worker has stopped for good. For
- *  --exit-at-end. */
+/** From any thread: true once everything that lay in the topic when this was first called is written, whichever
+ *  worker of the group has done it. Never true of a topic that is not there, nor after this worker has stopped for
+ *  good. For --exit-at-end. */
 bool weir_sink_worker_caught_up(weir_sink_worker *worker);
 
 #endif
