@@ -68,7 +68,7 @@ static int trend(const struct web_request *rq, weir_bytes place, enum web_metric
 	if (!collect(rq, opts, &found, &status))
 		return status;
 	if (!web_cities_find(&found, place) &&
-	    !web_place_known(rq->web->opts.source, place, found.span.last_ms + found.span.window_ms, &known, &err))
+	    !web_place_known(rq->web->opts.source, place, INT64_MAX, &known, &err))
 		status = web_reply_away(rq, &err);
 	else if (!known)
 		status = web_reply_error(rq, 404, "there are no posts from this place");
@@ -108,8 +108,7 @@ char *web_snapshot(const struct web_source *source, const struct web_span *span,
 		opts.series = focus.data ? WEB_SERIES_ONE : WEB_SERIES_NONE;
 	if (!web_collect(source, span, &opts, &found, err))
 		return NULL;
-	if (!focus.data || web_cities_find(&found, focus) ||
-	    web_place_known(source, focus, span->last_ms + span->window_ms, &known, err))
+	if (!focus.data || web_cities_find(&found, focus) || web_place_known(source, focus, INT64_MAX, &known, err))
 		json = web_json_snapshot(&found, focus, known);
 	web_cities_release(&found);
 	return json;
@@ -122,6 +121,7 @@ bool web_query_focus(const struct web_request *rq, char **place, weir_error *err
 	if (!*place || utf8_length(weir_str(*place)) != SIZE_MAX)
 		return true;
 	free(*place);
+	*place = NULL;
 	return weir_fail(err, WEIR_USER, "place: not UTF-8");
 }
 

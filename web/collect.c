@@ -91,6 +91,18 @@ static void take_row(const struct web_row *row, void *user)
 	add(&c->cities->windows[w], row);
 }
 
+/* Sources keep times as databases do: what lies outside of these years is not asked for. */
+#define FIRST_MS 0              /* 1970 */
+#define LAST_MS 253402300799000 /* 9999-12-31T23:59:59Z */
+
+static bool read_rows(const struct web_source *source, weir_bytes place, int64_t from_ms, int64_t to_ms,
+		      web_row_fn *fn, void *user, weir_error *err)
+{
+	from_ms = from_ms < FIRST_MS ? FIRST_MS : from_ms;
+	to_ms = to_ms > LAST_MS ? LAST_MS : to_ms;
+	return from_ms >= to_ms || source->rows(source->self, place, from_ms, to_ms, fn, user, err);
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return weir_bytes_compare(((const struct web_city *)a)->place, ((const struct web_city *)b)->place);
@@ -103,8 +115,7 @@ bool web_collect(const struct web_source *source, const struct web_span *span, c
 
 	*out = (struct web_cities){ .span = *span };
 	out->windows = web_alloc(span->count * sizeof *out->windows);
-	bool ok = source->rows(source->self, opts->only, span->first_ms, span->last_ms + span->window_ms, take_row,
-			       &c, err);
+	bool ok = read_rows(source, opts->only, span->first_ms, span->last_ms + span->window_ms, take_row, &c, err);
 	free(c.index);
 	if (!ok) {
 		web_cities_release(out);
@@ -145,7 +156,7 @@ bool web_place_known(const struct web_source *source, weir_bytes place, int64_t 
 		     weir_error *err)
 {
 	*known = false;
-	return source->rows(source->self, place, 0, until_ms, note_row, known, err);
+	return read_rows(source, place, FIRST_MS, until_ms, note_row, known, err);
 }
 
 static int greatest_first(const void *a, const void *b, void *user)

@@ -270,15 +270,14 @@ static int trend(const struct web_request *rq, weir_bytes place, enum web_metric
 	if (!open_page(&page, &opts))
 		return 400;
 	if (!page.away && !web_cities_find(&page.cities, place))
-		page.away = !web_place_known(rq->web->opts.source, place, page.span.last_ms + page.span.window_ms,
-					     &known, &err);
+		page.away = !web_place_known(rq->web->opts.source, place, INT64_MAX, &known, &err);
 	struct web_text message = { 0 };
 	web_text_format(&message,
 			"No posts from \xE2\x80\x9C%s\xE2\x80\x9D are kept. Names are exact: Montréal and Montreal "
 			"are two cities here.",
 			(const char *)place.data);
-	int status = known ? send_trend(&page, place, metric)
-			   : send_error(&page, 404, "Nobody has heard of it", message.data);
+	int status = known || page.away ? send_trend(&page, place, metric)
+					: send_error(&page, 404, "Nobody has heard of it", message.data);
 	web_text_release(&message);
 	close_page(&page);
 	return status;

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WEB_SINCE_DEFAULT_MS (60 * 60 * 1000)
+#define WEB_SINCE_DEFAULT_MS INT64_C(3600000)
 #define WEB_WINDOWS_MAX 10000 /* in one answer */
 #define WEB_RANK_DEFAULT 5
 #define WEB_RANK_MAX 100

@@ -120,6 +120,9 @@ class Dashboard(unittest.TestCase):
         self.open("/")
         lines = self.drawn("#overall")
         self.assertEqual([line[0] for line in lines], ["Tweets", "Retweets"])
+        if self.browser.run("return !document.getElementById('more').hidden"):
+            self.assertEqual(self.browser.count("#city-rows tr"), 100)
+            self.browser.click("#more")
         self.browser.wait("every active city", lambda: sorted(self.places_of("#city-rows a")) == sorted(
             city["place"] for city in self.api("/api/cities")["cities"]))
         self.assertEqual(self.browser.count("#top li"), min(5, self.browser.count("#city-rows tr")))

@@ -53,6 +53,18 @@ static void a_past_moment_shows_the_hour_before_it(void **state)
 	json_decref(json);
 }
 
+static void moments_far_away_ask_the_source_for_no_impossible_date(void **state)
+{
+	static const char *const paths[] = { "/api/cities?at=0000-01-01T00:00:00Z&since=100d",
+					     "/api/cities?at=9999-12-31T23:59:59Z&since=1d",
+					     "/api/top?at=1970-01-01T00:00:00Z&since=50d" };
+	struct site *site = *state;
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+		json_decref(get_json(site, paths[i], 200));
+	assert_true(atomic_load(&site->earliest) >= 0);
+	assert_true(atomic_load(&site->latest) <= ms_of("9999-12-31T23:59:59Z"));
+}
+
 static void a_shorter_span_counts_fewer_windows(void **state)
 {
 	json_t *json = get_json(*state, "/api/cities?at=2022-09-15T03:44:00Z&since=10m", 200);
@@ -103,6 +115,7 @@ static void a_city_known_from_another_hour_has_a_trend_of_zeros(void **state)
 	for (size_t i = 0; i < 5; i++)
 		assert_int_equal(number_at(json_array_get(points, i), "value"), 0);
 	json_decref(json);
+	json_decref(get_json(*state, "/api/cities/Halifax%2C%20Nova%20Scotia/users?at=2022-09-14T12:00:00Z", 200));
 }
 
 static void unknown_cities_metrics_and_calls_are_404(void **state)
@@ -237,7 +250,7 @@ static void a_source_that_is_away_is_503_and_tells_no_address(void **state)
 
 static void head_gives_the_headers_alone(void **state)
 {
-	static const char *const paths[] = { "/",	 "/api/cities",		"/api/live", "/healthz",
+	static const char *const paths[] = { "/",        "/api/cities",         "/api/live", "/healthz",
 					     "/metrics", "/static/evilnet.css", "/topfive" };
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
 		char request[200];
@@ -386,6 +399,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cities_lists_the_active_ones_of_the_hour_by_name),
 		cmocka_unit_test(a_past_moment_shows_the_hour_before_it),
+		cmocka_unit_test(moments_far_away_ask_the_source_for_no_impossible_date),
 		cmocka_unit_test(a_shorter_span_counts_fewer_windows),
 		cmocka_unit_test(a_trend_has_a_point_for_each_window_and_zeros_instead_of_holes),
 		cmocka_unit_test(each_metric_has_its_trend),

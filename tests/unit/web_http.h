@@ -50,6 +50,7 @@ struct site {
 	atomic_bool away;
 	atomic_ullong version;
 	atomic_int reads;
+	_Atomic int64_t earliest, latest; /* that were asked for */
 	_Atomic int64_t now_ms;
 	struct web_source source;
 	struct web *web;
@@ -70,6 +71,10 @@ static bool site_rows(void *self, weir_bytes place, int64_t from_ms, int64_t to_
 	struct site *site = self;
 
 	atomic_fetch_add(&site->reads, 1);
+	if (from_ms < atomic_load(&site->earliest))
+		atomic_store(&site->earliest, from_ms);
+	if (to_ms > atomic_load(&site->latest))
+		atomic_store(&site->latest, to_ms);
 	if (atomic_load(&site->away))
 		return weir_fail(err, WEIR_IO, "the made-up source at secret.example:3306 is away");
 	for (size_t i = 0; i < site->count; i++) {
