@@ -9,6 +9,9 @@
 
 enum {
 	ADMIN_TIMEOUT_MS = 30000,
+	REQUEST_TIMEOUT_MS = 300000,
+	LEAST_WAIT_MS =
+		1000, /* for a broker that is there; each request given up is one that librdkafka still holds */
 	POLL_PAUSE_US = 20000, /* between looks at metadata that is spreading */
 };
 
@@ -59,24 +62,24 @@ void weir__rdk_call_begin(struct rdk_call *call, struct rdk_cluster *cluster, rd
 		.rk = cluster->admin,
 		.queue = rd_kafka_queue_new(cluster->admin),
 		.options = rd_kafka_AdminOptions_new(cluster->admin, op),
-		.timeout_ms = timeout_ms,
+		.timeout_ms = timeout_ms > LEAST_WAIT_MS ? timeout_ms : LEAST_WAIT_MS,
 	};
-	if (timeout_ms < 1)
-		timeout_ms = 1;
-	rd_kafka_AdminOptions_set_request_timeout(call->options, (int)timeout_ms, why, sizeof why);
+	rd_kafka_AdminOptions_set_request_timeout(call->options, REQUEST_TIMEOUT_MS, why, sizeof why);
 }
 
+/*
+ * The time-out is kept here, not by librdkafka: 2.0.2 ends the process (an assertion) when a request to a group's
+ * coordinator times out shortly before the coordinator is found. A request given up goes on until its own end, and
+ * its answer is thrown away.
+ */
 bool weir__rdk_call_wait(struct rdk_call *call, weir_error *err)
 {
-	/* librdkafka keeps the time itself; a second more, so that its own error comes first */
-	call->event = rd_kafka_queue_poll(call->queue, (int)call->timeout_ms + 1000);
+	call->event = rd_kafka_queue_poll(call->queue, (int)call->timeout_ms);
 	if (!call->event)
 		return weir__rdk_fail(err, RD_KAFKA_RESP_ERR__TIMED_OUT, "no answer from the brokers");
 	rd_kafka_resp_err_t code = rd_kafka_event_error(call->event);
-	if (!code)
-		return true;
-	weir__rdk_fail(err, code, "%s", rd_kafka_event_error_string(call->event));
-	return false;
+
+	return !code || weir__rdk_fail(err, code, "%s", rd_kafka_event_error_string(call->event));
 }
 
 void weir__rdk_call_end(struct rdk_call *call)

@@ -1,6 +1,8 @@
 /* Transactions of a producer. librdkafka's errors say what is to be done: retry, abort, or a new producer. */
 #include "framework/kafka/rdkafka_producer.h"
 
+enum { FLUSH_MS_MAX = 1000 };
+
 static bool usable_in_txn(struct rdk_producer *p, weir_error *err)
 {
 	if (!p->transactional_id)
@@ -132,6 +134,12 @@ bool weir__rdk_txn_abort(weir_producer *producer, int64_t timeout_ms, weir_error
 
 	if (!usable_in_txn(p, err))
 		return false;
+	/*
+	 * An abort while the first record of a partition is on its way finds a broker that does not know of the
+	 * transaction yet, and ends fatally (one in four, shortly after a commit). So let them arrive.
+	 */
+	if (p->unacknowledged)
+		rd_kafka_flush(p->rk, milliseconds(timeout_ms < FLUSH_MS_MAX ? timeout_ms : FLUSH_MS_MAX));
 	rd_kafka_error_t *error = rd_kafka_abort_transaction(p->rk, milliseconds(timeout_ms));
 
 	if (error)
