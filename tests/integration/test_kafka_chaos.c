@@ -1,6 +1,6 @@
 /*
- * Exactly once on a real cluster: workers in processes of their own copy a topic while they are stopped, killed, made to
- * abort, and while the broker is killed. What comes out must be what went in, in order, once each.
+ * Exactly once on a real cluster: workers in processes of their own copy a topic while they are stopped, killed,
+ * made to abort, and while the broker is killed. What comes out must be what went in, in order, once each.
  */
 #include <errno.h>
 #include <signal.h>
@@ -19,7 +19,7 @@
 static char prefix[64];
 static struct contract contract = { .prefix = prefix };
 
-/* --- a worker: this program, started as `test worker IN OUT GROUP ID ABORTS` --------------------------------------- */
+/* --- a worker: this program, started as `test worker IN OUT GROUP ID ABORTS` --------------------------------- */
 
 static volatile sig_atomic_t ending;
 
@@ -52,7 +52,7 @@ static int work(char **argv)
 	return 0;
 }
 
-/* --- a copying job --------------------------------------------------------------------------------------------- */
+/* --- a copying job ------------------------------------------------------------------------------------------- */
 
 struct job {
 	const char *in, *out, *group;
@@ -188,7 +188,7 @@ static void a_stopped_and_a_killed_worker_do_no_harm(void **state)
 	finish_job(&j);
 }
 
-/* --- the broker ------------------------------------------------------------------------------------------------- */
+/* --- the broker ---------------------------------------------------------------------------------------------- */
 
 static void services(const char *command)
 {
@@ -242,7 +242,10 @@ static void sit_with_records(struct joiner *j, const char *topic)
 		joiner_poll(j);
 }
 
-/* Each call must come back in its time, and say that the transaction's fate is open; closing must not take for ever. */
+/*
+ * Each call must come back in its time, and say that the transaction's fate is open; closing must not take for
+ * ever.
+ */
 static void a_broker_that_hangs_holds_up_nobody_for_ever(void **state)
 {
 	const char *topic = fresh_topic(&contract, 1), *id = fresh(&contract, "txn");
@@ -282,7 +285,10 @@ static void a_broker_that_hangs_holds_up_nobody_for_ever(void **state)
 	joiner_close(&j);
 }
 
-/* What is given up while a broker is away is still librdkafka's: it must neither come back to life nor hold up the end. */
+/*
+ * What is given up while a broker is away is still librdkafka's: it must neither come back to life nor hold up
+ * the end.
+ */
 static void a_cluster_can_be_freed_with_requests_under_way(void **state)
 {
 	const char *topic = fresh_topic(&contract, 1);
