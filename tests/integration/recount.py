@@ -10,6 +10,9 @@ and prints the rows, tab-separated and escaped as `mariadb -B` does, sorted by b
 
     place  window_start  window_seconds  tweets  retweets  users  upto
 
+With --rekey N the dump is of a topic of one partition that others fill without keys, as evilnet.rekey reads it: posts
+go through N partitions by their place, and `upto`, an offset in a topic that is purged, is shown as 0 and not compared.
+
 With --rows FILE (such rows, from the database) it prints what differs instead, and exits with 1 if anything does.
 
 The rules, per partition and in the order of offsets:
@@ -231,6 +234,21 @@ def read_post(value):
     return bytes(texts[0]), bytes(texts[1]), created, retweet, bytes(texts[2])
 
 
+def partition_of(key, partitions):
+    """As Java clients do it: murmur2, made positive."""
+    m, mask = 0x5BD1E995, 0xFFFFFFFF
+    h = 0x9747B28C ^ len(key)
+    whole = len(key) // 4 * 4
+    for i in range(0, whole, 4):
+        k = int.from_bytes(key[i:i + 4], "little") * m & mask
+        k = (k ^ k >> 24) * m & mask
+        h = (h * m & mask) ^ k
+    if whole < len(key):
+        h = (h ^ int.from_bytes(key[whole:], "little")) * m & mask
+    h = (h ^ h >> 13) * m & mask
+    return ((h ^ h >> 15) & 0x7FFFFFFF) % partitions
+
+
 # --- counting --------------------------------------------------------------------------------------------------
 
 class Row:
@@ -241,8 +259,8 @@ class Row:
 
 
 class Recount:
-    def __init__(self, window_ms, grace_ms, skew_ms):
-        self.window_ms, self.grace_ms, self.skew_ms = window_ms, grace_ms, skew_ms
+    def __init__(self, window_ms, grace_ms, skew_ms, rekey):
+        self.window_ms, self.grace_ms, self.skew_ms, self.rekey = window_ms, grace_ms, skew_ms, rekey
         self.rows = {}         # (place, window start): Row
         self.stream_ms = {}    # partition: stream time
         self.next_offset = {}  # partition: so that the order is checked
@@ -253,6 +271,8 @@ class Recount:
         if offset < self.next_offset.get(partition, 0):
             raise SystemExit(f"recount: partition {partition}: offset {offset} is out of order")
         self.next_offset[partition] = offset + 1
+        if self.rekey and len(self.next_offset) > 1:
+            raise SystemExit("recount: --rekey: of several partitions nobody knows the order")
         self.fates["records"] += 1
         self.fates[self.judge(partition, offset, headers, key, value)] += 1
 
@@ -261,7 +281,9 @@ class Recount:
             post_id, author, created, retweet, place = read_post(value)
         except Unreadable:
             return "unreadable"
-        if key != place:
+        if self.rekey:
+            partition, offset = partition_of(place, self.rekey), 0
+        elif key != place:
             return "key"
         if re.fullmatch(rb"-?\d+", headers.get("received", b"")) and created - int(headers["received"]) > self.skew_ms:
             return "future"
@@ -301,14 +323,14 @@ def sql_time(ms):
 
 # --- comparing -------------------------------------------------------------------------------------------------
 
-def compare(expected, path, exact_max, tolerance):
+def compare(expected, path, exact_max, tolerance, with_upto):
     """Prints what differs; returns how much that is. Users beyond exact_max are an estimate in the database."""
     got, differences = {}, 0
     with open(path, encoding="utf-8", newline="\n") as rows:
         for line in rows:
             fields = line.rstrip("\n").split("\t")
             if len(fields) == 7 and fields[0] != "place":
-                got[tuple(fields[:3])] = [int(f) for f in fields[3:]]
+                got[tuple(fields[:3])] = [int(f) for f in fields[3:6]] + [int(fields[6]) if with_upto else 0]
     for line in expected:
         key, want = tuple(str(f) for f in line[:3]), list(line[3:])
         have = got.pop(key, None)
@@ -329,6 +351,7 @@ def main():
     parser.add_argument("--window", type=int, default=900, help="seconds [900]")
     parser.add_argument("--grace", type=int, default=300, help="seconds [300]")
     parser.add_argument("--skew", type=int, default=60, help="seconds [60]")
+    parser.add_argument("--rekey", type=int, metavar="N", help="partitions that posts go through by their place")
     parser.add_argument("--retention", type=int, help="seconds: leave out windows that begin before the newest less this")
     parser.add_argument("--rows", help="compare with the rows in this file")
     parser.add_argument("--exact-max", type=int, default=10000, help="authors that are counted exactly [10000]")
@@ -336,7 +359,7 @@ def main():
     parser.add_argument("--summary", action="store_true", help="tell on standard error what became of the records")
     options = parser.parse_args()
 
-    recount = Recount(options.window * 1000, options.grace * 1000, options.skew * 1000)
+    recount = Recount(options.window * 1000, options.grace * 1000, options.skew * 1000, options.rekey)
     with sys.stdin.buffer if options.dump == "-" else open(options.dump, "rb") as stream:
         for record in read_dump(stream):
             recount.take(*record)
@@ -345,7 +368,8 @@ def main():
     if options.summary:
         print(json.dumps(recount.fates), file=sys.stderr)
     if options.rows:
-        differences = compare(recount.lines(since), options.rows, options.exact_max, options.tolerance)
+        differences = compare(recount.lines(since), options.rows, options.exact_max, options.tolerance,
+                              not options.rekey)
         print(f"{len(recount.rows)} rows expected, {differences} differ", file=sys.stderr)
         return 1 if differences else 0
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")

@@ -216,6 +216,45 @@ static void a_comparison_finds_what_differs(void **state)
 	assert_int_equal(output_of(command, got, sizeof got), 0);
 }
 
+/* Without keys, in one partition; behind it there are two, each with a stream time of its own. */
+static void posts_without_keys_are_counted_by_their_place(void **state)
+{
+	char got[2000], command[400], value[200], time[32];
+	FILE *file = fopen(path_of("dump"), "w");
+	const int a = weir_partition_for_key(weir_str("A"), 2);
+	char other[] = "B";
+
+	(void)state;
+	while (weir_partition_for_key(weir_str(other), 2) == a)
+		other[0]++;
+	const struct made made[] = {
+		{ "1", "a", DAY },
+		{ "2", "a", DAY + 60 * MINUTE, .place = other },
+		{ "3", "b", DAY + 1 },                 /* late, were it for the one before */
+		{ "4", "b", DAY + 1, .place = other }, /* late */
+		{ "1", "a", DAY },                     /* repeated */
+	};
+	for (int i = 0; i < 5; i++) {
+		const char *place = made[i].place ? made[i].place : "A";
+
+		time_format_rfc3339(made[i].created_ms, time, sizeof time);
+		snprintf(value, sizeof value,
+			 "{\"author_id\":\"%s\",\"id\":\"%s\",\"created_at\":\"%s\",\"is_retweet\":false,\"place\":"
+			 "\"%s\"}",
+			 made[i].author, made[i].id, time, place);
+		dump_record(file, 0, i, "", WEIR_NULL, weir_str(value));
+	}
+	fclose(file);
+	snprintf(command, sizeof command, "python3 " TOOLS "recount.py --rekey 2 --summary %s 2>&1",
+		 path_of("dump"));
+	assert_int_equal(output_of(command, got, sizeof got), 0);
+	snprintf(value, sizeof value,
+		 "{\"records\": 5, \"counted\": 3, \"unreadable\": 0, \"key\": 0, \"future\": 0, \"repeated\": 1, "
+		 "\"late\": 1}\nA\t2024-10-04 00:00:00\t900\t2\t0\t2\t0\n%s",
+		 other);
+	assert_memory_equal(got, value, strlen(value));
+}
+
 static int fate(const char *summary, const char *name)
 {
 	const char *at = strstr(summary, name);
@@ -288,6 +327,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_worked_example_comes_out_as_it_must),
 		cmocka_unit_test(every_rule_is_kept_to_the_millisecond),
+		cmocka_unit_test(posts_without_keys_are_counted_by_their_place),
 		cmocka_unit_test(a_comparison_finds_what_differs),
 		cmocka_unit_test(made_posts_are_the_same_each_time_and_of_every_kind),
 	};
