@@ -101,15 +101,11 @@ void weir__member_evict(struct embedded *e, struct member *m)
 
 void weir__group_sweep(struct embedded *e, struct group *g, int64_t now_ms)
 {
-	for (size_t i = 0; i < g->count;) {
+	for (size_t i = g->count; i-- > 0;) {
 		struct member *m = g->members[i];
 
-		if (weir_time_sub(now_ms, m->seen_ms) < (m->busy ? m->busy_ms_max : m->session_ms)) {
-			i++;
-			continue;
-		}
-		weir__member_evict(e, m);
-		i = 0;
+		if (weir_time_sub(now_ms, m->seen_ms) >= (m->busy ? m->busy_ms_max : m->session_ms))
+			weir__member_evict(e, m);
 	}
 }
 

@@ -64,8 +64,11 @@ static size_t headers_size(const weir_headers *headers)
 {
 	size_t n = headers && headers->count ? 4 : 0;
 
-	for (size_t i = 0; n && i < headers->count; i++)
-		n += 8 + strlen(headers->items[i].name) + 1 + headers->items[i].value.len;
+	for (size_t i = 0; n && i < headers->count; i++) {
+		const weir_header *h = &headers->items[i];
+
+		n += 8 + strlen(h->name) + 1 + (h->value.data ? h->value.len : 0);
+	}
 	return n;
 }
 
@@ -82,9 +85,8 @@ static unsigned char *headers_write(unsigned char *to, const weir_headers *heade
 		weir_put_be32(to + 4, h->value.data ? (int32_t)h->value.len : -1);
 		memcpy(to + 8, h->name, name_len + 1);
 		to += 8 + name_len + 1;
-		if (h->value.len)
-			memcpy(to, h->value.data, h->value.len);
-		to += h->value.len;
+		if (h->value.data && h->value.len)
+			to = (unsigned char *)memcpy(to, h->value.data, h->value.len) + h->value.len;
 	}
 	return to;
 }
@@ -124,8 +126,10 @@ static void wake_readers(struct journal *j)
 
 int64_t weir__journal_append(struct journal *j, const struct append *what)
 {
+	weir_bytes key = weir_bytes_of(what->key.data, what->key.len);
+	weir_bytes value = weir_bytes_of(what->value.data, what->value.len);
 	size_t headers_len = headers_size(what->headers);
-	size_t size = (sizeof(struct entry) + what->key.len + what->value.len + headers_len + 7) & ~(size_t)7;
+	size_t size = (sizeof(struct entry) + key.len + value.len + headers_len + 7) & ~(size_t)7;
 	struct segment *s = j->count ? j->segments[j->count - 1] : NULL;
 
 	if (!s || s->capacity - s->used < size)
@@ -136,16 +140,16 @@ int64_t weir__journal_append(struct journal *j, const struct append *what)
 	*e = (struct entry){ .timestamp_ms = what->timestamp_ms,
 			     .delta = (uint32_t)(j->end - s->base),
 			     .producer = what->producer,
-			     .key_len = what->key.data ? (int32_t)what->key.len : -1,
-			     .value_len = what->value.data ? (int32_t)what->value.len : -1,
+			     .key_len = key.data ? (int32_t)key.len : -1,
+			     .value_len = value.data ? (int32_t)value.len : -1,
 			     .headers_len = (uint32_t)headers_len,
 			     .flags = what->flags };
-	if (what->key.len)
-		memcpy(to, what->key.data, what->key.len);
-	to += what->key.len;
-	if (what->value.len)
-		memcpy(to, what->value.data, what->value.len);
-	to += what->value.len;
+	if (key.len)
+		memcpy(to, key.data, key.len);
+	to += key.len;
+	if (value.len)
+		memcpy(to, value.data, value.len);
+	to += value.len;
 	if (headers_len)
 		headers_write(to, what->headers);
 	s->used += (uint32_t)size;

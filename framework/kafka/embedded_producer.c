@@ -290,8 +290,10 @@ static int64_t producer_delivered(weir_producer *producer, const char *topic, in
 void weir__producer_free(struct embedded_producer *p)
 {
 	weir__embedded_enter(p->cluster);
-	while (p->target_count)
-		target_drop(p, p->targets);
+	for (size_t i = 0; i < p->target_count; i++) {
+		weir__topic_unref(p->targets[i].topic);
+		free(p->targets[i].slots);
+	}
 	weir__embedded_leave(p->cluster);
 	for (size_t i = 0; i < p->report_count; i++)
 		free(p->reports[i].error);

@@ -150,7 +150,7 @@ struct topic *weir__topic_find(struct embedded *e, const char *name)
 static bool name_check(const char *name, weir_error *err)
 {
 	size_t n = name ? strlen(name) : 0;
-	bool good = n > 0 && n <= NAME_LENGTH_MAX && strcmp(name, ".") && strcmp(name, "..");
+	bool good = n > 0 && n <= NAME_LENGTH_MAX && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 
 	for (size_t i = 0; good && i < n; i++)
 		good = isalnum((unsigned char)name[i]) || strchr("._-", name[i]);
@@ -241,7 +241,7 @@ bool weir__embedded_topics_delete(weir_cluster *cluster, const char *const *name
 	for (size_t k = 0; k < n; k++) {
 		size_t i = 0;
 
-		while (i < e->topic_count && strcmp(e->topics[i]->name, names[k]))
+		while (i < e->topic_count && strcmp(e->topics[i]->name, names[k]) != 0)
 			i++;
 		if (i < e->topic_count)
 			forget(e, i);

@@ -8,7 +8,7 @@ struct txn *weir__txn_find(struct embedded *e, const char *id)
 {
 	struct txn *t = e->txns;
 
-	while (t && strcmp(t->id, id))
+	while (t && strcmp(t->id, id) != 0)
 		t = t->next;
 	if (!t) {
 		t = weir__calloc(1, sizeof *t);
