@@ -138,7 +138,7 @@ void weir__app_finish(weir_app *app)
 	app->topics = NULL;
 	app->changelogs = NULL;
 	app->task_counts = NULL;
-	if (app->crash)
+	if (app->crash && app->state)
 		weir__state_close_dirty(app->state);
 	else
 		weir__state_close(app->state);

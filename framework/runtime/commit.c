@@ -90,7 +90,7 @@ static bool flush_change(const struct store_change *change, void *user)
 
 		if (!weir_producer_send(w->producer, &p, &w->error)) {
 			weir_wrap(&w->error, "changelog of store \"%s\"", f->store->graph->spec.name);
-			w->stop |= w->error.code == WEIR_USER; /* state without its changelog would be lost */
+			w->stop |= weir__record_refused(&w->error); /* state without its changelog would be lost */
 			w->failed = true;
 			return false;
 		}
@@ -233,6 +233,29 @@ static void keep_within_memory(struct worker *w)
 	atomic_store_explicit(&w->cache_bytes, (long long)total, memory_order_relaxed);
 }
 
+/* Records that are behind us, or another's by now. */
+static void forget_poison(struct worker *w)
+{
+	for (struct poison **at = &w->poison; *at;) {
+		struct poison *p = *at;
+		bool wanted = false;
+
+		for (size_t i = 0; i < w->task_count; i++)
+			for (size_t j = 0; j < w->tasks[i]->input_count; j++) {
+				const struct input *in = &w->tasks[i]->inputs[j];
+
+				wanted |= in->topic == p->topic && in->partition == p->partition &&
+					  in->committed <= p->offset;
+			}
+		if (wanted) {
+			at = &p->next;
+			continue;
+		}
+		*at = p->next;
+		free(p);
+	}
+}
+
 static void committed(struct worker *w)
 {
 	int64_t now_us = weir__now_us(w->app);
@@ -252,6 +275,7 @@ static void committed(struct worker *w)
 		for (size_t j = 0; j < t->store_count; j++)
 			committed_store(&t->stores[j], now_us);
 	}
+	forget_poison(w);
 	keep_within_memory(w);
 	weir_error err;
 

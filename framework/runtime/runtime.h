@@ -322,6 +322,13 @@ void weir__restore_cancel(struct task *t);
  * */
 
 extern const struct context_ops weir__context_ops;
+/** Of a failed send: whether the record itself can never be taken. Else it is the transaction (which another record
+ * may have spoilt) or the producer. */
+static inline bool weir__record_refused(const weir_error *error)
+{
+	return error->code == WEIR_USER && !error->abort_txn && !error->fatal;
+}
+
 struct letter {
 	const weir_kafka_record *source; /* what is sent, as it was read */
 	const weir_record *result;       /* without a source (punctuators, results that a commit sends on): this */

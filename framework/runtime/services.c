@@ -99,7 +99,7 @@ void weir__dead_letter(struct task *t, const struct letter *l)
 			  l->source ? (int)l->source->partition : -1,
 			  l->source ? (long long)l->source->offset : -1LL, topic);
 		w->failed = true;
-		w->stop |= w->error.code == WEIR_USER; /* even the dead letter is refused */
+		w->stop |= weir__record_refused(&w->error); /* even the dead letter is refused */
 	}
 }
 
@@ -167,7 +167,7 @@ static void service_send(weir_context *cx, const char *topic, int32_t partition,
 
 	if (w->failed || !may_send(t) || weir_producer_send(w->producer, &p, &err))
 		return;
-	if (err.code == WEIR_USER) {
+	if (weir__record_refused(&err)) {
 		refused(t, topic, &err);
 		return;
 	}

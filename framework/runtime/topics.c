@@ -1,5 +1,6 @@
 /* Partition counts of everything, and the internal topics: made at start, or checked if they are there. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "framework/base/alloc.h"
 #include "framework/runtime/runtime.h"
@@ -69,6 +70,49 @@ static bool repartition_counts(weir_app *app, weir_error *err)
 				err, WEIR_TOPOLOGY,
 				"the partitions of \"%s\" depend on themselves: set them in weir_repartition",
 				app->topics[i].graph->name);
+	return true;
+}
+
+/* Records of one key must reach the same task whichever topic they come through, or each would find its own part of
+ * the store. */
+static bool check_inputs_of(weir_app *app, const struct graph_store *store, weir_error *err)
+{
+	weir_topology *t = app->topology;
+	bool *above = weir__calloc(t->node_count, sizeof *above), ok = true;
+	const struct app_topic *first = NULL;
+
+	for (size_t i = t->node_count; i-- > 0;) { /* a step's inputs have lower numbers */
+		const struct node *n = t->nodes[i];
+
+		for (size_t j = 0; j < n->store_count; j++)
+			above[i] |= n->stores[j] == store;
+		for (size_t j = 0; above[i] && j < n->parent_count; j++)
+			above[n->parents[j]->id] = true;
+	}
+	for (size_t i = 0; i < t->topic_count && ok; i++) {
+		const struct app_topic *topic = &app->topics[i];
+
+		if (!above[topic->graph->source->id])
+			continue;
+		if (!first)
+			first = topic;
+		else if (first->partitions != topic->partitions)
+			ok = weir_fail(
+				err, WEIR_TOPOLOGY,
+				"topics \"%s\" (%d partitions) and \"%s\" (%d) feed store \"%s\", so they must "
+				"have equally many: put one through weir_repartition",
+				first->name, (int)first->partitions, topic->name, (int)topic->partitions,
+				store->spec.name);
+	}
+	free(above);
+	return ok;
+}
+
+static bool check_co_partitioning(weir_app *app, weir_error *err)
+{
+	for (size_t i = 0; i < app->topology->store_count; i++)
+		if (!check_inputs_of(app, app->topology->stores[i], err))
+			return false;
 	return true;
 }
 
@@ -147,7 +191,8 @@ bool weir__topics_prepare(weir_app *app, weir_error *err)
 				? weir__strdup(g->name)
 				: weir__asprintf("%s-%s-repartition", app->settings.application_id, g->name);
 	}
-	if (!external_counts(app, err) || !check_written(app, err) || !repartition_counts(app, err))
+	if (!external_counts(app, err) || !check_written(app, err) || !repartition_counts(app, err) ||
+	    !check_co_partitioning(app, err))
 		return false;
 	for (size_t i = 0; i < t->subtopology_count; i++)
 		app->task_counts[i] = most_partitions(app, &t->subtopologies[i]);
