@@ -142,8 +142,11 @@ static void check_window(weir_topology *t, const char *name, weir_window *w)
 {
 	if (w->size_ms < 0 || w->advance_ms < 0 || w->grace_ms < 0 || w->retain_ms < 0)
 		weir__graph_mistake(t, name, "a window's times must not be negative");
-	if (w->size_ms == 0)
+	if (w->size_ms == 0) {
+		if (w->advance_ms || w->grace_ms || w->retain_ms)
+			weir__graph_mistake(t, name, "a window of no size has no advance, grace or retention");
 		return;
+	}
 	if (w->advance_ms == 0)
 		w->advance_ms = w->size_ms;
 	if (w->advance_ms > w->size_ms)

@@ -35,6 +35,8 @@ void weir_branch(weir_stream *s, const char *name, const weir_case *cases, size_
 	struct branch b = { weir__arena_copy(&t->arena, weir_bytes_of(cases, n * sizeof *cases)).data, n };
 	struct node *branch = weir__graph_add(t, parent, name, &branch_op, &b, sizeof b);
 
+	if (n == 0)
+		weir__graph_mistake(t, name, "it has no cases");
 	for (size_t i = 0; i < n; i++)
 		out[i] = stream_of(weir__graph_add(t, branch, cases[i].name, &case_op, NULL, 0));
 }

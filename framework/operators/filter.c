@@ -20,6 +20,8 @@ static weir_stream *add(weir_stream *s, const char *name, struct filter f)
 {
 	struct node *parent = node_of_stream(s);
 
+	if (!f.predicate)
+		weir__graph_mistake(parent->topology, name, "it has no predicate");
 	return stream_of(weir__graph_add(parent->topology, parent, name, &filter_op, &f, sizeof f));
 }
 

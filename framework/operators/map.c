@@ -74,6 +74,9 @@ static struct node *add(weir_stream *s, const char *name, const struct operator*
 	struct node *parent = node_of_stream(s);
 	struct node *n = weir__graph_add(parent->topology, parent, name, op, &m, sizeof m);
 
+	if (!m.fn.record) /* whichever it is: pointers to functions are of one size */
+		weir__graph_mistake(n->topology, name, "it has no function");
+
 	if (changes_key) {
 		n->key_changed = true;
 		n->windowed = false;

@@ -21,6 +21,8 @@ static struct node *add(weir_stream *s, const char *name, const struct operator*
 {
 	struct node *parent = node_of_stream(s);
 
+	if (!l.fn)
+		weir__graph_mistake(parent->topology, name, "it has no function");
 	return weir__graph_add(parent->topology, parent, name, op, &l, sizeof l);
 }
 

@@ -15,13 +15,15 @@ weir_stream *weir_repartition(weir_stream *s, const char *name, weir_repartition
 {
 	struct node *parent = node_of_stream(s);
 	weir_topology *t = parent->topology;
-	const char *kept = weir__arena_strdup(&t->arena, name);
-	struct node *writer = weir__graph_add(t, parent, weir__arena_printf(&t->arena, "%s-write", name),
+	const char *kept = weir__arena_strdup(&t->arena, name ? name : "");
+	struct node *writer = weir__graph_add(t, parent, weir__arena_printf(&t->arena, "%s-write", kept),
 					      &writer_op, &kept, sizeof kept);
 
 	if (parent->windowed)
 		weir__graph_mistake(t, name, "its input \"%s\" has windows: give it a key first (weir_key_by)",
 				    parent->name);
+	if (opts.partitions < 0)
+		weir__graph_mistake(t, name, "it cannot have %d partitions", (int)opts.partitions);
 	/* Internal topics are read as any source is; the topic's kind tells them apart. */
 	weir_stream *read = weir_source(t, name, (weir_source_opts){ .value = parent->value });
 	struct graph_topic *topic = t->topics[t->topic_count - 1];
@@ -39,7 +41,7 @@ struct node *weir__keyed_input(struct node *s, const char *name)
 				    "its input \"%s\" has windows: give it a key first (weir_key_by)", s->name);
 	if (!s->key_changed)
 		return s;
-	char *through = weir__arena_printf(&s->topology->arena, "%s-by-key", name);
+	char *through = weir__arena_printf(&s->topology->arena, "%s-by-key", name ? name : "");
 
 	return node_of_stream(weir_repartition(stream_of(s), through, (weir_repartition_opts){ 0 }));
 }

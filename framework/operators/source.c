@@ -38,6 +38,8 @@ weir_stream *weir_source(weir_topology *t, const char *name, weir_source_opts op
 	struct node *n = weir__graph_add(t, NULL, name, &source_op, &opts, sizeof opts);
 
 	n->value = opts.value;
+	if (opts.retain_ms < 0)
+		weir__graph_mistake(t, name, "retain_ms must not be negative");
 	weir__graph_topic_add(t, opts.topic ? opts.topic : n->name, TOPIC_EXTERNAL, n);
 	return stream_of(n);
 }

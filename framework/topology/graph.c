@@ -33,7 +33,7 @@ void weir__graph_mistake(weir_topology *t, const char *step, const char *format,
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	char *all = weir__asprintf("%s%sstep \"%s\": %s", t->mistakes ? t->mistakes : "", t->mistakes ? "\n" : "",
-				   step, text);
+				   step ? step : "", text);
 	free(t->mistakes);
 	t->mistakes = all;
 }
@@ -116,6 +116,7 @@ struct graph_store *weir__graph_store_find(const weir_topology *t, const char *n
 struct graph_store *weir__graph_store_add(weir_topology *t, const char *name, const struct store_spec *spec,
 					  const weir_serde *value)
 {
+	name = name ? name : "";
 	if (!name_is_good(name))
 		weir__graph_mistake(t, name, "a store's name has 1 to 100 letters, digits, '.', '_' or '-'");
 	if (weir__graph_store_find(t, name))
