@@ -1,0 +1,176 @@
+/* Tasks with several inputs take records in the order of time. */
+#include "tests/topology/topology_test.h"
+
+#define PAIRS(...) \
+	.config = (const char *const[][2]){ __VA_ARGS__ }, \
+	.config_count = LENGTH(((const char *const[][2]){ __VA_ARGS__ }))
+
+static int64_t number_in_value(weir_context *cx, const weir_record *r, void *user)
+{
+	const weir_bytes *value = weir_value(r);
+
+	(void)user;
+	return strtoll(text(cx, "%.*s", (int)value->len, (const char *)value->data)->data, NULL, 10);
+}
+
+static weir_topology *merging(bool by_value)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_source_opts opts = { .value = &weir_utf8, .time_ms = by_value ? number_in_value : NULL };
+	weir_stream *left = weir_source(t, "left", opts), *right = weir_source(t, "right", opts);
+
+	weir_sink(weir_merge(left, "both", right), "out", (weir_sink_opts){ 0 });
+	return t;
+}
+
+static void what_waits_in_several_topics_comes_in_order_of_time(void **state)
+{
+	weir_driver *d = driver(merging(false), (weir_driver_opts){ 0 });
+
+	(void)state;
+	weir_driver_stop(d, false);
+	for (int i = 0; i < 3; i++)
+		weir_driver_pipe(d, "left", "l", "", 10 + 20 * i);
+	for (int i = 0; i < 3; i++)
+		weir_driver_pipe(d, "right", "r", "", 25 + 10 * i);
+	weir_driver_pipe(d, "right", "r", "", 5); /* within a topic the order of offsets counts */
+	must(weir_driver_start(d, NULL, &err));
+	assert_text(d, "out", "l=@10", "r=@25", "l=@30", "r=@35", "r=@45", "r=@5", "l=@50");
+	weir_driver_free(d);
+}
+
+static void the_time_that_counts_is_the_one_that_the_source_says(void **state)
+{
+	weir_driver *d = driver(merging(true), (weir_driver_opts){ 0 });
+
+	(void)state;
+	weir_driver_stop(d, false);
+	weir_driver_pipe(d, "left", "l", "300", 1);
+	weir_driver_pipe(d, "left", "l", "400", 2);
+	weir_driver_pipe(d, "right", "r", "-1", 3);
+	weir_driver_pipe(d, "right", "r", "350", 4);
+	must(weir_driver_start(d, NULL, &err));
+	assert_text(d, "out", "l=300@300", "r=350@350", "l=400@400");
+	assert_dead_letter(d, "-1", "negative timestamp");
+	weir_driver_free(d);
+}
+
+static void records_of_the_same_time_come_one_topic_after_the_other(void **state)
+{
+	weir_driver *d = driver(merging(false), (weir_driver_opts){ 0 });
+
+	(void)state;
+	weir_driver_stop(d, false);
+	for (int i = 0; i < 2; i++) {
+		weir_driver_pipe(d, "right", "r", "", 7);
+		weir_driver_pipe(d, "left", "l", "", 7);
+	}
+	must(weir_driver_start(d, NULL, &err));
+	assert_text(d, "out", "l=@7", "l=@7", "r=@7", "r=@7");
+	weir_driver_free(d);
+}
+
+static void an_input_known_to_be_empty_is_not_waited_for(void **state)
+{
+	weir_driver *d = driver(merging(false), (weir_driver_opts){ 0 });
+
+	(void)state;
+	weir_driver_pipe(d, "left", "l", "", 100);
+	assert_text(d, "out", "l=@100");
+	weir_driver_pipe(d, "right", "r", "", 50);
+	assert_text(d, "out", "r=@50");
+	weir_driver_free(d);
+}
+
+static void max_task_idle_ms_waits_for_empty_inputs(void **state)
+{
+	weir_driver *d = driver(merging(false), (weir_driver_opts){ PAIRS({ "max.task.idle.ms", "5s" }) });
+
+	(void)state;
+	weir_driver_pipe(d, "left", "l", "", 100);
+	weir_driver_advance(d, 4900);
+	assert_nothing(d, "out");
+	weir_driver_pipe(d, "right", "r", "", 50); /* in time, and older */
+	assert_text(d, "out", "r=@50");
+	weir_driver_advance(d, 4900);
+	assert_nothing(d, "out");
+	weir_driver_advance(d, 200);
+	assert_text(d, "out", "l=@100");
+	weir_driver_free(d);
+}
+
+static void more_than_is_buffered_still_comes_in_order_and_whole(void **state)
+{
+	weir_driver *d =
+		driver(merging(false), (weir_driver_opts){ PAIRS({ "buffered.records.per.partition", "10" }) });
+	weir_driver_record r;
+	int64_t last_ms = 0;
+
+	(void)state;
+	weir_driver_stop(d, false);
+	for (int i = 0; i < 500; i++) {
+		weir_driver_pipe(d, "left", "l", "", 1000 + 3 * i);
+		if (i % 5 == 0)
+			weir_driver_pipe(d, "right", "r", "", 1001 + 15 * (i / 5));
+	}
+	must(weir_driver_start(d, NULL, &err));
+	for (int i = 0; i < 600; i++) {
+		assert_true(weir_driver_read(d, "out", &r));
+		assert_true(r.timestamp_ms >= last_ms);
+		last_ms = r.timestamp_ms;
+	}
+	assert_nothing(d, "out");
+	weir_driver_free(d);
+}
+
+static void what_waits_keeps_its_headers_and_nulls(void **state)
+{
+	weir_driver *d = driver(merging(false), (weir_driver_opts){ PAIRS({ "max.task.idle.ms", "5s" }) });
+	const weir_header items[] = { { "a", weir_str("1") }, { "b", WEIR_NULL }, { "c", weir_str("") } };
+	weir_driver_record r;
+
+	(void)state;
+	weir_driver_pipe_record(d, "left", -1, WEIR_NULL, WEIR_NULL, 100, &(weir_headers){ items, 3 });
+	assert_nothing(d, "out");
+	weir_driver_advance(d, 5100);
+	assert_true(weir_driver_read(d, "out", &r));
+	assert_true(weir_is_null(r.key));
+	assert_true(weir_is_null(r.value));
+	assert_int_equal(r.headers->count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_string_equal(r.headers->items[i].name, items[i].name);
+		assert_true(weir_bytes_equal(r.headers->items[i].value, items[i].value));
+	}
+	weir_driver_free(d);
+}
+
+static void what_waited_at_a_crash_comes_again_and_once(void **state)
+{
+	for (int crash = 0; crash < 2; crash++) {
+		weir_driver *d = driver(merging(false), (weir_driver_opts){ PAIRS({ "max.task.idle.ms", "5s" }) });
+
+		weir_driver_pipe(d, "left", "l", "", 100);
+		must(weir_driver_restart(d, crash, &err));
+		weir_driver_pipe(d, "right", "r", "", 50);
+		weir_driver_advance(d, 5100);
+		assert_text(d, "out", "r=@50", "l=@100");
+		weir_driver_free(d);
+	}
+	(void)state;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_waits_in_several_topics_comes_in_order_of_time),
+		cmocka_unit_test(the_time_that_counts_is_the_one_that_the_source_says),
+		cmocka_unit_test(records_of_the_same_time_come_one_topic_after_the_other),
+		cmocka_unit_test(an_input_known_to_be_empty_is_not_waited_for),
+		cmocka_unit_test(max_task_idle_ms_waits_for_empty_inputs),
+		cmocka_unit_test(more_than_is_buffered_still_comes_in_order_and_whole),
+		cmocka_unit_test(what_waits_keeps_its_headers_and_nulls),
+		cmocka_unit_test(what_waited_at_a_crash_comes_again_and_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
