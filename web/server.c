@@ -224,39 +224,27 @@ static int log_message(const struct mg_connection *conn, const char *message)
 static bool start_civetweb(struct web *web, weir_error *err)
 {
 	char ports[300], threads[16], request_size[16], timeout[16], text[200] = "";
-	unsigned code = 0;
 	bool v6 = strchr(web->host, ':') && web->host[0] != '[';
 
 	snprintf(ports, sizeof ports, v6 ? "[%s]:%d" : "%s:%d", web->host, web->opts.port);
 	snprintf(threads, sizeof threads, "%d", (web->opts.source ? WEB_LIVE_CLIENTS_MAX : 0) + WEB_SPARE_THREADS);
 	snprintf(request_size, sizeof request_size, "%d", WEB_REQUEST_BYTES_MAX);
 	snprintf(timeout, sizeof timeout, "%d", WEB_CLIENT_TIMEOUT_MS);
+	/* clang-format off */
 	const char *options[] = {
-		"listening_ports",
-		ports,
-		"num_threads",
-		threads,
-		"max_request_size",
-		request_size,
-		"request_timeout_ms",
-		timeout,
-		"enable_keep_alive",
-		"no",
-		"decode_url",
-		"no",
-		"tcp_nodelay",
-		"1",
-		"enable_auth_domain_check",
-		"no",
-		NULL,
+		"listening_ports", ports, "num_threads", threads,
+		"max_request_size", request_size, "request_timeout_ms", timeout,
+		"enable_keep_alive", "no", "tcp_nodelay", "1",
+		"decode_url", "no", "enable_auth_domain_check", "no", NULL,
 	};
+	/* clang-format on */
 	struct mg_callbacks callbacks = {
 		.begin_request = begin_request,
 		.http_error = refused,
 		.log_message = log_message,
 	};
 	struct mg_init_data init = { &callbacks, web, options };
-	struct mg_error_data error = { &code, text, sizeof text };
+	struct mg_error_data error = { .text = text, .text_buffer_size = sizeof text };
 	struct mg_server_port port[1];
 
 	web->civetweb = mg_start2(&init, &error);
