@@ -64,6 +64,11 @@ weir_cluster *weir_cluster_open(const weir_config *cfg, weir_error *err)
 	struct rdk_conf cf = weir__rdk_conf();
 	weir__rdk_pass(&cf, c, NULL);
 	weir__rdk_set(&cf, "isolation.level", "read_uncommitted");
+	/* It never joins a group. But asked for a group's offsets while the coordinator moves or loads, librdkafka
+	 * (2.0.2 to 2.15, issue 5040) turns to the client's own group, and crashes where there is none. */
+	const char *group = weir_config_string(cfg, "application.id");
+
+	weir__rdk_set(&cf, "group.id", "%s", group && *group ? group : "weir");
 	c->admin = weir__rdk_open(&cf, RD_KAFKA_CONSUMER, err);
 	if (!c->admin) {
 		free(c);
