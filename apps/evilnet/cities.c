@@ -17,7 +17,7 @@ static int64_t post_time(weir_context *cx, const weir_record *r, void *user)
 	const struct post *post = weir_value(r);
 
 	(void)cx, (void)user;
-	return post ? post->created_at_ms : -1;
+	return post ? post->created_at_ms : 0; /* no post: moves no time, and is turned away by has_value */
 }
 
 static weir_bytes post_place(weir_context *cx, const weir_record *r, void *user)
