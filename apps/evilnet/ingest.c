@@ -20,6 +20,7 @@ enum {
 	PROGRESS_MS = 10000,
 	LOG_EVERY_MS = 60000,
 	FLUSH_MS = 5000, /* when it is told to stop; and the producer's own, when it is closed */
+	SILENCE_MS = 86400000, /* in a recording, by its own time: longer ones are not waited out */
 };
 
 struct ingest {
@@ -31,6 +32,7 @@ struct ingest {
 	struct outbox *outbox;
 	double speed;                             /* of a replay; 0 = as fast as it goes */
 	int64_t replay_event_ms, replay_start_ms; /* its first post, and when that was; -1 = not yet */
+	bool silence;                             /* the last post came after a long one */
 	int64_t progress_ms;
 	uint64_t progress_received;
 	weir_log_limit unreadable_limit;
@@ -61,10 +63,22 @@ static void dead_letter(struct ingest *in, const struct source_item *item, weir_
 	outbox_dead_letter(in->outbox, item->raw, item->raw_length, reason, original_ms);
 }
 
-/* A replay keeps the distances between posts, shortened. */
+/* A replay keeps the distances between posts, shortened. One bad clock must not hold it: a post from the future sets
+ * no pace, nor does the first one behind a long silence; with the second one the replay goes on from there. */
 static void wait_for_turn(struct ingest *in, int64_t created_ms)
 {
-	if (in->replay_event_ms < 0) {
+	weir_clock *clock = weir_clock_system();
+
+	if (created_ms > clock->wall_ms(clock))
+		return;
+	double played_ms = (double)(now_ms() - in->replay_start_ms) * in->speed;
+	bool silence = (double)(created_ms - in->replay_event_ms) - played_ms > SILENCE_MS;
+	if (in->replay_event_ms >= 0 && silence && !in->silence) {
+		in->silence = true;
+		return;
+	}
+	in->silence = false;
+	if (in->replay_event_ms < 0 || silence) {
 		in->replay_event_ms = created_ms;
 		in->replay_start_ms = now_ms();
 	}

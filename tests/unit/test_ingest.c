@@ -225,6 +225,29 @@ static void a_replay_keeps_its_pace(void **state)
 	close_fixture(&f);
 }
 
+static void a_bad_clock_or_a_long_silence_does_not_hold_a_replay(void **state)
+{
+	/* At pace, the third would take three days, the fifth two years, and the sixth a day. */
+	static const char text[] = POST("1", "7", "2022-09-15T03:06:25Z", "", "x")
+		POST("2", "7", "2022-09-15T03:06:26Z", "", "x") POST("3", "7", "2022-12-15T03:06:31Z", "", "x")
+		POST("4", "7", "2022-09-15T03:06:28Z", "", "x") POST("5", "7", "2099-09-15T03:06:28Z", "", "x")
+		POST("6", "7", "2022-10-15T03:00:00Z", "", "x") POST("7", "7", "2022-10-15T03:00:01Z", "", "x")
+		POST("8", "7", "2022-10-15T03:00:04Z", "", "x");
+	const char *source = file_of(text, sizeof text - 1);
+	struct fixture f;
+	weir_clock *clock = weir_clock_system();
+
+	(void)state;
+	open_fixture(&f, source);
+	set(&f, "evilnet.replay.speed", "30");
+	int64_t start = clock->monotonic_us(clock);
+	assert_int_equal(ingest(&f), EVILNET_DONE);
+	assert_in_range((clock->monotonic_us(clock) - start) / 1000, 195, 1500); /* three seconds and three */
+	assert_int_equal(counted(&f, "evilnet_ingest_produced_total", NULL), 7);
+	remove_file(source);
+	close_fixture(&f);
+}
+
 static void the_simulator_is_repeatable_and_says_when_it_received(void **state)
 {
 	struct seen_all all[2];
@@ -386,6 +409,7 @@ int main(void)
 		cmocka_unit_test(posts_that_the_broker_refuses_are_dead_letters),
 		cmocka_unit_test(the_last_line_needs_no_line_feed_and_standard_input_will_do),
 		cmocka_unit_test(a_replay_keeps_its_pace),
+		cmocka_unit_test(a_bad_clock_or_a_long_silence_does_not_hold_a_replay),
 		cmocka_unit_test(the_simulator_is_repeatable_and_says_when_it_received),
 		cmocka_unit_test(the_simulator_keeps_its_rate),
 		cmocka_unit_test(the_stop_flag_ends_it_and_what_was_taken_is_there),
