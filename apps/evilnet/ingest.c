@@ -63,8 +63,8 @@ static void dead_letter(struct ingest *in, const struct source_item *item, weir_
 	outbox_dead_letter(in->outbox, item->raw, item->raw_length, reason, original_ms);
 }
 
-/* A replay keeps the distances between posts, shortened. One bad clock must not hold it: a post from the future sets
- * no pace, nor does the first one behind a long silence; with the second one the replay goes on from there. */
+/* A replay keeps the distances between posts, shortened. One bad clock must not hold it: a post from the future
+ * sets no pace, nor does the first one behind a long silence; with the second one the replay goes on from there. */
 static void wait_for_turn(struct ingest *in, int64_t created_ms)
 {
 	weir_clock *clock = weir_clock_system();
