@@ -1,6 +1,8 @@
 /* From the cache to disk. Only what is committed may go there. */
 #include "state/partition.h"
 
+enum { SORTED_KEPT = 1 << 14 };
+
 struct meta weir__store_meta(const weir_store *store, int64_t offset)
 {
 	struct meta meta = store->disk.meta;
@@ -18,13 +20,21 @@ static bool expired(const weir_store *store, const struct entry *e)
 	       weir__place_of(store, weir__entry_key(e)).segment < store->segment_live;
 }
 
-/* Dirty entries, oldest first, of at least so many bytes; expired ones are dropped. */
-static size_t collect(weir_store *store, size_t bytes, struct sort_span *span)
+static void free_scratch(weir_store *store)
+{
+	free(store->sorted);
+	store->sorted = NULL;
+	store->sorted_capacity = 0;
+}
+
+/* Dirty entries, oldest first, until *bytes of them are collected; *bytes becomes what they take up. Expired ones
+ * are dropped. */
+static size_t collect(weir_store *store, size_t *bytes, struct sort_span *span)
 {
 	struct link *head = &store->cache.dirty;
 	size_t n = 0, seen = 0;
 
-	for (struct link *l = head->next, *next; l != head && seen < bytes; l = next) {
+	for (struct link *l = head->next, *next; l != head && seen < *bytes; l = next) {
 		struct entry *e = weir__entry_of(l);
 
 		next = l->next;
@@ -35,30 +45,30 @@ static size_t collect(weir_store *store, size_t bytes, struct sort_span *span)
 			continue;
 		}
 		if (n == store->sorted_capacity) {
-			store->sorted_capacity = n ? 2 * n : 1024;
+			store->sorted_capacity = n ? 2 * n : 256;
 			store->sorted =
 				weir__realloc(store->sorted, store->sorted_capacity * sizeof *store->sorted);
 		}
 		weir__sort_see(span, weir__place_of(store, weir__entry_key(e)));
 		store->sorted[n++] = (struct sort_item){ 0, e };
 	}
+	*bytes = seen;
 	return n;
 }
 
 /* Writes at least so many bytes of dirty entries, which become clean. */
-static bool write_back(weir_store *store, size_t bytes, const struct meta *meta, weir_error *err)
+static bool write_back(weir_store *store, size_t bytes, bool often, const struct meta *meta, weir_error *err)
 {
 	struct disk_writer w;
 	struct sort_span span = { 0 };
-	size_t n = collect(store, bytes, &span);
+	size_t n = collect(store, &bytes, &span);
+	enum disk_write_mode mode = weir__disk_write_mode(&store->disk, n, bytes, often);
 
-	if (n >= store->state->file_rows_min)
+	if (mode == DISK_FILE)
 		weir__entries_sort(store, store->sorted, n, &span);
-	weir__disk_write_begin(&w, &store->disk,
-			       n >= store->state->file_rows_min ? DISK_FILE
-			       : store->spec.logged             ? DISK_BATCHES
-								: DISK_ONE_BATCH,
-			       meta);
+	else if (!store->spec.logged)
+		mode = DISK_ONE_BATCH; /* nothing would complete the half of it */
+	weir__disk_write_begin(&w, &store->disk, mode, meta);
 	for (size_t i = 0; i < n; i++) {
 		const struct entry *e = store->sorted[i].item;
 
@@ -71,6 +81,8 @@ static bool write_back(weir_store *store, size_t bytes, const struct meta *meta,
 		return false;
 	for (size_t i = 0; i < n; i++)
 		weir__store_make_clean(store, (struct entry *)store->sorted[i].item);
+	if (store->sorted_capacity > SORTED_KEPT)
+		free_scratch(store);
 	store->version++;
 	return true;
 }
@@ -90,7 +102,7 @@ bool weir__store_checkpoint(weir_store *store, bool durable, weir_error *err)
 	struct meta meta = weir__store_meta(store, store->offset);
 	bool news = !weir__list_empty(&cache->dirty) || meta.offset != store->disk.meta.offset ||
 		    meta.wall_ms - store->disk.meta.wall_ms > 60000; /* idle, but not stale */
-	if (news && !write_back(store, SIZE_MAX, &meta, err))
+	if (news && !write_back(store, SIZE_MAX, false, &meta, err))
 		return false;
 	if (durable && atomic_load(&store->family->unflushed) && !weir__disk_flush(&store->disk, err))
 		return false;
@@ -137,14 +149,16 @@ size_t weir__store_shrink(weir_store *store, size_t bytes)
 		return weir__store_memory_bytes(store);
 	if (store->run.count && !weir__run_write(store, NULL))
 		return weir__store_memory_bytes(store);
+	free_scratch(store);
 	evict(store, bytes);
 	/* The offset stays: of these keys the changelog is replayed onto newer values, which ends in the same
 	 * state. */
 	struct meta meta = weir__store_meta(store, store->disk.meta.offset);
 	meta.wall_ms = store->disk.meta.wall_ms;
 	while (weir__store_memory_bytes(store) > bytes && !weir__list_empty(&store->cache.dirty)) {
-		if (!write_back(store, weir__store_memory_bytes(store) - bytes, &meta, NULL))
+		if (!write_back(store, weir__store_memory_bytes(store) - bytes, true, &meta, NULL))
 			break;
+		free_scratch(store);
 		evict(store, bytes);
 	}
 	return weir__store_memory_bytes(store);

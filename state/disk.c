@@ -89,11 +89,12 @@ static bool load_meta(struct disk *disk, const struct store_spec *spec, weir_err
 	return disk->known && fits(disk, spec, err);
 }
 
-static void find_first_row(struct disk *disk)
+static bool find_first_row(struct disk *disk, weir_error *err)
 {
 	static const char first[] = { TAG_DATA };
 	rocksdb_iterator_t *it =
 		rocksdb_create_iterator_cf(disk->state->db, disk->state->read_options, disk->family->handle);
+	char *message = NULL;
 	struct place place;
 	weir_bytes key;
 
@@ -103,7 +104,9 @@ static void find_first_row(struct disk *disk)
 		key.data = rocksdb_iter_key(it, &key.len);
 		disk->segment_min = weir__disk_key_decode(key, disk->meta.kind, &place) ? place.segment : 0;
 	}
+	rocksdb_iter_get_error(it, &message);
 	rocksdb_iter_destroy(it);
+	return !message || failed(disk, err, "read the first row of", message);
 }
 
 bool weir__disk_open(struct disk *disk, struct state *state, struct family *family, const void *holder,
@@ -123,7 +126,8 @@ bool weir__disk_open(struct disk *disk, struct state *state, struct family *fami
 		return true;
 	if (!load_meta(disk, spec, err))
 		return false;
-	find_first_row(disk);
+	if (!find_first_row(disk, err))
+		return false;
 	disk->batch = rocksdb_writebatch_create();
 	return true;
 }

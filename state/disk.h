@@ -27,6 +27,7 @@ struct family {
 	char *name;                             /* <store>/<partition> */
 	rocksdb_column_family_handle_t *handle; /* NULL: in memory so far */
 	const void *holder;                     /* the store that holds the lease; NULL = free */
+	size_t buffer_bytes;                    /* of its memtable */
 	atomic_bool unflushed;                  /* has rows that a crash would lose */
 	int64_t durable_offset;                 /* the holder's, kept over close and open */
 };
@@ -39,10 +40,11 @@ struct state {
 	char *dir;                 /* NULL = no disk */
 	int64_t restore_bytes_max; /* for all stores that are being restored */
 	atomic_int restoring;
-	size_t file_rows_min; /* so many sorted rows go into a file that is ingested, fewer through the memtable */
+	size_t memtable_bytes_max;
+	size_t file_rows_min; /* so many sorted rows go into a file that is ingested */
+	atomic_uint files;    /* numbers them */
 	size_t batch_bytes_max;
-	int writes_left;   /* tests: writes that still succeed; -1 = all */
-	atomic_uint files; /* numbers these files */
+	int writes_left; /* tests: writes that still succeed; -1 = all */
 	atomic_bool failed;
 	weir_error error;
 	rocksdb_t *db;
@@ -57,9 +59,13 @@ struct state {
 /** Notes the first error of the database for good, and logs it. Always returns false. */
 bool weir__state_fail(struct state *state, weir_error *err, const char *what, const char *where,
 		      const char *message);
-/** As a crash would: closes without flushing. For tests. */
-void weir__state_close_dirty(struct state *state);
 
+/** Options for one of so many column families; the caller destroys them. */
+rocksdb_options_t *weir__family_options(const struct state *state, size_t families);
+void weir__family_opened(struct state *state, struct family *f, rocksdb_column_family_handle_t *handle,
+			 size_t families);
+/** Under state->lock, or before anybody else has the state. */
+struct family *weir__family_add(struct state *state, const char *name);
 /** Takes the lease of a store partition for `holder`; `on_disk` also makes its column family. NULL: err->retriable
  *  while it is held. */
 struct family *weir__family_take(struct state *state, const char *store, int32_t partition, bool on_disk,
@@ -126,6 +132,12 @@ enum disk_write_mode {
 	DISK_ONE_BATCH,
 	DISK_FILE, /* rows must come in order of place, each once */
 };
+/**
+ * How to write so many rows. A file costs a fifth of what it costs to put them into the memtable and flush that,
+ * but many small files have to be compacted: when such writes come often, only for what would nearly fill the
+ * memtable.
+ */
+enum disk_write_mode weir__disk_write_mode(const struct disk *disk, size_t rows, size_t bytes, bool often);
 /** `meta` is written with the last rows. */
 void weir__disk_write_begin(struct disk_writer *w, struct disk *disk, enum disk_write_mode mode,
 			    const struct meta *meta);

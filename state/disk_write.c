@@ -39,6 +39,15 @@ static void file_begin(struct disk_writer *w)
 		fail(w, message);
 }
 
+enum disk_write_mode weir__disk_write_mode(const struct disk *disk, size_t rows, size_t bytes, bool often)
+{
+	size_t rows_min = disk->state->file_rows_min;
+
+	if (often)
+		rows_min *= 50;
+	return rows >= rows_min || bytes >= disk->family->buffer_bytes ? DISK_FILE : DISK_BATCHES;
+}
+
 void weir__disk_write_begin(struct disk_writer *w, struct disk *disk, enum disk_write_mode mode,
 			    const struct meta *meta)
 {

@@ -10,6 +10,9 @@ static void read_place(weir_iterator *it)
 	if (it->disk_valid) {
 		key.data = rocksdb_iter_key(it->disk, &key.len);
 		it->disk_valid = weir__disk_key_decode(key, it->store->spec.kind, &it->disk_place);
+		if (!it->disk_valid)
+			weir__state_fail(it->store->state, NULL, "read a range of", it->store->family->name,
+					 "a key of another kind of store");
 		return;
 	}
 	rocksdb_iter_get_error(it->disk, &message);

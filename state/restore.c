@@ -32,7 +32,7 @@ static bool write_rows(weir_store *store, weir_error *err)
 
 	if (!complete)
 		meta.wall_ms = store->disk.meta.wall_ms;
-	weir__disk_write_begin(&w, &store->disk, n >= store->state->file_rows_min ? DISK_FILE : DISK_BATCHES,
+	weir__disk_write_begin(&w, &store->disk, weir__disk_write_mode(&store->disk, n, store->run.bytes, false),
 			       &meta);
 	for (size_t i = 0; i < n; i++) {
 		const struct run_row *row = rows[i].item;
@@ -126,8 +126,7 @@ bool weir__store_restore_done(weir_store *store, int64_t next_offset, weir_error
 		return false;
 	if (store->in_memory)
 		return true;
-	/* More may come, and repeat what is pending: it is written when it is many, or when somebody wants to know.
-	 * */
+	/* More may come and replace what is pending: that is written when it is many, or when somebody asks. */
 	store->run_offset = next_offset;
 	return store->run.count > 0 || weir__run_write(store, err);
 }

@@ -10,7 +10,7 @@ struct sort_item {
 	const void *item;
 };
 
-/** Stable. `spare` has room for n items. */
+/** Stable. `spare` has room for n / 2 items. */
 void weir__sort(struct sort_item *items, struct sort_item *spare, size_t n,
 		int (*compare)(const void *a, const void *b, const void *user), const void *user);
 

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -109,7 +108,6 @@ static bool make_options(struct state *state, int64_t memory_bytes_max, weir_err
 	rocksdb_options_t *base = rocksdb_options_create();
 	char *message = NULL;
 	int64_t memtables = memory_bytes_max / 2 > 4 * MIB ? memory_bytes_max / 2 : 4 * MIB;
-	int64_t buffer = memtables / 4 < 64 * (int64_t)MIB ? memtables / 4 : 64 * (int64_t)MIB;
 	rocksdb_options_t *o = state->options = rocksdb_options_create();
 
 	rocksdb_get_options_from_string(base, by_string, o, &message);
@@ -118,7 +116,6 @@ static bool make_options(struct state *state, int64_t memory_bytes_max, weir_err
 		return weir__state_fail(state, err, "options of", "the database", message);
 	rocksdb_options_set_create_if_missing(o, 1);
 	rocksdb_options_set_db_write_buffer_size(o, (size_t)memtables);
-	rocksdb_options_set_write_buffer_size(o, (size_t)buffer);
 	rocksdb_options_set_arena_block_size(o, 64 << 10); /* there may be many families, most of them small */
 	/* 10 bits a row of some 70 bytes */
 	rocksdb_options_set_memtable_prefix_bloom_size_ratio(o, 0.02);
@@ -127,6 +124,7 @@ static bool make_options(struct state *state, int64_t memory_bytes_max, weir_err
 	rocksdb_options_set_max_open_files(o, 512);
 	rocksdb_options_set_info_log_level(o, 2); /* warnings */
 	rocksdb_options_set_keep_log_file_num(o, 3);
+	state->memtable_bytes_max = (size_t)memtables;
 	state->block_cache = rocksdb_cache_create_lru((size_t)memtables);
 	set_table_options(state);
 	state->restore_bytes_max = memtables < 64 * (int64_t)MIB ? memtables : 64 * (int64_t)MIB;
@@ -136,16 +134,6 @@ static bool make_options(struct state *state, int64_t memory_bytes_max, weir_err
 	state->flush_options = rocksdb_flushoptions_create();
 	rocksdb_flushoptions_set_wait(state->flush_options, 1);
 	return true;
-}
-
-static struct family *family_add(struct state *state, const char *name)
-{
-	struct family *f = weir__calloc(1, sizeof *f);
-
-	f->name = weir__strdup(name);
-	f->next = state->families;
-	state->families = f;
-	return f;
 }
 
 static bool open_database(struct state *state, const char *path, weir_error *err)
@@ -166,19 +154,21 @@ static bool open_database(struct state *state, const char *path, weir_error *err
 	const char *const *names = listed ? (const char *const *)listed : fresh;
 	rocksdb_column_family_handle_t **handles = weir__calloc(n, sizeof(void *));
 	const rocksdb_options_t **options = weir__calloc(n, sizeof(void *));
+	rocksdb_options_t *each = weir__family_options(state, n);
 	for (size_t i = 0; i < n; i++)
-		options[i] = state->options;
+		options[i] = each;
 	state->db = rocksdb_open_column_families(state->options, path, (int)n, names, options, handles, &message);
 	for (size_t i = 0; state->db && i < n; i++) {
 		if (strcmp(names[i], "default") == 0)
 			state->default_family = handles[i];
 		else
-			family_add(state, names[i])->handle = handles[i];
+			weir__family_opened(state, weir__family_add(state, names[i]), handles[i], n);
 	}
 	if (listed)
 		rocksdb_list_column_families_destroy(listed, n);
 	free(handles);
 	free(options);
+	rocksdb_options_destroy(each);
 	if (state->db)
 		return true;
 	if (strstr(message, "LOCK") || strstr(message, "lock"))
@@ -197,7 +187,7 @@ struct state *weir__state_open(const struct state_opts *opts, weir_error *err)
 
 	pthread_mutex_init(&state->lock, NULL);
 	state->clock = opts->clock;
-	state->file_rows_min = 50000;
+	state->file_rows_min = 1000;
 	state->batch_bytes_max = MIB;
 	state->writes_left = -1;
 	if (!opts->dir)
@@ -292,79 +282,4 @@ int64_t weir__state_memory_bytes(struct state *state)
 	rocksdb_free(message);
 	rocksdb_memory_consumers_destroy(consumers);
 	return bytes;
-}
-
-/* --- leases --------------------------------------------------------------------------------------------------- */
-
-static struct family *family_find(struct state *state, const char *name)
-{
-	struct family *f = state->families;
-
-	while (f && strcmp(f->name, name) != 0)
-		f = f->next;
-	return f;
-}
-
-/* Also made anew after a wipe. */
-static bool family_create(struct state *state, struct family *f, weir_error *err)
-{
-	char *message = NULL;
-
-	f->handle = rocksdb_create_column_family(state->db, state->options, f->name, &message);
-	atomic_store(&f->unflushed, false);
-	if (!message)
-		return true;
-	f->handle = NULL;
-	weir__state_fail(state, err, "make the column family", f->name, message);
-	rocksdb_free(message);
-	return false;
-}
-
-struct family *weir__family_take(struct state *state, const char *store, int32_t partition, bool on_disk,
-				 const void *holder, weir_error *err)
-{
-	char *name = weir__asprintf("%s/%" PRId32, store, partition);
-
-	pthread_mutex_lock(&state->lock);
-	struct family *f = family_find(state, name);
-	if (!f)
-		f = family_add(state, name);
-	bool held = f->holder != NULL;
-	if (!held)
-		f->holder = holder;
-	pthread_mutex_unlock(&state->lock);
-	free(name);
-	if (held) {
-		weir_fail(err, WEIR_STORE, "partition %" PRId32 " of store %s is still held by another worker",
-			  partition, store);
-		if (err)
-			err->retriable = true;
-		return NULL;
-	}
-	if (on_disk && !f->handle && !family_create(state, f, err)) {
-		weir__family_give(state, f);
-		return NULL;
-	}
-	return f;
-}
-
-void weir__family_give(struct state *state, struct family *f)
-{
-	pthread_mutex_lock(&state->lock);
-	f->holder = NULL;
-	pthread_mutex_unlock(&state->lock);
-}
-
-bool weir__family_drop(struct state *state, struct family *f, weir_error *err)
-{
-	char *message = NULL;
-
-	rocksdb_drop_column_family(state->db, f->handle, &message);
-	if (message) {
-		weir__state_fail(state, err, "drop the column family", f->name, message);
-		rocksdb_free(message);
-		return false;
-	}
-	rocksdb_column_family_handle_destroy(f->handle);
-	return family_create(state, f, err);
 }

@@ -122,7 +122,8 @@ bool weir__store_changed(const weir_store *store)
 
 size_t weir__store_memory_bytes(const weir_store *store)
 {
-	return store->cache.bytes + store->order.bytes + store->run.bytes;
+	return store->cache.bytes + store->order.bytes + store->run.bytes +
+	       store->sorted_capacity * sizeof *store->sorted;
 }
 
 void weir__store_size(weir_store *store, int64_t *keys, int64_t *disk_bytes)

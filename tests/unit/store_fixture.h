@@ -17,9 +17,6 @@
 
 #include "state/store.h"
 
-struct state;
-void weir__state_close_dirty(struct state *state);
-
 struct fixture {
 	char dir[64];
 	weir_manual_clock clock;
