@@ -20,11 +20,19 @@ static void *ingest_main(void *user)
 
 static bool configure(struct evilnet *e, weir_error *err)
 {
-	/* Nothing of a demo outlives it. */
-	return evilnet_config_default(e->cfg, "state.dir", "", err) &&
-	       evilnet_config_default(e->cfg, "instance.id", "demo", err) &&
-	       evilnet_config_default(e->cfg, "evilnet.source", "simulate", err) &&
-	       evilnet_config_default(e->cfg, "evilnet.simulate.backfill", "70m", err);
+	static const char *const defaults[][2] = {
+		{ "state.dir", "" }, /* nothing of a demo outlives it */
+		{ "instance.id", "demo" },
+		{ "evilnet.source", "simulate" },
+		{ "evilnet.simulate.backfill", "70m" },
+		/* The log is in memory: what the page has counted need not stay. */
+		{ "evilnet.posts.retention", "30m" },
+	};
+
+	for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
+		if (!evilnet_config_default(e->cfg, defaults[i][0], defaults[i][1], err))
+			return false;
+	return true;
 }
 
 int evilnet_demo(struct evilnet *e)

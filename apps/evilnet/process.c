@@ -123,7 +123,10 @@ static bool start(struct process *p, bool dashboard, weir_error *err)
 {
 	struct evilnet *e = p->e;
 
-	if (!evilnet_config_default(e->cfg, "errors.dead.letter.queue.topic.name",
+	/* Ten seconds, not Kafka's 45: no garbage collector holds up a heartbeat, and after a crash the group waits
+	 * this long. */
+	if (!evilnet_config_default(e->cfg, "session.timeout.ms", "10s", err) ||
+	    !evilnet_config_default(e->cfg, "errors.dead.letter.queue.topic.name",
 				    weir_config_string(e->cfg, "evilnet.dead.letters.topic"), err))
 		return false;
 	p->topology = evilnet_cities(e->cfg, &p->options, err);
