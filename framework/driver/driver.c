@@ -72,7 +72,7 @@ static bool settle(weir_driver *d)
 	return true;
 }
 
-static bool start_app(weir_driver *d, weir_error *err)
+static bool run_app(weir_driver *d, weir_error *err)
 {
 	d->app = weir_app_new(d->topology, d->cfg, d->cluster, (weir_app_opts){ .clock = &d->clock.clock }, err);
 	if (!d->app)
@@ -108,6 +108,15 @@ static void end_app(weir_driver *d, bool crash)
 	weir_app_stop(d->app, 0, NULL);
 	weir_app_free(d->app);
 	d->app = NULL;
+}
+
+static bool start_app(weir_driver *d, weir_error *err)
+{
+	bool ok = run_app(d, err);
+
+	if (!ok)
+		end_app(d, false); /* it leaves the group, and may be tried again */
+	return ok;
 }
 
 /* --- life ---------------------------------------------------------------------------------------- */

@@ -49,7 +49,8 @@ weir_store *weir_driver_store(weir_driver *d, const char *name, int32_t partitio
  * what is piped now waits for the next start. */
 void weir_driver_stop(weir_driver *d, bool crash);
 /** Starts it again; with another topology (taken over, whatever comes of it), as a new version of the program
- * would have it, or NULL = the same. False and *err when it is refused; may be tried again. */
+ * would have it, or NULL = the same. False and *err when it is refused: it is stopped then,
+ * and may be tried again. */
 bool weir_driver_start(weir_driver *d, weir_topology *topology, weir_error *err);
 /** Stop and start. */
 bool weir_driver_restart(weir_driver *d, bool crash, weir_error *err);
