@@ -111,5 +111,6 @@ run_label fast "$jobs"
 if [ -z "$fast" ]; then
 	start_services
 	run_label slow 1
+	run_label browser 1
 fi
 count_results "$results"

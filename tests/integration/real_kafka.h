@@ -26,8 +26,10 @@ static inline weir_cluster *real_cluster(void)
 		weir_log_level_parse(getenv("WEIR_TEST_LOG"), &least);
 	weir_log_set(weir_log_stderr, NULL, least);
 
+	static weir_config *configs[16]; /* in use until the end */
+	static size_t count;
 	weir_error err;
-	weir_config *cfg = weir_config_new();
+	weir_config *cfg = configs[count++ % 16] = weir_config_new();
 	weir_cluster *cluster = NULL;
 
 	if (weir_config_set(cfg, "bootstrap.servers", bootstrap, WEIR_FROM_ENVIRONMENT, "WEIR_TEST_BOOTSTRAP",
