@@ -35,7 +35,7 @@ for header in "$prefix"/include/weir/*.h; do
 done
 
 unset PKG_CONFIG_PATH
-cmake -S "$here" -B "$work/by-cmake" -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$prefix" \
+cmake -G Ninja -S "$here" -B "$work/by-cmake" -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$prefix" \
 	-DCMAKE_C_FLAGS="$sanitize" -DCMAKE_BUILD_TYPE=Debug >"$work/configure.log"
 cmake --build "$work/by-cmake" >"$work/build.log" || { cat "$work/build.log" >&2; exit 1; }
 expect_hello "$work/by-cmake/stranger"
