@@ -53,6 +53,7 @@
 	X(a_static_member_comes_back_unnoticed) \
 	X(a_static_member_is_fenced_by_its_successor) \
 	SLOW(a_member_that_does_not_poll_loses_its_membership) \
+	SLOW(workers_copy_each_record_once_through_aborts_and_rebalances)                                              \
 	X(a_group_can_be_described) \
 	X(committed_offsets_can_be_set_and_deleted) \
 	X(a_group_with_members_is_not_altered) \

@@ -36,7 +36,7 @@ static void place(struct echo *w)
 
 	if (n == 0)
 		return;
-	if (!weir_group_committed(w->c->cluster, w->group, list, n, 0, &err)) {
+	if (!weir_group_committed(w->c->cluster, w->group, list, n, w->c->clock->runs ? 1000 : 0, &err)) {
 		assert_true(err.retriable);
 		return;
 	}
@@ -242,9 +242,10 @@ void echo_check(struct contract *c, const char *out, int32_t partition, int n)
 
 	assert_done(consumer, err);
 	assert_done(weir_consumer_assign(consumer, &p, 1, &err), err);
-	do
+	for (struct patience w = patience(c);
+	     weir_consumer_position(consumer, out, partition) < end_of(c, out, partition) &&
+	     patience_left(&w, "the end");)
 		assert_done(weir_consumer_poll(consumer, 10, check_next, &next, &err), err);
-	while (weir_consumer_position(consumer, out, partition) < end_of(c, out, partition));
 	assert_int_equal(next, n);
 	weir_consumer_close(consumer);
 }
