@@ -48,6 +48,8 @@ void put_at(weir_producer *p, const char *topic, int32_t partition, int64_t time
 	    const char *value);
 /** n records "0", "1", ... to that partition, acknowledged. */
 void put_numbers(struct contract *c, const char *topic, int32_t partition, int n);
+/** The same from `first` to the one before `end`. */
+void put_range(struct contract *c, const char *topic, int32_t partition, int first, int end);
 void flush(weir_producer *p);
 void begin(weir_producer *p);
 void commit(weir_producer *p);
