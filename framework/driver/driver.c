@@ -145,26 +145,11 @@ static bool make_topics(weir_driver *d, weir_error *err)
 {
 	/* Event times of a test are its own affair: nothing may expire by the clock. */
 	static const char *const forever[][2] = { { "retention.ms", "-1" } };
+	weir_topic_spec like = { .partitions = d->partitions, .configs = forever, .config_count = 1 };
 
-	weir_topic_spec spec = { weir_config_string(d->cfg, "errors.dead.letter.queue.topic.name"), d->partitions,
-				 1, forever, 1 };
-
-	if (spec.name && *spec.name && !weir_topics_create(d->cluster, &spec, 1, err))
-		return false;
-	for (size_t i = 0; i < d->topology->topic_count; i++) {
-		spec.name = d->topology->topics[i]->name;
-		if (d->topology->topics[i]->kind == TOPIC_EXTERNAL &&
-		    !weir_topics_create(d->cluster, &spec, 1, err))
-			return false;
-	}
-	for (size_t i = 0; i < d->topology->node_count; i++) {
-		const struct node *n = d->topology->nodes[i];
-
-		spec.name = n->op == &weir__sink_op ? weir__sink_topic(n) : NULL;
-		if (spec.name && !weir_topics_create(d->cluster, &spec, 1, err))
-			return false;
-	}
-	return true;
+	return weir__topics_create_external(d->topology, d->cluster,
+					    weir_config_string(d->cfg, "errors.dead.letter.queue.topic.name"), like,
+					    err);
 }
 
 weir_driver *weir_driver_new(weir_topology *topology, weir_driver_opts opts, weir_error *err)

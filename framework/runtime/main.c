@@ -26,6 +26,8 @@ static void usage(const char *program, FILE *to)
 		"  -b, --bootstrap-servers HOST:PORT  brokers to ask first\n"
 		"  -c, --config-file FILE             key = value lines\n"
 		"  -X KEY=VALUE                       any key; kafka.* goes to librdkafka\n"
+		"      --create-topics[=PARTITIONS]   make the topics that it reads and writes, where they are "
+		"missing\n"
 		"      --exit-at-end                  stop once what is there at the start is processed and "
 		"committed\n"
 		"      --describe[=FORMAT]            print the topology\n"
@@ -38,6 +40,7 @@ static void usage(const char *program, FILE *to)
 struct arguments {
 	weir_config *cfg;
 	bool exit_at_end, describe, print_config, help;
+	int32_t create_partitions; /* of topics that are missing; 0 = make none */
 	weir_format format;
 };
 
@@ -64,11 +67,23 @@ static bool parse_format(const char *text, weir_format *format, weir_error *err)
 	return weir_fail(err, WEIR_USAGE, "--describe knows text, dot, mermaid and json, not \"%s\"", text);
 }
 
+static bool parse_partitions(const char *text, int32_t *partitions, weir_error *err)
+{
+	char *end;
+	long n = text ? strtol(text, &end, 10) : 1;
+
+	if (n < 1 || n > 10000 || (text && *end))
+		return weir_fail(err, WEIR_USAGE, "--create-topics wants a number of partitions, not \"%s\"", text);
+	*partitions = (int32_t)n;
+	return true;
+}
+
 static bool parse(int argc, char **argv, struct arguments *a, weir_error *err)
 {
 	static const struct option options[] = {
 		{ "bootstrap-servers", required_argument, NULL, 'b' },
 		{ "config-file", required_argument, NULL, 'c' },
+		{ "create-topics", optional_argument, NULL, 't' },
 		{ "exit-at-end", no_argument, NULL, 'e' },
 		{ "describe", optional_argument, NULL, 'd' },
 		{ "config", no_argument, NULL, 'p' },
@@ -89,6 +104,9 @@ static bool parse(int argc, char **argv, struct arguments *a, weir_error *err)
 			break;
 		case 'X':
 			ok = set_pair(a->cfg, optarg, err);
+			break;
+		case 't':
+			ok = parse_partitions(optarg, &a->create_partitions, err);
 			break;
 		case 'e':
 			a->exit_at_end = true;
@@ -111,11 +129,21 @@ static bool parse(int argc, char **argv, struct arguments *a, weir_error *err)
 	return ok && weir_config_load_env(a->cfg, err);
 }
 
+static bool create_topics(const struct arguments *a, weir_topology *t, weir_cluster *cluster, weir_error *err)
+{
+	const char *dead_letters = weir_config_string(a->cfg, "errors.dead.letter.queue.topic.name");
+	weir_topic_spec like = { .partitions = a->create_partitions,
+				 .replication = (int16_t)weir_config_int(a->cfg, "replication.factor") };
+
+	return !a->create_partitions || weir__topics_create_external(t, cluster, dead_letters, like, err);
+}
+
 static int run(const char *program, struct arguments *a, weir_topology *t)
 {
 	weir_error err = { .code = WEIR_OK };
 	weir_cluster *cluster = weir_cluster_open(a->cfg, &err);
-	weir_app *app = cluster ? weir_app_new(t, a->cfg, cluster, (weir_app_opts){ 0 }, &err) : NULL;
+	bool ready = cluster && create_topics(a, t, cluster, &err);
+	weir_app *app = ready ? weir_app_new(t, a->cfg, cluster, (weir_app_opts){ 0 }, &err) : NULL;
 	bool ok = app && weir_app_start(app, &err);
 
 	while (ok && !signals && weir_app_state_get(app, &err) != WEIR_APP_ERROR) {
@@ -146,7 +174,7 @@ static int with_config(const char *program, struct arguments *a, weir_topology *
 		weir_topology_describe(t, a->format, stdout);
 		return DONE;
 	}
-	if (!weir_topology_check(t, &err)) {
+	if (!weir_config_check(a->cfg, &err) || !weir_topology_check(t, &err)) {
 		fprintf(stderr, "%s: %s\n", program, err.message);
 		return USAGE;
 	}

@@ -230,6 +230,10 @@ void weir__app_failed(weir_app *app, const weir_error *error);
 
 /** Partition counts, task counts, internal topics made or checked. */
 bool weir__topics_prepare(weir_app *app, weir_error *err);
+/** The topics from outside that the topology reads and writes, and the one for dead letters (may be NULL), made as
+ * `like` says where they are missing. */
+bool weir__topics_create_external(weir_topology *t, weir_cluster *cluster, const char *dead_letters,
+				  weir_topic_spec like, weir_error *err);
 struct app_topic *weir__app_topic(weir_app *app, const struct graph_topic *graph);
 
 /* --- worker.c ---------------------------------------------------------------------------------------------------

@@ -214,3 +214,25 @@ bool weir__topics_prepare(weir_app *app, weir_error *err)
 	}
 	return true;
 }
+
+static bool create_one(weir_cluster *cluster, const char *name, weir_topic_spec like, weir_error *err)
+{
+	like.name = name;
+	return !name || !*name || weir_topics_create(cluster, &like, 1, err) ||
+	       weir_wrap(err, "create topic \"%s\"", name);
+}
+
+bool weir__topics_create_external(weir_topology *t, weir_cluster *cluster, const char *dead_letters,
+				  weir_topic_spec like, weir_error *err)
+{
+	if (!create_one(cluster, dead_letters, like, err))
+		return false;
+	for (size_t i = 0; i < t->topic_count; i++)
+		if (t->topics[i]->kind == TOPIC_EXTERNAL && !create_one(cluster, t->topics[i]->name, like, err))
+			return false;
+	for (size_t i = 0; i < t->node_count; i++)
+		if (t->nodes[i]->op == &weir__sink_op &&
+		    !create_one(cluster, weir__sink_topic(t->nodes[i]), like, err))
+			return false;
+	return true;
+}

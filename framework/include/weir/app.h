@@ -31,8 +31,8 @@ typedef enum weir_app_state {
 const char *weir_app_state_name(weir_app_state state);
 
 typedef struct weir_app_opts {
-	weir_clock *clock;           /* NULL = the system's */
-	weir_metrics *metrics;       /* where to register; NULL = its own */
+	weir_clock *clock;     /* NULL = the system's */
+	weir_metrics *metrics; /* where to register; NULL = its own */
 } weir_app_opts;
 
 /** Checks the topology. topology, cfg (with application.id) and cluster must outlive the app. */
@@ -66,8 +66,8 @@ typedef void weir_query_fn(weir_store *store, int32_t partition, void *user);
 typedef struct weir_query_opts {
 	/* at once; default: only what is committed, at the latest after the next commit */
 	bool read_uncommitted;
-	weir_bytes key;              /* not null: only the partition that this key belongs to */
-	int64_t timeout_ms;          /* 0 = query.timeout.ms */
+	weir_bytes key;     /* not null: only the partition that this key belongs to */
+	int64_t timeout_ms; /* 0 = query.timeout.ms */
 } weir_query_opts;
 /** False: no such store, not all partitions of this instance are restored yet (retriable), or the time-out (fn is
  * not called any more then). */
@@ -79,9 +79,9 @@ bool weir_app_query(weir_app *app, const char *store, weir_query_fn *fn, void *u
 
 typedef weir_topology *weir_build_fn(void);
 /**
- * For a main: options (-b, -c, -X, --describe, --help), configuration, logging to standard error, signals (the
- * first SIGINT or SIGTERM commits and leaves, the second stops at once), run. Returns the exit code: 0 done, 1
- * failed, 2 wrong usage. application.id defaults to the topology's name.
+ * For a main: options (-b, -c, -X, --create-topics, --describe, --help), configuration, logging to standard error,
+ * signals (the first SIGINT or SIGTERM commits and leaves, the second stops at once), run. Returns the exit code: 0
+ * done, 1 failed, 2 wrong usage. application.id defaults to the topology's name.
  */
 int weir_main(int argc, char **argv, weir_build_fn *build);
 
