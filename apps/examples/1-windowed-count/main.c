@@ -1,4 +1,3 @@
-/* Posts per city (their key) in windows of five minutes. */
 #include "apps/examples/1-windowed-count/topology.h"
 
 int main(int argc, char **argv)

@@ -1,3 +1,4 @@
+/* Posts, keyed by city, are counted in windows of five minutes. */
 #include <weir/weir.h>
 
 static inline weir_topology *city_counts(void)
