@@ -41,6 +41,13 @@ bool weir__state_failed(struct state *state, weir_error *err)
 	return true;
 }
 
+void weir__state_break_after(struct state *state, int writes)
+{
+	state->writes_left = writes;
+	if (writes == 0)
+		weir__state_fail(state, NULL, "use", "the database", "the disk is broken (injected)");
+}
+
 /* --- opening -------------------------------------------------------------------------------------------------- */
 
 static bool make_directories(const char *dir, weir_error *err)

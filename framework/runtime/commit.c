@@ -292,6 +292,8 @@ static void fenced(struct worker *w)
 {
 	int64_t now_us = weir__now_us(w->app);
 
+	if (now_us - w->begun_us >= w->app->settings.transaction_timeout_ms * 1000)
+		return; /* this was the broker, which ends transactions that last too long */
 	if (w->fenced_us && now_us - w->fenced_us < FENCED_AGAIN_US) {
 		w->failed = true;
 		weir_fail(&w->error, WEIR_FENCED,
@@ -303,19 +305,24 @@ static void fenced(struct worker *w)
 	w->fenced_us = now_us;
 }
 
+enum { ABORTS_MIN = 5, CALM_US = 60000000 };
+
 /* One abort is a matter of course (a rebalance); many in a row are not: wait longer each time, and in the end give
- * up. */
+ * up. What lies far back is not of the same trouble: this worker may have had nothing to do since. */
 static void back_off(struct worker *w, const weir_error *why)
 {
-	int64_t now_us = weir__now_us(w->app);
+	int64_t now_us = weir__now_us(w->app), timeout_us = w->app->settings.task_timeout_ms * 1000;
 
+	if (now_us - w->last_abort_us > timeout_us + CALM_US)
+		w->aborts_in_a_row = 0;
+	w->last_abort_us = now_us;
 	if (w->aborts_in_a_row++ == 0)
 		w->aborting_since_us = now_us;
 	for (size_t i = 0; i < w->task_count; i++)
 		if (w->aborts_in_a_row > 2 && w->tasks[i]->state == TASK_OPENING)
 			w->tasks[i]->try_again_us =
 				now_us + (w->aborts_in_a_row > 20 ? 1000000 : w->aborts_in_a_row * 50000);
-	if (!w->stop && now_us - w->aborting_since_us > w->app->settings.task_timeout_ms * 1000) {
+	if (!w->stop && w->aborts_in_a_row >= ABORTS_MIN && now_us - w->aborting_since_us > timeout_us) {
 		w->failed = w->stop = true;
 		w->error = *why;
 		weir_wrap(&w->error, "%d transactions in a row have failed, for longer than task.timeout.ms",
@@ -383,6 +390,12 @@ bool weir__commit(struct worker *w)
 			ok = false;
 			err = w->error;
 		}
+	/* A store that cannot read gives null: what was made of that must not be committed. */
+	if (ok && weir__state_failed(w->app->state, &err)) {
+		ok = false;
+		w->stop = true;
+		w->error = err;
+	}
 	ok = ok && send_positions(w, &err);
 	if (ok && !weir_producer_commit(w->producer, COMMIT_TIMEOUT_MS, &err)) {
 		ok = false;
