@@ -55,16 +55,17 @@ static void through_topology(struct input *in, const weir_kafka_record *record, 
 	weir__task_heed(t);
 }
 
-void weir__input_process(struct input *in, const weir_kafka_record *record)
+bool weir__input_process(struct input *in, const weir_kafka_record *record)
 {
 	struct task *t = in->task;
 
 	if (!t->touched && !weir__task_touch(t))
-		return;
+		return false;
 	through_topology(in, record, NULL);
 	atomic_store_explicit(&t->worker->records,
 			      atomic_load_explicit(&t->worker->records, memory_order_relaxed) + 1,
 			      memory_order_relaxed);
+	return true;
 }
 
 static size_t headers_size(const weir_headers *h)

@@ -59,6 +59,7 @@ struct input {
 	weir_reset reset;
 	int64_t position;  /* behind the last record processed: what a commit sends; -1 = not known yet */
 	int64_t committed; /* as last committed */
+	int64_t begin;     /* where the source said that reading begins; -1 = not asked */
 	int64_t time_ms;   /* greatest timestamp taken; INT64_MIN = none */
 	struct waiting *head, *tail;
 	int waiting;
@@ -153,6 +154,7 @@ struct worker {
 	uint16_t next_input_id;
 	bool in_transaction;
 	bool commit_now; /* asked for by a callback, or memory is full */
+	int64_t begun_us; /* the open transaction */
 	int64_t last_commit_us, last_touch_us, last_recommit_us;
 	unsigned since_clock; /* records since the clock was last read */
 	int64_t fenced_us;    /* when it was last fenced; 0 = never */
@@ -165,7 +167,7 @@ struct worker {
 	bool broken_producer; /* it must be made anew */
 	int64_t broken_since_us;
 	int aborts_in_a_row;
-	int64_t aborting_since_us;
+	int64_t aborting_since_us, last_abort_us;
 	weir_partition *positions; /* of the commit at work */
 	int64_t leave_poll_us;     /* when the poll at work should be left: something is due */
 	int64_t next_purge_us;
@@ -281,8 +283,9 @@ static inline void weir__task_heed(struct task *t)
 /* --- input.c ----------------------------------------------------------------------------------------------------
  * */
 
-/** A record of a task with one input: processed now. */
-void weir__input_process(struct input *in, const weir_kafka_record *record);
+/** A record of a task with one input: processed now. False: there can be no transaction for it now, it must come
+ * again. */
+bool weir__input_process(struct input *in, const weir_kafka_record *record);
 /** A record of a task with several: kept until its turn. */
 void weir__input_keep(struct input *in, const weir_kafka_record *record);
 /** Processes what waits in `t` in order of time, as far as max.task.idle.ms allows. True if something was

@@ -61,6 +61,7 @@ struct task *weir__task_new(struct worker *w, const struct subtopology *sub, int
 			.id = w->next_input_id++,
 			.position = -1,
 			.committed = -1,
+			.begin = -1,
 			.time_ms = INT64_MIN,
 			.reset = ((const weir_source_opts *)sub->topics[i]->source->opts)->reset,
 		};
@@ -161,14 +162,15 @@ bool weir__task_touch(struct task *t)
 {
 	struct worker *w = t->worker;
 
-	if (w->failed)
+	if (w->failed || w->broken_producer)
 		return false;
 	if (!w->in_transaction) {
 		if (!weir_producer_begin(w->producer, &w->error)) {
-			w->failed = true;
+			w->failed = w->broken_producer = true;
 			return false;
 		}
 		w->in_transaction = true;
+		w->begun_us = weir__now_us(w->app);
 	}
 	t->touched = true;
 	w->last_touch_us = weir__now_us(w->app);
@@ -205,13 +207,16 @@ static bool reset_position(struct input *in, weir_error *err)
 {
 	int64_t first, end;
 
+	in->position = in->begin;
+	if (in->begin >= 0) /* the end is another by now: what came since must not be left out */
+		return true;
 	if (in->reset == WEIR_RESET_NONE)
 		return weir_fail(err, WEIR_STATE,
 				 "no committed position for %s/%d, and its source says not to begin by itself",
 				 in->topic, (int)in->partition);
 	if (!weir_offsets_range(in->task->worker->app->cluster, in->topic, in->partition, &first, &end, err))
 		return weir_wrap(err, "offsets of %s/%d", in->topic, (int)in->partition);
-	in->position = in->reset == WEIR_RESET_LATEST ? end : first;
+	in->position = in->begin = in->reset == WEIR_RESET_LATEST ? end : first;
 	return true;
 }
 
@@ -298,6 +303,10 @@ static bool run_task(struct task *t, weir_error *err)
 	if (!check_state_fits(t, err))
 		return false;
 	init_instances(t);
+	if (t->worker->failed && !t->touched) { /* what init has done belongs to no transaction */
+		weir__task_reset(t);
+		return true;
+	}
 	weir__task_partitions(t, list);
 	for (size_t i = 0; i < t->input_count; i++) {
 		list[i].offset = t->inputs[i].position;

@@ -74,6 +74,14 @@ bool weir__worker_open(struct worker *w, weir_error *err)
 	return weir__producer_open(w, err) && open_consumers(w, err);
 }
 
+static void worker_stop(struct worker *w, const weir_error *err)
+{
+	if (w->stop)
+		return;
+	w->failed = w->stop = true;
+	w->error = *err;
+}
+
 /* --- records ------------------------------------------------------------------------------------- */
 
 static int64_t commit_due_us(const struct worker *w)
@@ -94,6 +102,22 @@ static void watch_memory(struct worker *w)
 		w->commit_now = true;
 }
 
+/* What the poll has handed over counts as taken: a record for which there is no transaction is read again. */
+static bool give_back(struct input *in, const weir_kafka_record *record)
+{
+	struct worker *w = in->task->worker;
+	weir_partition p = {
+		.topic = in->topic, .partition = in->partition, .offset = record->offset, .user = in
+	};
+	weir_error err;
+
+	if (!weir_consumer_seek(w->consumer, &p, 1, &err)) {
+		weir_wrap(&err, "go back to a record that could not be processed");
+		worker_stop(w, &err);
+	}
+	return false;
+}
+
 static bool on_record(const weir_kafka_record *record, void *user)
 {
 	struct worker *w = user;
@@ -103,10 +127,10 @@ static bool on_record(const weir_kafka_record *record, void *user)
 	 * ahead of a seek. */
 	if (!in || in->task->state != TASK_RUNNING || record->offset < in->position)
 		return true;
-	if (in->task->input_count == 1)
-		weir__input_process(in, record);
-	else
+	if (in->task->input_count > 1)
 		weir__input_keep(in, record);
+	else if (!weir__input_process(in, record))
+		return give_back(in, record);
 	if (w->failed || in->task->cx.failed || w->commit_now ||
 	    in->waiting > w->app->settings.buffered_records_max)
 		return false;
@@ -167,14 +191,6 @@ static int64_t wait_for(struct worker *w, const struct survey *s, int64_t wait_m
 	int64_t until_ms = (due_us - now_us) / 1000;
 
 	return until_ms < wait_ms ? until_ms : wait_ms;
-}
-
-static void worker_stop(struct worker *w, const weir_error *err)
-{
-	if (w->stop)
-		return;
-	w->failed = w->stop = true;
-	w->error = *err;
 }
 
 static void advance_tasks(struct worker *w, const struct survey *s)
@@ -310,6 +326,10 @@ bool weir__worker_step(struct worker *w, int64_t wait_ms)
 			weir_log(WEIR_LOG_WARN, "poll", "%s", err.message);
 		else if (!new_consumer(w, &err))
 			return false;
+	}
+	if (w->broken_producer) { /* by a rebalance inside the poll: nothing goes on before its end is known */
+		mend(w);
+		return !w->stop;
 	}
 	for (size_t i = 0; i < w->task_count && !w->failed; i++)
 		if (w->tasks[i]->state == TASK_RUNNING && w->tasks[i]->input_count > 1)
