@@ -51,6 +51,11 @@ const weir_headers *weir_record_headers(const weir_record *r)
 	return r->cx->source ? weir_kafka_record_headers(r->cx->source) : &none;
 }
 
+const weir_serde *weir_step_serde(const weir_context *cx)
+{
+	return cx->current->node->value;
+}
+
 void weir_forward(weir_context *cx, const weir_record *record)
 {
 	weir__pass_on(cx->current, cx, record);

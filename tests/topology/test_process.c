@@ -40,6 +40,33 @@ static void each_task_has_a_state_of_its_own_that_begins_with_zeros(void **state
 	weir_driver_free(d);
 }
 
+static void pass_length_on(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	int64_t *length = weir_alloc(cx, sizeof *length);
+	weir_record out = *r;
+
+	(void)state, (void)user;
+	*length = (int64_t)weir_value_bytes(r).len;
+	weir_set_value(&out, length);
+	weir_forward(cx, &out);
+	assert_bytes(weir_value_bytes(r), "four"); /* what came in is as it was */
+}
+
+static void a_step_passes_on_values_of_its_own_serde(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	(void)state;
+	weir_sink(weir_process(text_source(t, "in"), "length",
+			       (weir_processor){ .process = pass_length_on, .value = &weir_int64 }),
+		  "out", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	weir_driver_pipe(d, "in", "k", "four", 1);
+	assert_numbers(d, "out", "k=4@1");
+	weir_driver_free(d);
+}
+
 /* Passes a value on only if the key has not had it last: "-" forgets. */
 static void only_news(weir_context *cx, const weir_record *r, void *state, void *user)
 {
@@ -484,6 +511,7 @@ static void without_a_dead_letter_topic_they_are_counted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_step_passes_on_values_of_its_own_serde),
 		cmocka_unit_test(each_task_has_a_state_of_its_own_that_begins_with_zeros),
 		cmocka_unit_test(a_processor_reads_its_own_writes_and_they_outlive_it),
 		cmocka_unit_test(an_unlogged_store_lives_as_long_as_the_local_state),

@@ -8,7 +8,7 @@
 #include <weir/serde.h>
 
 typedef struct weir_record {
-	weir_bytes key;                         /* encoded; null is a valid key */
+	weir_bytes key; /* encoded; null is a valid key */
 	int64_t timestamp_ms;
 	int64_t window_start_ms, window_end_ms; /* of windowed streams; both 0 = no window */
 
@@ -40,6 +40,9 @@ static inline bool weir_value_is_null(const weir_record *r)
 
 /* For records that a callback makes: start from a copy of the one it was given. */
 
+/** Serde of the values that the running step passes on; NULL = bytes. */
+const weir_serde *weir_step_serde(const weir_context *cx);
+
 /** Another key, encoded; takes the window away. */
 static inline void weir_set_key(weir_record *r, weir_bytes key)
 {
@@ -51,6 +54,7 @@ static inline void weir_set_key(weir_record *r, weir_bytes key)
  * longer-lived. */
 static inline void weir_set_value(weir_record *r, const void *object)
 {
+	r->serde = r->cx ? weir_step_serde(r->cx) : r->serde;
 	r->object = object;
 	r->encoded = WEIR_NULL;
 	r->has_encoded = object == NULL;
@@ -59,6 +63,7 @@ static inline void weir_set_value(weir_record *r, const void *object)
 /** Encoded bytes, as the step's serde for values would read them. */
 static inline void weir_set_value_bytes(weir_record *r, weir_bytes bytes)
 {
+	r->serde = r->cx ? weir_step_serde(r->cx) : r->serde;
 	r->object = NULL;
 	r->encoded = bytes;
 	r->has_encoded = true;
