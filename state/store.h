@@ -32,8 +32,8 @@ void weir__state_close(struct state *state);
 void weir__state_close_dirty(struct state *state);
 /** True once the database has given an error: all workers must stop; *err says which. */
 bool weir__state_failed(struct state *state, weir_error *err);
-/** The disk breaks after so many more writes; 0 = now, as if a read had failed; negative = it does not. For tests and
- *  the simulator. */
+/** For tests and the simulator: the disk breaks after so many more writes; 0 = now, as if a read had failed;
+ *  negative = it does not. */
 void weir__state_break_after(struct state *state, int writes);
 /** Memory that the database holds now: block cache, memtables, table readers. */
 int64_t weir__state_memory_bytes(struct state *state);

@@ -105,6 +105,8 @@ void weir__txn_add_offset(struct txn *t, struct group *g, const weir_partition *
 /** Decides; the markers follow with weir__txn_settle. */
 void weir__txn_decide(struct txn *t, bool commit);
 void weir__txn_settle(struct embedded *e, struct txn *t);
+/** The offsets alone: the group's partition has its marker before the others. */
+void weir__txn_settle_offsets(struct embedded *e, struct txn *t);
 /** Settles `delay_ms` later. */
 void weir__txn_settle_later(struct embedded *e, struct txn *t, int64_t delay_ms);
 void weir__txn_sweep(struct embedded *e, int64_t now_ms);
@@ -120,16 +122,23 @@ enum embedded_point {
 	EMBEDDED_AT_COMMIT,
 	EMBEDDED_AT_ABORT,
 	EMBEDDED_AT_POLL,
+	EMBEDDED_AT_CLOSE,     /* of a consumer */
+	EMBEDDED_AT_COMMITTED, /* a group's offsets are asked for; who = the group */
+	EMBEDDED_AT_RANGE,     /* a partition's ends are asked for; who = the topic */
 };
 
 enum embedded_fault {
 	EMBEDDED_FINE,
-	EMBEDDED_ABORTABLE, /* send, send_offsets, commit: fails, the transaction must be aborted */
-	EMBEDDED_FATAL,     /* all: fails, the handle is of no use any more */
-	EMBEDDED_UNDONE,    /* init, commit, abort: no answer, and it has not been done */
+	EMBEDDED_ABORTABLE, /* send, send_offsets, commit: fails, the transaction must be aborted; poll: fails */
+	EMBEDDED_FATAL,     /* fails, the handle is of no use any more; close: as a crash would leave it */
+	EMBEDDED_UNDONE,    /* init, commit, abort, committed, range: no answer, and it has not been done */
 	EMBEDDED_DONE,      /* commit, abort: no answer, but it has been done */
 	EMBEDDED_LATE,      /* commit, abort: succeeds, the markers are written later */
+	EMBEDDED_DONE_LATE, /* commit, abort: both */
+	EMBEDDED_LATE_LOGS, /* commit: as LATE, but the offsets are settled at once */
 	EMBEDDED_EVICTED,   /* poll: the member has been put out of its group */
+	EMBEDDED_FEW,       /* poll: no more than one record comes */
+	EMBEDDED_NONE,      /* poll: none does */
 };
 
 /** Called without the lock. */
@@ -140,7 +149,11 @@ void weir__embedded_faults(weir_cluster *cluster, embedded_fault_fn *fn, void *u
 /** Ends a consumer or producer as a crash does: nothing is left, committed, aborted or reported. */
 void weir__embedded_crash_consumer(weir_consumer *consumer);
 void weir__embedded_crash_producer(weir_producer *producer);
+/** Runs the cleaner over the closed segments of a compacted topic; the last ones are closed at the next record. */
+void weir__embedded_compact(weir_cluster *cluster, const char *topic);
 enum embedded_fault weir__embedded_fault(struct embedded *e, enum embedded_point point, const char *who);
+/** Of a question: false and a retriable *err when there is to be no answer. */
+bool weir__embedded_answers(struct embedded *e, enum embedded_point point, const char *who, weir_error *err);
 
 /* --- cluster -------------------------------------------------------------------------------------------------- */
 

@@ -44,6 +44,8 @@ bool weir__embedded_offsets_range(weir_cluster *cluster, const char *topic, int3
 {
 	struct embedded *e = weir__embedded(cluster);
 
+	if (!weir__embedded_answers(e, EMBEDDED_AT_RANGE, topic, err))
+		return false;
 	weir__embedded_enter(e);
 	const struct journal *j = weir__topic_journal(e, topic, partition, err);
 

@@ -275,6 +275,10 @@ static void consumer_close(weir_consumer *consumer)
 {
 	struct embedded_consumer *c = consumer_of(consumer);
 
+	if (weir__embedded_fault(c->cluster, EMBEDDED_AT_CLOSE, c->client_id) == EMBEDDED_FATAL) {
+		weir__embedded_crash_consumer(consumer);
+		return;
+	}
 	weir__embedded_enter(c->cluster);
 	weir__consumer_leave(c);
 	weir__embedded_leave(c->cluster);

@@ -14,6 +14,30 @@ enum embedded_fault weir__embedded_fault(struct embedded *e, enum embedded_point
 	return e->fault ? e->fault(point, who, e->fault_user) : EMBEDDED_FINE;
 }
 
+bool weir__embedded_answers(struct embedded *e, enum embedded_point point, const char *who, weir_error *err)
+{
+	if (weir__embedded_fault(e, point, who) == EMBEDDED_FINE)
+		return true;
+	weir_fail(err, WEIR_TIMEOUT, "%s: no answer (injected)", who);
+	if (err)
+		err->retriable = true;
+	return false;
+}
+
+void weir__embedded_compact(weir_cluster *cluster, const char *topic)
+{
+	struct embedded *e = weir__embedded(cluster);
+
+	weir__embedded_enter(e);
+	struct topic *t = weir__topic_find(e, topic);
+
+	for (int32_t p = 0; t && t->config.compact && p < t->partitions; p++) {
+		weir__journal_clean(e, &t->journals[p]);
+		t->journals[p].roll_next = true; /* what is there now, the next time */
+	}
+	weir__embedded_leave(e);
+}
+
 /* The member stays, without anybody behind it, until its session times out. */
 void weir__embedded_crash_consumer(weir_consumer *consumer)
 {

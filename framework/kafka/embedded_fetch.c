@@ -14,6 +14,7 @@ struct fetch {
 	bool go_on;   /* the application has not left the poll */
 	bool touched; /* something was handed over */
 	int64_t bytes;
+	int64_t records_left;
 };
 
 /* Entries of one segment that may be read without the lock. */
@@ -83,7 +84,7 @@ static uint32_t hand_over(struct fetch *f, struct part *p, const struct run *run
 		record.value = weir__entry_value(e);
 		record.handle = e;
 		f->touched = true;
-		f->go_on = f->fn(&record, f->user);
+		f->go_on = f->fn(&record, f->user) && --f->records_left > 0;
 	}
 	return at;
 }
@@ -213,10 +214,16 @@ static void fetch_all(struct fetch *f)
 	}
 }
 
-/* A mishap that a simulation wants here; false = fatal. */
-static bool suffer(struct embedded_consumer *c, weir_error *err)
+/* A mishap that a simulation wants here; false = the poll fails. */
+static bool suffer(struct fetch *f, weir_error *err)
 {
+	struct embedded_consumer *c = f->c;
 	enum embedded_fault fault = weir__embedded_fault(c->cluster, EMBEDDED_AT_POLL, c->client_id);
+
+	f->records_left = fault == EMBEDDED_NONE ? 0 : fault == EMBEDDED_FEW ? 1 : INT64_MAX;
+	f->go_on = fault != EMBEDDED_NONE;
+	if (fault == EMBEDDED_ABORTABLE)
+		return weir_fail(err, WEIR_KAFKA, "no answer (injected)");
 
 	if (fault == EMBEDDED_EVICTED) {
 		weir__embedded_enter(c->cluster);
@@ -239,10 +246,10 @@ bool weir__embedded_poll(weir_consumer *consumer, int64_t timeout_ms, weir_recor
 {
 	struct embedded_consumer *c = (struct embedded_consumer *)consumer;
 	struct embedded *e = c->cluster;
-	struct fetch f = { .c = c, .fn = fn, .user = user, .go_on = true };
+	struct fetch f = { .c = c, .fn = fn, .user = user };
 	bool waited = true, fine = true;
 
-	if (!suffer(c, err))
+	if (!suffer(&f, err))
 		return weir_wrap(err, "poll");
 	weir__embedded_enter(e);
 	int64_t deadline_us = weir__embedded_deadline(e, timeout_ms);

@@ -132,8 +132,9 @@ int64_t weir__journal_append(struct journal *j, const struct append *what)
 	size_t size = (sizeof(struct entry) + key.len + value.len + headers_len + 7) & ~(size_t)7;
 	struct segment *s = j->count ? j->segments[j->count - 1] : NULL;
 
-	if (!s || s->capacity - s->used < size)
+	if (!s || j->roll_next || s->capacity - s->used < size)
 		s = roll(j, size);
+	j->roll_next = false;
 	struct entry *e = (struct entry *)(void *)(s->bytes + s->used);
 	unsigned char *to = e->bytes;
 

@@ -50,6 +50,7 @@ struct journal {
 	int64_t bytes;      /* used by entries */
 	int64_t cleaned_to, cleaned_bytes;
 	bool cleaning, clean_due;
+	bool roll_next;    /* the next record begins a segment */
 	struct span *open; /* transactions without a marker yet */
 	size_t open_count, open_room;
 	struct span *aborted;

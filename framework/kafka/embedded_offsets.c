@@ -116,6 +116,8 @@ bool weir__embedded_group_committed(weir_cluster *cluster, const char *group, we
 {
 	struct embedded *e = weir__embedded(cluster);
 
+	if (!weir__embedded_answers(e, EMBEDDED_AT_COMMITTED, group, err))
+		return false;
 	weir__embedded_enter(e);
 	int64_t deadline_us = weir__embedded_deadline(e, timeout_ms);
 	struct group *g = weir__group_find(e, group, false);

@@ -160,13 +160,15 @@ static bool end(struct embedded_producer *p, bool commit, weir_error *err)
 	if (p->txn_used) {
 		fault = weir__embedded_fault(p->cluster, commit ? EMBEDDED_AT_COMMIT : EMBEDDED_AT_ABORT,
 					     p->txn->id);
-		if (fault != EMBEDDED_FINE && fault != EMBEDDED_DONE && fault != EMBEDDED_LATE)
+		if (fault == EMBEDDED_ABORTABLE || fault == EMBEDDED_FATAL || fault == EMBEDDED_UNDONE)
 			return fail_as(p, fault, what, err);
 		weir__embedded_enter(p->cluster);
 		done = weir__producer_owns_txn(p, err);
 		if (done)
 			weir__txn_decide(p->txn, commit);
-		if (done && fault == EMBEDDED_LATE)
+		if (done && fault == EMBEDDED_LATE_LOGS)
+			weir__txn_settle_offsets(p->cluster, p->txn);
+		if (done && (fault == EMBEDDED_LATE || fault == EMBEDDED_DONE_LATE || fault == EMBEDDED_LATE_LOGS))
 			weir__txn_settle_later(p->cluster, p->txn, p->cluster->marker_delay_ms);
 		else if (done)
 			weir__txn_settle(p->cluster, p->txn);
@@ -175,7 +177,7 @@ static bool end(struct embedded_producer *p, bool commit, weir_error *err)
 	if (!done)
 		return weir_wrap(err, "%s", what);
 	p->state = PRODUCER_READY;
-	return fault != EMBEDDED_DONE || fail_as(p, fault, what, err);
+	return (fault != EMBEDDED_DONE && fault != EMBEDDED_DONE_LATE) || fail_as(p, fault, what, err);
 }
 
 bool weir__embedded_commit(weir_producer *producer, int64_t timeout_ms, weir_error *err)

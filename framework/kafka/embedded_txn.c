@@ -56,8 +56,10 @@ void weir__txn_decide(struct txn *t, bool commit)
 	t->state = commit ? TXN_COMMITTING : TXN_ABORTING;
 }
 
-static void settle_offsets(struct embedded *e, struct txn *t, bool commit)
+void weir__txn_settle_offsets(struct embedded *e, struct txn *t)
 {
+	bool commit = t->state == TXN_COMMITTING;
+
 	for (size_t i = 0; i < t->offset_count; i++) {
 		struct txn_offset *o = &t->offsets[i];
 		struct committed *c = weir__group_offset(e, o->group, o->topic, o->partition, false);
@@ -85,7 +87,7 @@ void weir__txn_settle(struct embedded *e, struct txn *t)
 		weir__topic_unref(t->journals[i]->topic);
 	}
 	t->journal_count = 0;
-	settle_offsets(e, t, commit);
+	weir__txn_settle_offsets(e, t);
 	t->state = TXN_EMPTY;
 	pthread_cond_broadcast(&e->settled);
 }

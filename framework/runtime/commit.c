@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "framework/base/alloc.h"
+#include "framework/runtime/canary.h"
 #include "framework/runtime/runtime.h"
 
 enum { INIT_TIMEOUT_MS = 60000, COMMIT_TIMEOUT_MS = 60000, FENCED_AGAIN_US = 60000000 };
@@ -330,6 +331,32 @@ static void back_off(struct worker *w, const weir_error *why)
 	}
 }
 
+static bool ignore_change(const struct store_change *change, void *user)
+{
+	(void)change, (void)user;
+	return true;
+}
+
+static void reset_or_sing(struct task *t)
+{
+	if (!WEIR__CANARY(KEEP_AFTER_ABORT)) {
+		weir__task_reset(t);
+		return;
+	}
+	weir_partition *list = t->list;
+
+	weir__task_partitions(t, list);
+	for (size_t i = 0; i < t->input_count; i++)
+		if (t->inputs[i].committed >= 0)
+			list[i].offset = t->inputs[i].position = t->inputs[i].committed;
+	weir_consumer_seek(t->worker->consumer, list, t->input_count, NULL);
+	for (size_t i = 0; i < t->store_count; i++) {
+		weir__store_flush(t->stores[i].store, ignore_change, NULL);
+		weir__store_committed(t->stores[i].store, -1);
+	}
+	t->touched = false;
+}
+
 void weir__abort(struct worker *w, const weir_error *why)
 {
 	weir_error err = *why;
@@ -345,7 +372,7 @@ void weir__abort(struct worker *w, const weir_error *why)
 		why->fatal || !weir_producer_abort(w->producer, w->app->settings.transaction_timeout_ms, &err);
 	for (size_t i = 0; i < w->task_count; i++)
 		if (w->tasks[i]->touched)
-			weir__task_reset(w->tasks[i]);
+			reset_or_sing(w->tasks[i]);
 	if (err.code == WEIR_FENCED && err.fatal)
 		fenced(w);
 	back_off(w, why);
@@ -366,6 +393,20 @@ static bool stopped_by_topology(struct worker *w)
 		return true;
 	}
 	return false;
+}
+
+static void write_early(struct worker *w)
+{
+	for (size_t i = 0; i < w->task_count; i++)
+		for (size_t j = 0; w->tasks[i]->touched && j < w->tasks[i]->store_count; j++) {
+			struct task_store *s = &w->tasks[i]->stores[j];
+
+			weir__store_committed(s->store, s->wrote
+								? weir_producer_delivered(w->producer, s->changelog,
+											  w->tasks[i]->partition)
+								: -1);
+			weir__store_checkpoint(s->store, true, NULL);
+		}
 }
 
 bool weir__commit(struct worker *w)
@@ -396,7 +437,9 @@ bool weir__commit(struct worker *w)
 		w->stop = true;
 		w->error = err;
 	}
-	ok = ok && send_positions(w, &err);
+	if (ok && WEIR__CANARY(WRITE_BEFORE_COMMIT))
+		write_early(w);
+	ok = ok && (WEIR__CANARY(NO_POSITIONS) || send_positions(w, &err));
 	if (ok && !weir_producer_commit(w->producer, COMMIT_TIMEOUT_MS, &err)) {
 		ok = false;
 		err.fatal |= !err.abort_txn; /* its outcome is not known */

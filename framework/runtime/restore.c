@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "framework/runtime/canary.h"
 #include "framework/runtime/runtime.h"
 
 enum { SLICE_RECORDS = 20000, DELETE_RETENTION_MS_DEFAULT = 86400000 };
@@ -122,13 +123,49 @@ static bool take(const weir_kafka_record *record, void *user)
 	return --slice->left > 0;
 }
 
+bool weir__restorer_open(struct worker *w, weir_error *err)
+{
+	w->restorer = weir_consumer_open(w->app->cluster,
+					 (weir_consumer_opts){
+						 .queue_bytes_max = w->app->settings.fetch_bytes_max,
+						 .on_partition_error = weir__on_partition_error,
+						 .user = w,
+					 },
+					 err);
+	return w->restorer || weir_wrap(err, "open the consumer for changelogs");
+}
+
+/* The client has given up: another one, and everything that was being restored begins again. */
+static bool new_restorer(struct worker *w, weir_error *err)
+{
+	for (size_t i = 0; i < w->task_count; i++)
+		if (w->tasks[i]->state == TASK_RESTORING)
+			weir__task_reset(w->tasks[i]);
+	weir_consumer_close(w->restorer);
+	w->restorer = NULL;
+	return weir__restorer_open(w, err);
+}
+
 bool weir__restore_step(struct worker *w, bool others_run, weir_error *err)
 {
 	struct slice slice = { SLICE_RECORDS, w };
 	/* Nothing else to do: wait for what comes. */
 	int64_t wait_ms = others_run ? 0 : 20;
 
-	return weir_consumer_poll(w->restorer, wait_ms, take, &slice, err) || weir_wrap(err, "restore");
+	if (weir_consumer_poll(w->restorer, wait_ms, take, &slice, err)) {
+		w->restore_failing_since_us = 0;
+		return true;
+	}
+	int64_t now_us = weir__now_us(w->app);
+
+	if (!w->restore_failing_since_us)
+		w->restore_failing_since_us = now_us;
+	if (now_us - w->restore_failing_since_us > w->app->settings.task_timeout_ms * 1000)
+		return weir_wrap(err, "restore: given up after task.timeout.ms");
+	static weir_log_limit limit;
+
+	weir_log_limited(&limit, 1000, WEIR_LOG_WARN, "restore", "%s", err->message);
+	return !err->fatal || new_restorer(w, err);
 }
 
 bool weir__restore_finished(struct task *t, weir_error *err)
@@ -143,6 +180,9 @@ bool weir__restore_finished(struct task *t, weir_error *err)
 			continue;
 		int64_t at = weir_consumer_position(t->worker->restorer, s->changelog, t->partition);
 
+		if (WEIR__CANARY(LAST_STABLE) &&
+		    weir_consumer_lag(t->worker->restorer, s->changelog, t->partition) == 0)
+			s->restore_end = at;
 		if (at < s->restore_end) {
 			all = false;
 			continue;

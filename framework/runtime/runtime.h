@@ -153,7 +153,7 @@ struct worker {
 	size_t task_count;
 	uint16_t next_input_id;
 	bool in_transaction;
-	bool commit_now; /* asked for by a callback, or memory is full */
+	bool commit_now;  /* asked for by a callback, or memory is full */
 	int64_t begun_us; /* the open transaction */
 	int64_t last_commit_us, last_touch_us, last_recommit_us;
 	unsigned since_clock; /* records since the clock was last read */
@@ -166,6 +166,7 @@ struct worker {
 	weir_error error;
 	bool broken_producer; /* it must be made anew */
 	int64_t broken_since_us;
+	int64_t restore_failing_since_us; /* 0 = it works */
 	int aborts_in_a_row;
 	int64_t aborting_since_us, last_abort_us;
 	weir_partition *positions; /* of the commit at work */
@@ -319,6 +320,8 @@ void weir__on_delivery(const char *topic, int32_t partition, int64_t offset, uin
  * */
 
 bool weir__restore_begin(struct task *t, weir_error *err);
+/** The consumer for changelogs. */
+bool weir__restorer_open(struct worker *w, weir_error *err);
 /** Reads a slice for all restoring tasks of the worker. */
 bool weir__restore_step(struct worker *w, bool others_run, weir_error *err);
 /** True when every store of the task has reached its end. */

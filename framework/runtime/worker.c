@@ -4,6 +4,7 @@
 
 #include "framework/base/alloc.h"
 #include "framework/base/log_prefix.h"
+#include "framework/runtime/canary.h"
 #include "framework/runtime/runtime.h"
 
 enum {
@@ -54,16 +55,8 @@ static bool open_consumers(struct worker *w, weir_error *err)
 					 err);
 	if (!w->consumer)
 		return weir_wrap(err, "open the consumer");
-	if (!w->restorer)
-		w->restorer =
-			weir_consumer_open(app->cluster,
-					   (weir_consumer_opts){ .queue_bytes_max = s->fetch_bytes_max,
-								 .on_partition_error = weir__on_partition_error,
-								 .user = w },
-					   err);
-	if (!w->restorer)
-		return weir_wrap(err, "open the consumer for changelogs");
-	return subscribe(w, err) || weir_wrap(err, "join the group");
+	return (w->restorer || weir__restorer_open(w, err)) &&
+	       (subscribe(w, err) || weir_wrap(err, "join the group"));
 }
 
 bool weir__worker_open(struct worker *w, weir_error *err)
@@ -106,9 +99,7 @@ static void watch_memory(struct worker *w)
 static bool give_back(struct input *in, const weir_kafka_record *record)
 {
 	struct worker *w = in->task->worker;
-	weir_partition p = {
-		.topic = in->topic, .partition = in->partition, .offset = record->offset, .user = in
-	};
+	weir_partition p = { .topic = in->topic, .partition = in->partition, .offset = record->offset, .user = in };
 	weir_error err;
 
 	if (!weir_consumer_seek(w->consumer, &p, 1, &err)) {
@@ -130,7 +121,7 @@ static bool on_record(const weir_kafka_record *record, void *user)
 	if (in->task->input_count > 1)
 		weir__input_keep(in, record);
 	else if (!weir__input_process(in, record))
-		return give_back(in, record);
+		return !WEIR__CANARY(SKIP_UNTAKEN) && give_back(in, record);
 	if (w->failed || in->task->cx.failed || w->commit_now ||
 	    in->waiting > w->app->settings.buffered_records_max)
 		return false;

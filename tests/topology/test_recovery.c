@@ -1,4 +1,5 @@
-/* The worker in trouble that the driver alone does not make: brokers that do not answer, disks that fail, pauses. */
+/* The worker in trouble that the driver alone does not make: brokers that do not answer, disks that fail, pauses.
+ * */
 #include "framework/kafka/embedded.h"
 #include "framework/runtime/runtime.h"
 #include "tests/topology/topology_test.h"

@@ -73,6 +73,9 @@ static enum embedded_fault mishap(enum embedded_point point, const char *who, vo
 					 5 },
 		[EMBEDDED_AT_ABORT] = { 0.3, { EMBEDDED_FATAL, EMBEDDED_UNDONE, EMBEDDED_DONE, EMBEDDED_LATE }, 4 },
 		[EMBEDDED_AT_POLL] = { 0.003, { EMBEDDED_EVICTED, EMBEDDED_FATAL }, 2 },
+		[EMBEDDED_AT_CLOSE] = { 0.1, { EMBEDDED_FATAL }, 1 },
+		[EMBEDDED_AT_COMMITTED] = { 0 },
+		[EMBEDDED_AT_RANGE] = { 0 },
 	};
 
 	(void)who;
