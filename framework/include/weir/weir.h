@@ -15,6 +15,7 @@
 #include <weir/processor.h>
 #include <weir/record.h>
 #include <weir/serde.h>
+#include <weir/simulator.h>
 #include <weir/store.h>
 #include <weir/topology.h>
 

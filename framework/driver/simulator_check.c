@@ -1,0 +1,332 @@
+#include "framework/driver/simulator.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "framework/base/alloc.h"
+
+/* --- settled? ----------------------------------------------------------------------------------------------------
+ * */
+
+static bool all_run(weir_simulation *s)
+{
+	size_t tasks = 0, wanted = 0;
+
+	for (int i = 0; i < s->instance_count; i++) {
+		weir_app *app = s->instances[i].app;
+
+		for (int j = 0; app && j < app->settings.workers; j++) {
+			const struct worker *w = &app->workers[j];
+
+			tasks += w->task_count;
+			if (w->in_transaction || w->broken_producer)
+				return false;
+			for (size_t k = 0; k < w->task_count; k++)
+				if (w->tasks[k]->state != TASK_RUNNING)
+					return false;
+		}
+		if (!app)
+			return false;
+		wanted = 0;
+		for (size_t k = 0; k < s->topology->subtopology_count; k++)
+			wanted += (size_t)app->task_counts[k];
+	}
+	return tasks == wanted;
+}
+
+/* NULL = all positions are at the ends; else the topic of one that is not. */
+static const char *behind(weir_simulation *s, int32_t *partition, int64_t *at, int64_t *end)
+{
+	const weir_app *app = s->instances[0].app;
+	weir_error err;
+
+	for (size_t i = 0; i < s->topology->topic_count; i++)
+		for (*partition = 0; *partition < app->topics[i].partitions; ++*partition) {
+			const char *topic = app->topics[i].name;
+			weir_partition p = { .topic = topic, .partition = *partition };
+
+			if (!weir_group_committed(s->cluster, app->settings.application_id, &p, 1, 0, &err) ||
+			    !weir_offsets_range(s->cluster, topic, *partition, NULL, end, &err))
+				return topic;
+			*at = p.offset;
+			weir_partitions_release(&p, 1);
+			if (*at != *end && !(*at == WEIR_OFFSET_NONE && *end == 0))
+				return topic;
+		}
+	return NULL;
+}
+
+/* Markers that are late, and transactions of the dead. */
+static bool some_open(weir_simulation *s)
+{
+	const struct embedded *e = weir__embedded(s->cluster);
+
+	for (size_t i = 0; i < e->topic_count; i++)
+		for (int32_t p = 0; p < e->topics[i]->partitions; p++)
+			if (e->topics[i]->journals[p].open_count)
+				return true;
+	return false;
+}
+
+bool weir__sim_settled(weir_simulation *s)
+{
+	int32_t partition;
+	int64_t at, end;
+
+	return all_run(s) && !some_open(s) && !behind(s, &partition, &at, &end);
+}
+
+void weir__sim_tell_unsettled(weir_simulation *s)
+{
+	int32_t partition = -1;
+	int64_t at = -1, end = -1;
+	const char *topic = s->instances[0].app ? behind(s, &partition, &at, &end) : "?";
+
+	if (topic)
+		weir__sim_fail(s, "it does not settle: %s/%d is committed up to %lld of %lld", topic,
+			       (int)partition, (long long)at, (long long)end);
+	else if (some_open(s))
+		weir__sim_fail(s, "it does not settle: a transaction stays open");
+	else
+		weir__sim_fail(s, "it does not settle: not all tasks run");
+}
+
+/* --- reading -----------------------------------------------------------------------------------------------------
+ * */
+
+struct reading {
+	weir_simulation_record_fn *fn;
+	void *user;
+};
+
+static bool read_one(const weir_kafka_record *record, void *user)
+{
+	struct reading *r = user;
+
+	r->fn(record, r->user);
+	return true;
+}
+
+static bool read_partition(weir_simulation *s, const char *topic, int32_t partition, struct reading *r,
+			   weir_error *err)
+{
+	weir_partition p = { .topic = topic, .partition = partition, .offset = WEIR_OFFSET_BEGINNING };
+	weir_consumer *c = weir_consumer_open(s->cluster, (weir_consumer_opts){ .client_id = "check" }, err);
+	int64_t end;
+	bool ok = c && weir_offsets_range(s->cluster, topic, partition, NULL, &end, err) &&
+		  weir_consumer_assign(c, &p, 1, err) && weir_consumer_poll(c, 0, read_one, r, err);
+
+	/* A transaction that is still open now is one that nobody will end. */
+	if (ok && end > 0 && weir_consumer_position(c, topic, partition) != end)
+		ok = weir_fail(err, WEIR_STATE, "%s/%d can be read up to %lld of %lld: a transaction is left open",
+			       topic, (int)partition, (long long)weir_consumer_position(c, topic, partition),
+			       (long long)end);
+	weir_consumer_close(c);
+	return ok;
+}
+
+bool weir_simulation_read(weir_simulation *s, const char *topic, weir_simulation_record_fn *fn, void *user,
+			  weir_error *err)
+{
+	struct reading r = { fn, user };
+	int32_t n = weir_topic_partitions(s->cluster, topic, err);
+	bool ok = n >= 0;
+
+	for (int32_t p = 0; ok && p < n; p++)
+		ok = read_partition(s, topic, p, &r, err);
+	return ok;
+}
+
+static struct task_store *find_store(weir_simulation *s, const char *name, int32_t partition)
+{
+	for (int i = 0; i < s->instance_count; i++) {
+		weir_app *app = s->instances[i].app;
+
+		for (int j = 0; app && j < app->settings.workers; j++)
+			for (size_t k = 0; k < app->workers[j].task_count; k++) {
+				struct task *t = app->workers[j].tasks[k];
+
+				for (size_t l = 0; t->partition == partition && l < t->store_count; l++)
+					if (strcmp(t->stores[l].graph->spec.name, name) == 0)
+						return &t->stores[l];
+			}
+	}
+	return NULL;
+}
+
+weir_store *weir_simulation_store(weir_simulation *s, const char *name, int32_t partition)
+{
+	struct task_store *found = find_store(s, name, partition);
+
+	return found ? found->store : NULL;
+}
+
+/* --- stores and changelogs ---------------------------------------------------------------------------------------
+ * */
+
+struct row {
+	char *key, *value; /* on the heap */
+	size_t key_len, value_len;
+	int64_t timestamp_ms;
+	size_t order;
+	bool deleted;
+};
+
+struct rows {
+	struct row *items;
+	size_t count, room;
+};
+
+static void rows_add(struct rows *rows, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
+{
+	WEIR__GROW(rows->items, rows->count, rows->room);
+	rows->items[rows->count] = (struct row){
+		.key = memcpy(weir__malloc(key.len + 1), key.data, key.len),
+		.value = weir__malloc(value.len + 1),
+		.key_len = key.len,
+		.value_len = value.len,
+		.timestamp_ms = timestamp_ms,
+		.order = rows->count,
+		.deleted = weir_is_null(value),
+	};
+	if (value.len)
+		memcpy(rows->items[rows->count].value, value.data, value.len);
+	rows->count++;
+}
+
+static void rows_free(struct rows *rows)
+{
+	for (size_t i = 0; i < rows->count; i++) {
+		free(rows->items[i].key);
+		free(rows->items[i].value);
+	}
+	free(rows->items);
+}
+
+static int compare_keys(const struct row *a, const struct row *b)
+{
+	return weir_bytes_compare(weir_bytes_of(a->key, a->key_len), weir_bytes_of(b->key, b->key_len));
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	int c = compare_keys(x, y);
+
+	return c ? c : (x->order > y->order) - (x->order < y->order);
+}
+
+static void add_record(const weir_kafka_record *record, void *user)
+{
+	rows_add(user, record->key, record->value, record->timestamp_ms);
+}
+
+static void read_store(struct rows *rows, weir_store *store)
+{
+	bool windows = weir__store_spec(store)->kind == STORE_WINDOW;
+	weir_iterator *it = windows ? weir_window_fetch_all(store, 0, INT64_MAX)
+				    : weir_store_range(store, WEIR_NULL, WEIR_NULL, false);
+	weir_entry e;
+
+	while (weir_iterator_next(it, &e)) {
+		char *key = weir__malloc(e.key.len + 12);
+
+		if (e.key.len)
+			memcpy(key, e.key.data, e.key.len);
+		weir_put_be64(key + e.key.len, e.start_ms);
+		weir_put_be32(key + e.key.len + 8, 0);
+		rows_add(rows, weir_bytes_of(key, e.key.len + (windows ? 12 : 0)), e.value, e.timestamp_ms);
+		free(key);
+	}
+	weir_iterator_close(it);
+}
+
+/* Sorted, the newest of each key, without what is deleted or past retention. */
+static void newest(struct rows *rows, const struct store_spec *spec)
+{
+	int64_t seen_ms = INT64_MIN;
+	size_t kept = 0;
+
+	qsort(rows->items, rows->count, sizeof *rows->items, compare_rows);
+	for (size_t i = 0; spec->kind == STORE_WINDOW && i < rows->count; i++) {
+		int64_t start_ms = weir_get_be64(rows->items[i].key + rows->items[i].key_len - 12);
+
+		seen_ms = start_ms > seen_ms ? start_ms : seen_ms;
+	}
+	for (size_t i = 0; i < rows->count; i++) {
+		struct row *r = &rows->items[i];
+		bool last = i + 1 == rows->count || compare_keys(r, r + 1) != 0;
+		bool gone = spec->kind == STORE_WINDOW &&
+			    weir_get_be64(r->key + r->key_len - 12) < weir_time_sub(seen_ms, spec->retention_ms);
+
+		if (last && !r->deleted && !gone) {
+			rows->items[kept++] = *r;
+			continue;
+		}
+		free(r->key);
+		free(r->value);
+	}
+	rows->count = kept;
+}
+
+static bool same(const struct row *a, const struct row *b)
+{
+	return compare_keys(a, b) == 0 && a->timestamp_ms == b->timestamp_ms &&
+	       weir_bytes_equal(weir_bytes_of(a->value, a->value_len), weir_bytes_of(b->value, b->value_len));
+}
+
+static bool compare(const struct rows *store, const struct rows *log, const char *name, int32_t partition,
+		    weir_error *err)
+{
+	size_t i = 0;
+
+	while (i < store->count && i < log->count && same(&store->items[i], &log->items[i]))
+		i++;
+	if (i == store->count && i == log->count)
+		return true;
+	const struct row *a = i < store->count ? &store->items[i] : NULL,
+			 *b = i < log->count ? &log->items[i] : NULL;
+
+	return weir_fail(err, WEIR_STATE,
+			 "store %s/%d has %zu entries, its changelog %zu; they differ at entry %zu: "
+			 "\"%.*s\" (%zu bytes, time %lld) and \"%.*s\" (%zu bytes, time %lld)",
+			 name, (int)partition, store->count, log->count, i, a ? (int)a->key_len : 0,
+			 a ? a->key : "", a ? a->value_len : 0, a ? (long long)a->timestamp_ms : -1LL,
+			 b ? (int)b->key_len : 0, b ? b->key : "", b ? b->value_len : 0,
+			 b ? (long long)b->timestamp_ms : -1LL);
+}
+
+static bool check_store(weir_simulation *s, const struct graph_store *graph, int32_t partition, weir_error *err)
+{
+	struct task_store *ts = find_store(s, graph->spec.name, partition);
+	struct rows log = { 0 }, store = { 0 };
+	struct reading r = { add_record, &log };
+
+	if (!ts)
+		return weir_fail(err, WEIR_STATE, "nobody holds store %s/%d", graph->spec.name, (int)partition);
+	if (!ts->changelog)
+		return true;
+	bool ok = read_partition(s, ts->changelog, partition, &r, err);
+
+	read_store(&store, ts->store);
+	newest(&log, weir__store_spec(ts->store));
+	newest(&store, weir__store_spec(ts->store));
+	ok = ok && compare(&store, &log, graph->spec.name, partition, err);
+	rows_free(&log);
+	rows_free(&store);
+	return ok;
+}
+
+bool weir__sim_check_stores(weir_simulation *s, weir_error *err)
+{
+	const weir_app *app = s->instances[0].app;
+
+	for (size_t i = 0; i < s->topology->store_count; i++) {
+		const struct graph_store *store = s->topology->stores[i];
+
+		for (int32_t p = 0; p < app->task_counts[store->subtopology]; p++)
+			if (!check_store(s, store, p, err))
+				return false;
+	}
+	return true;
+}

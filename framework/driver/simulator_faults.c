@@ -1,0 +1,108 @@
+#include "framework/driver/simulator.h"
+#include "framework/kafka/embedded_client.h"
+
+/* The commit inside a rebalance is rare and delicate: more often goes wrong there. */
+#define REBALANCE_FACTOR 8
+
+static const struct call_fault {
+	enum embedded_point point;
+	enum embedded_fault fault;
+} call_faults[] = {
+#define X(id, name, chance, point, fault) { point, fault },
+	SIM_CALL_FAULTS(X)
+#undef X
+};
+enum { CALL_FAULTS = sizeof call_faults / sizeof *call_faults };
+
+static const struct kind {
+	const char *name;
+	double chance;
+} kinds[] = {
+#define X(id, name, chance, point, fault) { name, chance },
+	SIM_CALL_FAULTS(X)
+#undef X
+#define X(id, name, chance) { name, chance },
+		SIM_OTHER_FAULTS(X)
+#undef X
+};
+
+/* Each seed has some kinds of faults only, with rates of its own: all of them all the time would hide what takes a
+ * longer undisturbed run. */
+void weir__sim_faults_plan(weir_simulation *s)
+{
+	_Static_assert(SIM_FAULTS < WEIR_SIMULATION_FAULTS_MAX, "the report has room for all faults");
+	_Static_assert(SIM_SEND_FAILS == 0 && (int)SIM_CRASH_AT_CALL == CALL_FAULTS, "faults of calls come first");
+	for (int i = 0; i < SIM_FAULTS; i++) {
+		static const double rates[] = { 1, 1, 3, 8 };
+		double rate = rates[weir_rng_below(&s->fault_rng, sizeof rates / sizeof *rates)];
+
+		s->report.fault_names[i] = kinds[i].name;
+		s->chances[i] = weir_rng_chance(&s->fault_rng, 0.6) ? kinds[i].chance * rate : 0;
+	}
+	/* One wall clock must be enough to tell whether a checkpoint is too old. */
+	if (s->chances[SIM_COMPACT] > 0)
+		s->chances[SIM_CLOCK_SKEW] = 0;
+}
+
+static bool in_rebalance(const weir_simulation *s)
+{
+	const struct worker *w = s->current ? s->current->stepping : NULL;
+
+	return w && w->consumer && ((const struct embedded_consumer *)w->consumer)->in_callback;
+}
+
+bool weir__sim_happens(weir_simulation *s, enum sim_fault fault)
+{
+	double chance = s->chances[fault] * (in_rebalance(s) ? REBALANCE_FACTOR : 1);
+
+	if (s->calm || chance == 0 || !weir_rng_chance(&s->fault_rng, chance))
+		return false;
+	s->report.fault_counts[fault]++;
+	weir__sim_note(s, 1000 + (uint64_t)fault);
+	return true;
+}
+
+/* The others go on meanwhile. */
+static void pause_here(weir_simulation *s)
+{
+	struct sim_instance *who = s->current;
+	int64_t longest = weir__sim_happens(s, SIM_LONG_PAUSE) ? 15000 : 2000;
+	int64_t until_ms = s->now_ms + weir_rng_between(&s->fault_rng, 1, longest);
+
+	s->depth++;
+	while (s->now_ms < until_ms && !s->failed)
+		weir__sim_turn(s);
+	s->depth--;
+	s->current = who;
+}
+
+enum embedded_fault weir__sim_at_call(enum embedded_point point, const char *who, void *simulation)
+{
+	weir_simulation *s = simulation;
+	struct sim_instance *in = s->current;
+
+	(void)who;
+	if (!in)
+		return EMBEDDED_FINE;
+	if (s->depth < 2 && !in->dead && weir__sim_happens(s, SIM_PAUSE_AT_CALL))
+		pause_here(s);
+	if (in->dead)
+		return EMBEDDED_FATAL;
+	if (s->calm || point == EMBEDDED_AT_CLOSE)
+		return EMBEDDED_FINE;
+	enum embedded_fault fault = EMBEDDED_FINE;
+
+	for (int i = 0; i < CALL_FAULTS && fault == EMBEDDED_FINE; i++)
+		if (call_faults[i].point == point && weir__sim_happens(s, (enum sim_fault)i))
+			fault = call_faults[i].fault;
+	if (!weir__sim_happens(s, SIM_CRASH_AT_CALL))
+		return fault;
+	/* Before the call, or behind it, or when it is done in part. */
+	static const enum embedded_fault behind[] = { EMBEDDED_DONE_LATE, EMBEDDED_DONE, EMBEDDED_LATE_LOGS };
+	bool ends = point == EMBEDDED_AT_COMMIT || point == EMBEDDED_AT_ABORT;
+
+	in->dead = true;
+	weir__state_break_after(in->app->state, 0);
+	return ends && weir_rng_chance(&s->fault_rng, 0.6) ? behind[weir_rng_below(&s->fault_rng, 3)]
+							   : EMBEDDED_FATAL;
+}

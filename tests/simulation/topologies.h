@@ -1,0 +1,16 @@
+#ifndef TOPOLOGIES_H
+#define TOPOLOGIES_H
+/* What is simulated: each topology with what goes in, and an independent recount of what must come out. */
+#include <weir/simulator.h>
+
+struct simulated {
+	const char *name;
+	weir_topology *(*build)(void);
+	weir_simulation_feed_fn *feed;
+	weir_simulation_check_fn *check;
+};
+
+extern const struct simulated simulated[];
+extern const size_t simulated_count;
+
+#endif
