@@ -49,6 +49,11 @@ bool weir__settings_read(struct settings *s, const weir_config *cfg, weir_error 
 
 struct waiting;
 
+/* Everything before `offset` had been processed when the input's newest time was `time_ms`. */
+struct age {
+	int64_t offset, time_ms;
+};
+
 /* One partition that a task reads. */
 struct input {
 	struct task *task;
@@ -63,7 +68,9 @@ struct input {
 	int64_t time_ms;   /* greatest timestamp taken; INT64_MIN = none */
 	struct waiting *head, *tail;
 	int waiting;
-	bool paused;            /* by us, because enough is waiting */
+	bool paused;      /* by us, because enough is waiting */
+	struct age *ages; /* with retain_ms: how old what lies before an offset is, oldest first */
+	size_t age_count;
 	int64_t empty_since_us; /* for max.task.idle.ms; 0 = not empty */
 };
 
