@@ -247,6 +247,8 @@ static void newest(struct rows *rows, const struct store_spec *spec)
 	int64_t seen_ms = INT64_MIN;
 	size_t kept = 0;
 
+	if (rows->count == 0)
+		return;
 	qsort(rows->items, rows->count, sizeof *rows->items, compare_rows);
 	for (size_t i = 0; spec->kind == STORE_WINDOW && i < rows->count; i++) {
 		int64_t start_ms = weir_get_be64(rows->items[i].key + rows->items[i].key_len - 12);

@@ -28,7 +28,7 @@ static enum embedded_fault mishap(enum embedded_point point, const char *who, vo
 	unsigned n = 0;
 
 	/* Only the application's own, which have the names of its workers. */
-	if (m->quiet || (point != EMBEDDED_AT_POLL && strncmp(who, "app-", 4) != 0))
+	if (point > EMBEDDED_AT_POLL || m->quiet || (point != EMBEDDED_AT_POLL && strncmp(who, "app-", 4) != 0))
 		return EMBEDDED_FINE;
 	if (draw(&m->seed, point == EMBEDDED_AT_POLL ? 400 : 25) != 0)
 		return EMBEDDED_FINE;

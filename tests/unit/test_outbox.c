@@ -93,7 +93,7 @@ static bool batch_is_bad(void)
 
 static size_t fake_poll(weir_producer *producer, int64_t timeout_ms)
 {
-	weir_error error;
+	weir_error error = { .code = WEIR_OK };
 	bool good = false;
 
 	(void)producer;
