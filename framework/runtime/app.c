@@ -37,6 +37,7 @@ weir_app *weir_app_new(weir_topology *topology, const weir_config *cfg, weir_clu
 		app->workers[i].index = i;
 	}
 	pthread_mutex_init(&app->mutex, NULL);
+	pthread_mutex_init(&app->caught_up_mutex, NULL);
 	pthread_cond_init(&app->changed, NULL);
 	weir__metrics_register(app);
 	return app;
@@ -115,6 +116,22 @@ static bool check_cluster(weir_app *app, weir_error *err)
 	return true;
 }
 
+static void set_started(weir_app *app, bool started)
+{
+	pthread_mutex_lock(&app->mutex);
+	app->started = started;
+	pthread_mutex_unlock(&app->mutex);
+}
+
+bool weir__app_started(weir_app *app)
+{
+	pthread_mutex_lock(&app->mutex);
+	bool started = app->started;
+
+	pthread_mutex_unlock(&app->mutex);
+	return started;
+}
+
 bool weir__app_prepare(weir_app *app, weir_error *err)
 {
 	if (!open_state(app, err) || !check_cluster(app, err) || !weir__topics_prepare(app, err))
@@ -122,12 +139,14 @@ bool weir__app_prepare(weir_app *app, weir_error *err)
 	for (int i = 0; i < app->settings.workers; i++)
 		if (!weir__worker_open(&app->workers[i], err))
 			return weir_wrap(err, "worker %d", i);
-	app->started = true;
+	set_started(app, true);
 	return true;
 }
 
 void weir__app_finish(weir_app *app)
 {
+	set_started(app, false); /* nobody from outside looks at what follows any more */
+	weir__caught_up_free(app);
 	for (size_t i = 0; app->topics && i < app->topology->topic_count; i++)
 		free(app->topics[i].name);
 	for (size_t i = 0; app->changelogs && i < app->topology->store_count; i++)
@@ -143,11 +162,11 @@ void weir__app_finish(weir_app *app)
 	else
 		weir__state_close(app->state);
 	app->state = NULL;
-	weir__caught_up_free(app);
 }
 
 bool weir_app_start(weir_app *app, weir_error *err)
 {
+	app->threaded = true;
 	bool ok = weir__app_prepare(app, err);
 
 	for (int i = 0; ok && i < app->settings.workers; i++) {
@@ -235,7 +254,6 @@ bool weir_app_stop(weir_app *app, int64_t timeout_ms, weir_error *err)
 		app->app_state = WEIR_APP_NOT_RUNNING;
 	else if (err)
 		*err = app->error;
-	app->started = false;
 	pthread_mutex_unlock(&app->mutex);
 	return ok;
 }
@@ -250,6 +268,7 @@ void weir_app_free(weir_app *app)
 	if (app->own_metrics)
 		weir_metrics_free(app->metrics);
 	pthread_mutex_destroy(&app->mutex);
+	pthread_mutex_destroy(&app->caught_up_mutex);
 	pthread_cond_destroy(&app->changed);
 	free(app->workers);
 	free(app);
@@ -259,11 +278,12 @@ weir_app_state weir_app_state_get(weir_app *app, weir_error *err)
 {
 	pthread_mutex_lock(&app->mutex);
 	weir_app_state state = app->app_state;
+	bool started = app->started;
 
 	if (state == WEIR_APP_ERROR && err)
 		*err = app->error;
 	pthread_mutex_unlock(&app->mutex);
-	if (state != WEIR_APP_CREATED || !app->started)
+	if (state != WEIR_APP_CREATED || !started)
 		return state;
 	bool share = false;
 	int not_running = 0;

@@ -27,11 +27,13 @@ static void forget_list(struct caught_up *c)
 
 void weir__caught_up_free(weir_app *app)
 {
-	if (!app->caught_up)
-		return;
-	forget_list(app->caught_up);
-	free(app->caught_up);
-	app->caught_up = NULL;
+	pthread_mutex_lock(&app->caught_up_mutex);
+	if (app->caught_up) {
+		forget_list(app->caught_up);
+		free(app->caught_up);
+		app->caught_up = NULL;
+	}
+	pthread_mutex_unlock(&app->caught_up_mutex);
 }
 
 static bool begin_stage(weir_app *app, struct caught_up *c)
@@ -78,7 +80,7 @@ static bool stage_done(weir_app *app, struct caught_up *c)
 	return all;
 }
 
-bool weir_app_caught_up(weir_app *app)
+static bool look(weir_app *app)
 {
 	size_t stages = 1;
 
@@ -103,4 +105,13 @@ bool weir_app_caught_up(weir_app *app)
 		}
 	}
 	return c->done;
+}
+
+bool weir_app_caught_up(weir_app *app)
+{
+	pthread_mutex_lock(&app->caught_up_mutex);
+	bool yes = weir__app_started(app) && look(app);
+
+	pthread_mutex_unlock(&app->caught_up_mutex);
+	return yes;
 }

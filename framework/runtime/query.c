@@ -144,7 +144,7 @@ static bool wait_for_all(weir_app *app, const struct question *q, int64_t timeou
 }
 
 static struct question *question_new(weir_app *app, const struct graph_store *store, weir_query_fn *fn, void *user,
-				     weir_query_opts opts)
+				     weir_query_opts opts, int workers)
 {
 	struct question *q = weir__calloc(1, sizeof *q);
 
@@ -156,10 +156,30 @@ static struct question *question_new(weir_app *app, const struct graph_store *st
 				     ? -1
 				     : weir_partition_for_key(opts.key, app->task_counts[store->subtopology]),
 		.read_uncommitted = opts.read_uncommitted,
-		.unanswered = app->settings.workers,
+		.not_ready = workers < app->settings.workers,
+		.unanswered = workers,
 	};
-	atomic_init(&q->references, app->settings.workers + 1);
+	atomic_init(&q->references, workers + 1);
 	pthread_mutex_init(&q->mutex, NULL);
+	return q;
+}
+
+/* To every worker that has not ended: such a one answers, or refuses when it ends. NULL: there is none. Under the
+ * app's mutex, so that none ends meanwhile. */
+static struct question *ask(weir_app *app, const struct graph_store *store, weir_query_fn *fn, void *user,
+			    weir_query_opts opts)
+{
+	int alive = 0;
+
+	for (int i = 0; app->started && i < app->settings.workers; i++)
+		alive += !atomic_load(&app->workers[i].done);
+	if (alive == 0)
+		return NULL;
+	struct question *q = question_new(app, store, fn, user, opts, alive);
+
+	for (int i = 0; i < app->settings.workers; i++)
+		if (!atomic_load(&app->workers[i].done))
+			post(&app->workers[i], q);
 	return q;
 }
 
@@ -171,15 +191,14 @@ bool weir_app_query(weir_app *app, const char *name, weir_query_fn *fn, void *us
 
 	if (!store)
 		return weir_fail(err, WEIR_NOT_FOUND, "there is no store \"%s\"", name);
-	if (!app->started)
-		return weir_fail(err, WEIR_CLOSED, "the application does not run");
-	struct question *q = question_new(app, store, fn, user, opts);
+	pthread_mutex_lock(&app->mutex);
+	struct question *q = ask(app, store, fn, user, opts);
 
-	for (int i = 0; i < app->settings.workers; i++) {
-		post(&app->workers[i], q);
-		if (!app->workers[i].thread_started) /* the driver: this thread is the worker's */
-			weir__queries_answer(&app->workers[i]);
-	}
+	pthread_mutex_unlock(&app->mutex);
+	if (!q)
+		return weir_fail(err, WEIR_CLOSED, "the application does not run");
+	for (int i = 0; !app->threaded && i < app->settings.workers; i++)
+		weir__queries_answer(&app->workers[i]); /* this thread is the workers' */
 	bool in_time = wait_for_all(app, q, timeout_ms);
 
 	pthread_mutex_lock(&q->mutex);

@@ -214,12 +214,16 @@ struct weir_app {
 	weir_app_state app_state; /* CREATED, PENDING_SHUTDOWN, NOT_RUNNING or ERROR as set; the rest is derived */
 	weir_error error;
 	atomic_bool stopping;
-	bool crash; /* tests: end without committing or writing anything */
-	bool started;
+	bool crash;    /* tests: end without committing or writing anything */
+	bool started;  /* under mutex: topics and workers are there */
+	bool threaded; /* the workers have threads; else whoever prepared the app steps them */
 	struct caught_up *caught_up;
+	pthread_mutex_t caught_up_mutex; /* held over calls of the cluster: an end waits for them */
 };
 
 void weir__caught_up_free(weir_app *app);
+/** Whether it has started and not ended; from any thread. */
+bool weir__app_started(weir_app *app);
 
 static inline int64_t weir__now_us(const weir_app *app)
 {

@@ -398,5 +398,6 @@ void *weir__worker_main(void *worker)
 	atomic_store(&w->done, true);
 	pthread_cond_broadcast(&w->app->changed);
 	pthread_mutex_unlock(&w->app->mutex);
+	weir__queries_refuse(w); /* that came before it was done */
 	return NULL;
 }

@@ -384,6 +384,71 @@ static void a_timer_can_ask_for_a_commit(void **state)
 	close_cluster();
 }
 
+/* Asks all the time, until it is told to end. */
+struct asking {
+	weir_app *app;
+	atomic_bool end;
+	atomic_int answers, refusals, surprises;
+};
+
+static void *ask_on(void *user)
+{
+	struct asking *a = user;
+
+	while (!atomic_load(&a->end)) {
+		int64_t sum = 0;
+		weir_error err = { .code = WEIR_OK };
+
+		weir_app_caught_up(a->app);
+		if (weir_app_query(a->app, "seen", sum_all, &sum, (weir_query_opts){ .timeout_ms = PATIENCE_MS },
+				   &err))
+			atomic_fetch_add(&a->answers, 1);
+		else if (err.code == WEIR_CLOSED || err.code == WEIR_STORE)
+			atomic_fetch_add(&a->refusals, 1);
+		else
+			atomic_fetch_add(&a->surprises, 1);
+	}
+	return NULL;
+}
+
+static void queries_go_on_through_start_and_stop_and_none_is_left_waiting(void **state)
+{
+	struct asking asking[2] = { 0 };
+	pthread_t threads[2];
+	weir_topology *t = committing(false);
+	weir_config *cfg = weir_config_new();
+	weir_error why = { .code = WEIR_OK };
+
+	(void)state;
+	open_cluster();
+	set(cfg, "application.id", "app");
+	set(cfg, "state.dir", "");
+	set(cfg, "num.stream.threads", "3");
+	weir_app *app = weir_app_new(t, cfg, cluster, (weir_app_opts){ 0 }, &why);
+
+	assert_non_null(app);
+	for (int i = 0; i < 2; i++) {
+		asking[i].app = app;
+		assert_int_equal(pthread_create(&threads[i], NULL, ask_on, &asking[i]), 0);
+	}
+	must(weir_app_start(app, &err));
+	for (int i = 0; i < 2; i++)
+		WAIT_UNTIL(atomic_load(&asking[i].answers) > 100);
+	must(weir_app_stop(app, PATIENCE_MS, &err));
+	for (int i = 0; i < 2; i++) {
+		int before = atomic_load(&asking[i].refusals);
+
+		WAIT_UNTIL(atomic_load(&asking[i].refusals) > before + 10);
+		atomic_store(&asking[i].end, true);
+		pthread_join(threads[i], NULL);
+		assert_int_equal(asking[i].surprises, 0);
+	}
+	weir_app_free(app);
+	weir_config_free(cfg);
+	weir_topology_free(t);
+	close_cluster();
+}
+
 /* --- states -----------------------------------------------------------------------------------------------------
  * */
 
@@ -519,6 +584,7 @@ int main(void)
 		cmocka_unit_test(counts_on_disk_are_exact_while_instances_come_and_go),
 		cmocka_unit_test(a_query_sees_only_what_is_committed_unless_it_asks_for_more),
 		cmocka_unit_test(a_timer_can_ask_for_a_commit),
+		cmocka_unit_test(queries_go_on_through_start_and_stop_and_none_is_left_waiting),
 		cmocka_unit_test(an_error_in_one_worker_stops_the_instance_and_says_why),
 		cmocka_unit_test(two_instances_of_one_id_do_not_fight_for_ever),
 		cmocka_unit_test(an_instance_goes_through_its_states),
