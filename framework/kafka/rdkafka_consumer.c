@@ -41,8 +41,12 @@ static void partition_failed(struct rdk_consumer *c, const rd_kafka_message_t *m
 
 	weir__rdk_fail(&error, m->err, "reading %s/%d at offset %lld: %s", partition.topic, (int)m->partition,
 		       (long long)partition.offset, rd_kafka_message_errstr(m));
-	if (h && error.code == WEIR_STATE)
+	if (h && error.code == WEIR_STATE) {
+		/* of a place that it has been sought away from meanwhile? These errors outlive a seek. */
+		if (h->stopped || weir__rdk_is_read(c, h))
+			return;
 		h->stopped = true;
+	}
 	if (c->on_partition_error)
 		c->on_partition_error(&c->base, &partition, &error, c->user);
 	else

@@ -38,6 +38,8 @@ struct rdk_consumer {
 
 void weir__rdk_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
 			    void *opaque);
+/** Whether librdkafka still reads the partition: it takes a seek to where it is. */
+bool weir__rdk_is_read(struct rdk_consumer *c, const struct held *h);
 bool weir__rdk_subscribe(weir_consumer *consumer, const char *const *topics, size_t n, weir_error *err);
 bool weir__rdk_assign(weir_consumer *consumer, const weir_partition *list, size_t n, weir_error *err);
 bool weir__rdk_unassign(weir_consumer *consumer, const weir_partition *list, size_t n, weir_error *err);

@@ -18,6 +18,7 @@
 enum {
 	SEEK_TIMEOUT_MS = 5000,
 	SEEK_PAUSE_US = 2000,
+	READY_MS_MAX = 500,
 };
 
 /* 2.0.2 takes the milliseconds for microseconds */
@@ -325,6 +326,12 @@ bool weir__rdk_unassign(weir_consumer *consumer, const weir_partition *list, siz
 /* librdkafka stops fetching a partition for good at some errors, and then does not seek it either. */
 static bool start_again(struct rdk_consumer *c, struct held *h, weir_error *err)
 {
+	h->stopped = false;
+	if (c->in_event) { /* with the rest, when it is answered */
+		append(c->removed, h);
+		append(c->added, h);
+		return true;
+	}
 	rd_kafka_topic_partition_list_t *one = rd_kafka_topic_partition_list_new(1);
 
 	append(one, h);
@@ -332,10 +339,17 @@ static bool start_again(struct rdk_consumer *c, struct held *h, weir_error *err)
 	if (!error)
 		error = add(c, one);
 	rd_kafka_topic_partition_list_destroy(one);
-	if (error)
-		return weir__rdk_fail_with(err, error, "seek %s/%d", h->topic, (int)h->partition);
-	h->stopped = false;
-	return true;
+	return !error || weir__rdk_fail_with(err, error, "seek %s/%d", h->topic, (int)h->partition);
+}
+
+static bool start_all_again(struct rdk_consumer *c, rd_kafka_topic_partition_list_t *list, weir_error *err)
+{
+	bool done = true;
+
+	for (int i = 0; done && i < list->cnt; i++)
+		done = start_again(c, weir__held_named(&c->held, list->elems[i].topic, list->elems[i].partition),
+				   err);
+	return done;
 }
 
 /* Leaves in the list what is still to be sought. A partition assigned a moment ago is not ready for it at once. */
@@ -356,23 +370,47 @@ static rd_kafka_resp_err_t seek_once(struct rdk_consumer *c, rd_kafka_topic_part
 	return code;
 }
 
-static bool seek_list(struct rdk_consumer *c, rd_kafka_topic_partition_list_t *list, weir_error *err)
+static bool wait_until_read(struct rdk_consumer *c, rd_kafka_topic_partition_list_t *list, weir_error *err)
 {
 	int64_t until = weir__rdk_now_ms() + SEEK_TIMEOUT_MS;
+	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+	while (list->cnt && weir__rdk_now_ms() < until && (code = seek_once(c, list)))
+		usleep(SEEK_PAUSE_US);
+	return !list->cnt || weir__rdk_fail(err, code, "seek %s/%d to %lld", list->elems[0].topic,
+					    (int)list->elems[0].partition, (long long)list->elems[0].offset);
+}
+
+/* A partition that stays unready has stopped, by an error that nobody has been told of yet. */
+static bool seek_list(struct rdk_consumer *c, rd_kafka_topic_partition_list_t *list, weir_error *err)
+{
+	int64_t until = weir__rdk_now_ms() + READY_MS_MAX;
 
 	while (list->cnt) {
 		rd_kafka_resp_err_t code = seek_once(c, list);
 
 		if (!list->cnt)
 			break;
-		bool passes = code == RD_KAFKA_RESP_ERR__STATE || code == RD_KAFKA_RESP_ERR__PREV_IN_PROGRESS;
-
-		if (!passes || weir__rdk_now_ms() > until)
+		if (code != RD_KAFKA_RESP_ERR__STATE && code != RD_KAFKA_RESP_ERR__PREV_IN_PROGRESS)
 			return weir__rdk_fail(err, code, "seek %s/%d to %lld", list->elems[0].topic,
 					      (int)list->elems[0].partition, (long long)list->elems[0].offset);
+		if (weir__rdk_now_ms() > until)
+			return start_all_again(c, list, err) && (c->in_event || wait_until_read(c, list, err));
 		usleep(SEEK_PAUSE_US);
 	}
 	return true;
+}
+
+bool weir__rdk_is_read(struct rdk_consumer *c, const struct held *h)
+{
+	rd_kafka_topic_partition_list_t *one = rd_kafka_topic_partition_list_new(1);
+
+	append(one, h);
+	seek_once(c, one);
+	bool is_read = one->cnt == 0;
+
+	rd_kafka_topic_partition_list_destroy(one);
+	return is_read;
 }
 
 bool weir__rdk_seek(weir_consumer *consumer, const weir_partition *list, size_t n, weir_error *err)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "tests/contract/echo.h"
@@ -62,12 +63,15 @@ struct job {
 	pid_t pids[WORKERS_MAX]; /* 0 = does not run */
 };
 
+static struct job job;
+
 static void start_worker(struct job *j, int i, const char *abort_chance)
 {
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		execl("/proc/self/exe", "worker", "worker", j->in, j->out, j->group, j->ids[i], abort_chance,
 		      (char *)NULL);
 		_exit(127);
@@ -150,6 +154,7 @@ static void finish_job(struct job *j)
 			continue;
 		kill(j->pids[i], SIGTERM);
 		assert_int_equal(waitpid(j->pids[i], &status, 0), j->pids[i]);
+		j->pids[i] = 0;
 		assert_true(WIFEXITED(status));
 		assert_int_equal(WEXITSTATUS(status), 0);
 	}
@@ -160,32 +165,38 @@ static void finish_job(struct job *j)
 
 static void workers_that_abort_copy_exactly_once(void **state)
 {
-	struct job j;
-
 	(void)state;
-	begin_job(&j, 2, "0.3");
-	feed_job(&j, 500, 4000);
-	start_worker(&j, 2, "0.3"); /* partitions move while transactions are aborted and positions go back */
-	feed_job(&j, 500, 4000);
-	finish_job(&j);
+	begin_job(&job, 2, "0.3");
+	feed_job(&job, 500, 4000);
+	start_worker(&job, 2, "0.3"); /* partitions move while transactions are aborted and positions go back */
+	feed_job(&job, 500, 4000);
+	finish_job(&job);
 }
 
 /* The stopped one wakes up with a transaction in hand and another in its place. */
 static void a_stopped_and_a_killed_worker_do_no_harm(void **state)
 {
-	struct job j;
-
 	(void)state;
-	begin_job(&j, 3, "0.05");
-	feed_job(&j, 200, 4000);
-	kill(j.pids[0], SIGSTOP);
-	feed_job(&j, 200, 1000);
-	kill_worker(&j, 1);
-	feed_job(&j, 200, SESSION_MS + 3000);
-	kill(j.pids[0], SIGCONT);
-	start_worker(&j, 1, "0.05");
-	feed_job(&j, 200, 3000);
-	finish_job(&j);
+	begin_job(&job, 3, "0.05");
+	feed_job(&job, 200, 4000);
+	kill(job.pids[0], SIGSTOP);
+	feed_job(&job, 200, 1000);
+	kill_worker(&job, 1);
+	feed_job(&job, 200, SESSION_MS + 3000);
+	kill(job.pids[0], SIGCONT);
+	start_worker(&job, 1, "0.05");
+	feed_job(&job, 200, 3000);
+	finish_job(&job);
+}
+
+/* After a failure: nobody may be left to disturb the next test. */
+static int end_job(void **state)
+{
+	(void)state;
+	for (int i = 0; i < WORKERS_MAX; i++)
+		if (job.pids[i])
+			kill_worker(&job, i);
+	return 0;
 }
 
 /* --- the broker ---------------------------------------------------------------------------------------------- */
@@ -218,20 +229,18 @@ static pid_t broker_pid(void)
 
 static void a_broker_that_is_killed_amid_transactions_loses_nothing(void **state)
 {
-	struct job j;
-
 	(void)state;
 	if (!broker_pid())
 		skip();
-	begin_job(&j, 2, "0");
-	feed_job(&j, 200, 3000);
+	begin_job(&job, 2, "0");
+	feed_job(&job, 200, 3000);
 	for (int i = 0; i < 2; i++) {
 		services("kill");
-		feed_job(&j, 100, 1000);
+		feed_job(&job, 100, 1000);
 		services("start");
-		feed_job(&j, 200, 3000);
+		feed_job(&job, 200, 3000);
 	}
-	finish_job(&j);
+	finish_job(&job);
 }
 
 static void sit_with_records(struct joiner *j, const char *topic)
@@ -315,16 +324,37 @@ static void a_cluster_can_be_freed_with_requests_under_way(void **state)
 	}
 }
 
+static struct reader reader;
+
+/* The error that has stopped the partition lies in the queue, and no poll has told of it. */
+static void a_seek_mends_a_position_outside_the_log_before_it_is_reported(void **state)
+{
+	const char *topic = fresh_topic(&contract, 1);
+	weir_partition p = { .topic = topic, .partition = 0, .offset = 8 };
+	weir_error err;
+
+	(void)state;
+	put_numbers(&contract, topic, 0, 10);
+	reader_at(&contract, &reader, topic, 0, 100);
+	sleep(2);
+	assert_done(weir_consumer_seek(reader.consumer, &p, 1, &err), err);
+	reader_until(&reader, 2);
+	assert_string_equal(reader_values(&reader), "8 9");
+	assert_int_equal(reader.errors, 0);
+	reader_close(&reader);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 7 && !strcmp(argv[1], "worker"))
 		return work(argv + 2);
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(workers_that_abort_copy_exactly_once),
-		cmocka_unit_test(a_stopped_and_a_killed_worker_do_no_harm),
+		cmocka_unit_test(a_seek_mends_a_position_outside_the_log_before_it_is_reported),
+		cmocka_unit_test_teardown(workers_that_abort_copy_exactly_once, end_job),
+		cmocka_unit_test_teardown(a_stopped_and_a_killed_worker_do_no_harm, end_job),
 		cmocka_unit_test(a_broker_that_hangs_holds_up_nobody_for_ever),
 		cmocka_unit_test(a_cluster_can_be_freed_with_requests_under_way),
-		cmocka_unit_test(a_broker_that_is_killed_amid_transactions_loses_nothing),
+		cmocka_unit_test_teardown(a_broker_that_is_killed_amid_transactions_loses_nothing, end_job),
 	};
 
 	contract.cluster = real_cluster();
