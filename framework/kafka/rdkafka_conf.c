@@ -65,12 +65,17 @@ bool weir__rdk_set_if_known(struct rdk_conf *cf, const char *name, const char *v
 	return result == RD_KAFKA_CONF_OK;
 }
 
-static weir_log_level level_of(int syslog_level, const char *facility)
+static weir_log_level level_of(int syslog_level, const char *facility, const char *line)
 {
 	/* "X is a consumer property and will be ignored by this producer": kafka.* goes to all on purpose. */
 	if (!strcmp(facility, "CONFWARN") || syslog_level >= 7)
 		return WEIR_LOG_DEBUG;
-	if (syslog_level >= 5)
+	/* Connections that break are tried again. Each is told of twice: as FAIL, then as the client's ERROR. */
+	if (!strcmp(facility, "FAIL") || strstr(line, "brokers are down"))
+		return WEIR_LOG_WARN;
+	if (!strcmp(facility, "ERROR") && !strstr(line, "Fatal error"))
+		return WEIR_LOG_DEBUG;
+	if (syslog_level >= 5 || !strcmp(facility, "GETPID")) /* the coordinator is not ready yet */
 		return WEIR_LOG_INFO;
 	return syslog_level == 4 ? WEIR_LOG_WARN : WEIR_LOG_ERROR;
 }
@@ -78,7 +83,7 @@ static weir_log_level level_of(int syslog_level, const char *facility)
 /* From any of librdkafka's threads, also when the object that opened the client is gone: uses nothing of it. */
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *line)
 {
-	weir_log(level_of(level, facility), "librdkafka", "%s client=%s facility=%s", line,
+	weir_log(level_of(level, facility, line), "librdkafka", "%s client=%s facility=%s", line,
 		 rk ? rd_kafka_name(rk) : "-", facility);
 }
 
