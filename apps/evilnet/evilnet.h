@@ -12,7 +12,18 @@ struct evilnet {
 	weir_cluster *cluster;        /* opened by the command (embedded in `demo`) */
 	volatile sig_atomic_t *stop;  /* non-zero: finish and leave; set by SIGINT and SIGTERM */
 	bool exit_at_end;             /* --exit-at-end */
+	volatile sig_atomic_t *watched; /* set once *stop is looked at; before, a signal ends all at once. Or NULL */
 };
+
+/** From now on *stop is looked at often. */
+static inline void evilnet_watch_stop(const struct evilnet *e)
+{
+	if (e->watched)
+		*e->watched = 1;
+}
+
+/** Tells an error on standard error, "evilnet: <what>: ..." (what NULL: without it); returns the exit code for it. */
+int evilnet_failed(const struct evilnet *e, const char *what, const weir_error *err);
 
 /** Adds EvilNet's keys to cfg (defaults in place). */
 void evilnet_config_keys(weir_config *cfg);

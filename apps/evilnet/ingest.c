@@ -189,12 +189,6 @@ static enum source_result pump(struct ingest *in, weir_error *err)
 	return result;
 }
 
-static int failed(const weir_error *err)
-{
-	fprintf(stderr, "evilnet: ingest: %s\n", err->message);
-	return err->code == WEIR_CONFIG || err->code == WEIR_USAGE ? EVILNET_USAGE : EVILNET_FAILED;
-}
-
 static int run(struct ingest *in)
 {
 	weir_error err = { 0 };
@@ -202,8 +196,9 @@ static int run(struct ingest *in)
 	int64_t start_ms = now_ms();
 
 	in->progress_ms = start_ms;
+	evilnet_watch_stop(in->e);
 	if (pump(in, &err) == SOURCE_FAILED)
-		code = failed(&err);
+		code = evilnet_failed(in->e, "ingest", &err);
 	while (outbox_pending(in->outbox) && !stopped(in)) {
 		watch_progress(in);
 		outbox_serve(in->outbox, WAIT_MS);
@@ -286,9 +281,9 @@ int ingest_run(struct evilnet *e, struct ingest_opts opts)
 	weir_error err = { 0 };
 
 	ingest_stats_open(&in.stats, own ? own : opts.metrics);
-	int code = open_all(&in, &err) ? run(&in) : failed(&err);
+	int code = open_all(&in, &err) ? run(&in) : evilnet_failed(e, "ingest", &err);
 	if (!outbox_close(in.outbox, &err))
-		code = failed(&err);
+		code = evilnet_failed(e, "ingest", &err);
 	if (in.source)
 		in.source->ops->close(in.source);
 	ingest_stats_close(&in.stats);

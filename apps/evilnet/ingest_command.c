@@ -31,14 +31,14 @@ int evilnet_ingest(struct evilnet *e)
 	weir_metrics *metrics = weir_metrics_new();
 	struct web *web = NULL;
 	weir_error err = { 0 };
-	int code = EVILNET_FAILED;
+	int code;
 
 	if (own)
 		e->cluster = weir_cluster_open(e->cfg, &err);
 	if (e->cluster && start_web(e->cfg, metrics, &web, &err))
 		code = ingest_run(e, (struct ingest_opts){ .metrics = metrics, .make_topics = true });
 	else
-		fprintf(stderr, "evilnet: ingest: %s\n", err.message);
+		code = evilnet_failed(e, "ingest", &err);
 	web_stop(web);
 	if (own) {
 		weir_cluster_free(e->cluster);

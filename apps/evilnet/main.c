@@ -7,13 +7,13 @@
 
 #include "apps/evilnet/process.h"
 
-static volatile sig_atomic_t stop_flag;
+static volatile sig_atomic_t stop_flag, watched_flag;
 
-/* The first one lets the program finish what it has in hand; the second one does not wait. Nothing is lost either
- * way: an open transaction is aborted by the broker. */
+/* The first one lets the program finish what it has in hand; the second one does not wait, nor does the first while
+ * the program still starts. Nothing is lost either way: an open transaction is aborted by the broker. */
 static void on_signal(int number)
 {
-	if (stop_flag)
+	if (stop_flag || !watched_flag)
 		_exit(128 + number);
 	stop_flag = 1;
 }
@@ -257,7 +257,7 @@ static int run(struct evilnet *e, const struct arguments *a)
 
 int main(int argc, char **argv)
 {
-	struct evilnet e = { .cfg = weir_config_new(), .stop = &stop_flag };
+	struct evilnet e = { .cfg = weir_config_new(), .stop = &stop_flag, .watched = &watched_flag };
 	struct arguments a = { .format = WEIR_TEXT };
 	const char *name = argc > 1 ? argv[1] : NULL;
 	weir_error err;
@@ -276,6 +276,9 @@ int main(int argc, char **argv)
 		weir_config_free(e.cfg);
 		return asked ? EVILNET_DONE : EVILNET_USAGE;
 	}
+	static char program[] = "evilnet";
+
+	argv[1] = program; /* what getopt's messages begin with */
 	evilnet_config_keys(e.cfg);
 	if (evilnet_config_default(e.cfg, "application.id", "evilnet", &err) &&
 	    parse(argc - 1, argv + 1, &e, &a, &err))

@@ -147,6 +147,7 @@ static bool wait_for_end(struct process *p, weir_error *err)
 {
 	weir_sink_status status = { .stopped = false };
 
+	evilnet_watch_stop(p->e);
 	while (!*p->e->stop && !at_end(p)) {
 		if (weir_app_state_get(p->app, err) == WEIR_APP_ERROR)
 			return false;
@@ -187,23 +188,16 @@ int evilnet_process_run(struct evilnet *e, bool dashboard)
 		ok = false;
 		err = at_stop;
 	}
-	if (!ok)
-		fprintf(stderr, "evilnet: %s\n", err.message);
-	return ok                                                     ? EVILNET_DONE
-	       : err.code == WEIR_CONFIG || err.code == WEIR_TOPOLOGY ? EVILNET_USAGE
-								      : EVILNET_FAILED;
+	return ok ? EVILNET_DONE : evilnet_failed(e, NULL, &err);
 }
 
 static int with_cluster(struct evilnet *e, bool dashboard)
 {
 	weir_error err;
-	int code = EVILNET_FAILED;
 
 	e->cluster = weir_cluster_open(e->cfg, &err);
-	if (e->cluster)
-		code = evilnet_process_run(e, dashboard);
-	else
-		fprintf(stderr, "evilnet: %s\n", err.message);
+	int code = e->cluster ? evilnet_process_run(e, dashboard) : evilnet_failed(e, NULL, &err);
+
 	weir_cluster_free(e->cluster);
 	e->cluster = NULL;
 	return code;

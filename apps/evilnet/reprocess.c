@@ -15,6 +15,8 @@
 #include "apps/evilnet/process.h"
 #include "apps/evilnet/util.h"
 
+#define END_MS 253402300799000 /* 9999-12-31T23:59:59Z: no row lies behind it */
+
 enum { AHEAD_MAX = 200000, WRITE_ROWS = 500, LOOK_US = 20000, WRITE_TRIES = 60 };
 
 /* One partition of the posts' topic. */
@@ -40,7 +42,7 @@ struct reprocess {
 	weir_topology *topology;
 	weir_app *app;
 	struct evilnet_mysql_reprocess *run;
-	int64_t copied, total, written;
+	int64_t copied, total, written, refused;
 	weir_error *err;
 	bool failed;
 };
@@ -61,9 +63,10 @@ static bool find_range(struct reprocess *r)
 	r->window_ms = weir_config_ms(r->e->cfg, "evilnet.window");
 	r->from_ms = from_ms / r->window_ms * r->window_ms;
 	r->partitions = weir_topic_partitions(cluster, r->topic, r->err);
-	if (r->partitions <= 0)
-		return r->partitions < 0 ||
-		       weir_fail(r->err, WEIR_NOT_FOUND, "topic \"%s\" does not exist", r->topic);
+	if (r->partitions < 0)
+		return false;
+	if (r->partitions == 0)
+		return weir_fail(r->err, WEIR_NOT_FOUND, "topic \"%s\" does not exist", r->topic);
 	r->parts = evilnet_new((size_t)r->partitions * sizeof *r->parts);
 	int64_t read_from_ms = r->from_ms - r->window_ms - weir_config_ms(r->e->cfg, "evilnet.grace");
 
@@ -210,6 +213,7 @@ static bool copy_posts(struct reprocess *r)
 	weir_clock *clock = weir_clock_system();
 	int64_t told_ms = clock->wall_ms(clock);
 
+	evilnet_watch_stop(r->e);
 	r->reader = weir_consumer_open(r->e->cluster, (weir_consumer_opts){ 0 }, r->err);
 	for (int32_t p = 0; r->reader && p < r->partitions; p++) {
 		weir_partition at = { .topic = r->topic, .partition = p, .offset = r->parts[p].from };
@@ -251,23 +255,37 @@ struct batch {
 	size_t count;
 };
 
-static bool write_batch(struct batch *b)
+static bool write_span(struct batch *b, size_t from, size_t n)
 {
 	struct reprocess *r = b->r;
-	bool ok = b->count == 0;
 
-	for (int i = 0; !ok && i < WRITE_TRIES; i++) {
-		ok = evilnet_mysql_reprocess_write(r->run, b->rows, b->count, r->err);
-		if (!ok && !r->err->retriable)
+	for (int i = 0; i < WRITE_TRIES; i++) {
+		if (evilnet_mysql_reprocess_write(r->run, b->rows + from, n, r->err)) {
+			r->written += (int64_t)n;
+			return true;
+		}
+		if (!r->err->retriable)
 			break;
-		if (!ok)
-			usleep(500000);
+		usleep(500000);
 	}
-	r->written += ok ? (int64_t)b->count : 0;
+	if (r->err->code != WEIR_USER)
+		return false;
+	/* A row that the database refuses is none for the sink either: the others need not wait for it. */
+	if (n > 1)
+		return write_span(b, from, n / 2) && write_span(b, from + n / 2, n - n / 2);
+	weir_log(WEIR_LOG_WARN, "reprocess", "left out: %s", r->err->message);
+	r->refused++;
+	return true;
+}
+
+static bool write_batch(struct batch *b)
+{
+	bool ok = b->count == 0 || write_span(b, 0, b->count);
+
 	for (size_t i = 0; i < b->count; i++)
 		free(b->names[i]);
 	b->count = 0;
-	r->failed |= !ok;
+	b->r->failed |= !ok;
 	return ok;
 }
 
@@ -299,7 +317,7 @@ static bool write_rows(struct reprocess *r, int64_t *deleted)
 	int64_t *ends = evilnet_new((size_t)r->partitions * sizeof *ends);
 	struct evilnet_mysql_range range = { .window_seconds = r->window_ms / 1000,
 					     .from_ms = r->from_ms,
-					     .to_ms = INT64_MAX / 2 / r->window_ms * r->window_ms,
+					     .to_ms = END_MS / r->window_ms * r->window_ms,
 					     .ends = ends,
 					     .partitions = r->partitions };
 
@@ -356,9 +374,8 @@ int evilnet_reprocess(struct evilnet *e)
 	weir_cluster_free(e->cluster);
 	e->cluster = NULL;
 	if (ok)
-		printf("reprocessed %" PRId64 " posts: %" PRId64 " rows written, %" PRId64 " deleted\n", r.copied,
-		       r.written, deleted);
-	else
-		fprintf(stderr, "evilnet: reprocess: %s\n", err.message);
-	return ok ? EVILNET_DONE : EVILNET_FAILED;
+		printf("reprocessed %" PRId64 " posts: %" PRId64 " rows written, %" PRId64 " deleted, %" PRId64
+		       " refused by MySQL\n",
+		       r.copied, r.written, deleted, r.refused);
+	return ok ? EVILNET_DONE : evilnet_failed(e, "reprocess", &err);
 }

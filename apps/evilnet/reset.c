@@ -96,13 +96,13 @@ int evilnet_reset(struct evilnet *e)
 		 weir_config_string(e->cfg, "application.id"));
 	e->cluster = weir_cluster_open(e->cfg, &err);
 	if (!e->cluster || !weir_topics_each(e->cluster, find_topic, &t, &err)) {
-		fprintf(stderr, "evilnet: reset: %s\n", err.message);
+		code = evilnet_failed(e, "reset", &err);
 	} else if (!confirmed(e, &t, dir)) {
 		fprintf(stderr, "evilnet: reset: nothing was changed\n");
 	} else if (reset(e, &t, dir, &err)) {
 		code = EVILNET_DONE;
 	} else {
-		fprintf(stderr, "evilnet: reset: %s\n", err.message);
+		code = evilnet_failed(e, "reset", &err);
 	}
 	for (size_t i = 0; i < t.count; i++)
 		free(t.names[i]);

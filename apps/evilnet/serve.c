@@ -38,12 +38,13 @@ int evilnet_serve(struct evilnet *e)
 	if (web) {
 		fprintf(stderr, "evilnet: dashboard at http://%s:%d/\n", weir_config_string(e->cfg, "web.host"),
 			web_port(web));
+		evilnet_watch_stop(e);
 		while (!*e->stop)
 			usleep(50000);
-	} else {
-		fprintf(stderr, "evilnet: %s\n", err.message);
 	}
+	int code = web ? EVILNET_DONE : evilnet_failed(e, NULL, &err);
+
 	web_stop(web);
 	evilnet_mysql_source_close(mysql);
-	return web ? EVILNET_DONE : EVILNET_FAILED;
+	return code;
 }
