@@ -8,11 +8,12 @@
 enum { EVILNET_DONE = 0, EVILNET_FAILED = 1, EVILNET_USAGE = 2 }; /* exit codes */
 
 struct evilnet {
-	weir_config *cfg;             /* all keys, see config_keys.c */
-	weir_cluster *cluster;        /* opened by the command (embedded in `demo`) */
-	volatile sig_atomic_t *stop;  /* non-zero: finish and leave; set by SIGINT and SIGTERM */
-	bool exit_at_end;             /* --exit-at-end */
-	volatile sig_atomic_t *watched; /* set once *stop is looked at; before, a signal ends all at once. Or NULL */
+	weir_config *cfg;            /* all keys, see config_keys.c */
+	weir_cluster *cluster;       /* opened by the command (embedded in `demo`) */
+	volatile sig_atomic_t *stop; /* non-zero: finish and leave; set by SIGINT and SIGTERM */
+	bool exit_at_end;            /* --exit-at-end */
+	/* set once *stop is looked at; before, a signal ends all at once. Or NULL */
+	volatile sig_atomic_t *watched;
 };
 
 /** From now on *stop is looked at often. */
@@ -22,7 +23,8 @@ static inline void evilnet_watch_stop(const struct evilnet *e)
 		*e->watched = 1;
 }
 
-/** Tells an error on standard error, "evilnet: <what>: ..." (what NULL: without it); returns the exit code for it. */
+/** Tells an error on standard error, "evilnet: <what>: ..." (what NULL: without it); returns the exit code for it.
+ * */
 int evilnet_failed(const struct evilnet *e, const char *what, const weir_error *err);
 
 /** Adds EvilNet's keys to cfg (defaults in place). */
