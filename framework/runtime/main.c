@@ -157,7 +157,7 @@ static int run(const char *program, struct arguments *a, weir_topology *t)
 	weir_cluster_free(cluster);
 	if (!ok)
 		fprintf(stderr, "%s: %s\n", program, err.message);
-	return ok ? DONE : FAILED;
+	return ok ? DONE : err.code == WEIR_CONFIG ? USAGE : FAILED;
 }
 
 static int with_config(const char *program, struct arguments *a, weir_topology *t)

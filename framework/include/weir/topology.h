@@ -51,8 +51,8 @@ typedef struct weir_sink_opts {
 	/* windowed ones write key | start; NULL = windowed streams do so, others write the key */
 	const weir_serde *key;
 	const weir_serde *value;   /* NULL = as it comes */
-	/** Partition for a record; -1 = by the key. NULL = murmur2 of the key (of the inner key, when windowed), as
-	 * Java clients. */
+	/** Partition for a record; -1 = by the key, any other that is not there stops the application. NULL =
+	 * murmur2 of the key (of the inner key, when windowed), as Java clients. */
 	int32_t (*partition)(weir_context *cx, const weir_record *record, int32_t partitions, void *user);
 	/** Topic for a record; it must exist. NULL = the one above. */
 	const char *(*route)(weir_context *cx, const weir_record *record, void *user);
@@ -127,8 +127,10 @@ typedef struct weir_window {
 	int64_t retain_ms;         /* 0 = size + grace; at least that */
 } weir_window;
 
-/** Records of each key (and window). Object of its values: int64_t (weir_int64). Records without a key are dead
- * letters. */
+/* In all aggregates records without a key are dead letters; without windows, and in weir_reduce, those without a
+ * value are, too. */
+
+/** Records of each key (and window). Object of its values: int64_t (weir_int64). */
 weir_table *weir_count(weir_stream *s, const char *name, weir_window window);
 
 /** The value that stands for both; `aggregate` is an object of the stream's serde. The first record of a key is its
@@ -148,11 +150,11 @@ typedef struct weir_aggregator {
 	const char *stores[WEIR_PROCESSOR_STORES_MAX]; /* further stores that add and fold use */
 	void *user;
 } weir_aggregator;
-/** Folds the records of each key (and window) into an aggregate. Records without a key are dead letters. */
+/** Folds the records of each key (and window) into an aggregate. */
 weir_table *weir_aggregate(weir_stream *s, const char *name, weir_aggregator aggregator, weir_window window);
 
-/** The changes of a table as a stream: for each commit the newest value of each key that has changed. Windowed keys
- * have their window. */
+/** The changes of a table as a stream: for each commit the newest value of each key that has changed, without
+ * headers. Windowed keys have their window. */
 weir_stream *weir_changes(weir_table *table);
 
 /* --- the low level ----------------------------------------------------------------------------------------------

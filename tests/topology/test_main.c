@@ -1,0 +1,99 @@
+/* What weir_main makes of its arguments: the first example as a program, as far as it needs no broker. */
+#include <sys/wait.h>
+
+#include "tests/topology/topology_test.h"
+
+/* Runs build/.../example-1-windowed-count with those arguments; what it says (both streams) goes to `said`. */
+static int run(const char *arguments, char *said, size_t size)
+{
+	char program[600], command[1000];
+	ssize_t length = readlink("/proc/self/exe", program, sizeof program - 100);
+
+	assert_true(length > 0);
+	program[length] = 0;
+	*strrchr(program, '/') = 0; /* the folder of the tests */
+	snprintf(strrchr(program, '/'), 100, "/example-1-windowed-count");
+	snprintf(command, sizeof command, "WEIR_LOG_LEVEL= '%s' %s 2>&1", program, arguments);
+	FILE *out = popen(command, "r");
+
+	assert_non_null(out);
+	said[fread(said, 1, size - 1, out)] = 0;
+	return WEXITSTATUS(pclose(out));
+}
+
+static void what_it_can_say_without_a_broker_it_says(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "--help", "--exit-at-end" },
+		{ "-h", "usage: " },
+		{ "--describe", "counts (count) stores counts" },
+		{ "--describe=text", "topology city-counts" },
+		{ "--describe=dot", "digraph \"city-counts\"" },
+		{ "--describe=mermaid", "flowchart LR" },
+		{ "--describe=json", "\"name\":\"city-counts\"" },
+		{ "--config", "commit.interval.ms" },
+		{ "--config -X commit.interval.ms=250", "250" },
+		{ "--config", "city-counts" }, /* application.id is the topology's name */
+	};
+	char said[32768];
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		assert_int_equal(run(cases[i][0], said, sizeof said), 0);
+		assert_contains(said, cases[i][1]);
+	}
+}
+
+static void wrong_usage_ends_with_two_and_says_what_is_wrong(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "--no-such-option", "no-such-option" },
+		{ "something", "\"something\" is not understood" },
+		{ "-X commit.interval.ms", "-X wants KEY=VALUE, not \"commit.interval.ms\"" },
+		{ "-X commit.interval=1", "commit.interval" },
+		{ "-X commit.interval.ms=soon", "soon" },
+		{ "--describe=poem", "not \"poem\"" },
+		{ "--create-topics=0", "not \"0\"" },
+		{ "--create-topics=4x", "not \"4x\"" },
+		{ "-c /no/such/file", "/no/such/file" },
+		{ "-X application.id=", "application.id" },
+	};
+	char said[32768];
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		int code = run(cases[i][0], said, sizeof said);
+
+		if (code != 2)
+			fail_msg("%s: ended with %d and \"%s\"", cases[i][0], code, said);
+		assert_contains(said, cases[i][1]);
+	}
+}
+
+static void settings_come_from_a_file_too_and_the_command_line_is_stronger(void **state)
+{
+	char path[] = "/tmp/weir-main-XXXXXX", arguments[200], said[32768];
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "num.stream.threads = 31\nquery.timeout.ms = 77s\n", 47), 47);
+	close(fd);
+	snprintf(arguments, sizeof arguments, "-X num.stream.threads=32 -c %s --config", path);
+	assert_int_equal(run(arguments, said, sizeof said), 0);
+	assert_contains(said, "32");
+	assert_contains(said, "77");
+	assert_null(strstr(said, " 31 "));
+	unlink(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_it_can_say_without_a_broker_it_says),
+		cmocka_unit_test(wrong_usage_ends_with_two_and_says_what_is_wrong),
+		cmocka_unit_test(settings_come_from_a_file_too_and_the_command_line_is_stronger),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
