@@ -700,8 +700,9 @@ static int set_up(void **state)
 	snprintf(topic_name, sizeof topic_name, "results-%d-%d", (int)getpid(), ++tests);
 	snprintf(letters_name, sizeof letters_name, "dead-letters-%d-%d", (int)getpid(), tests);
 	snprintf(group_name, sizeof group_name, "sink-%d-%d", (int)getpid(), tests);
-	weir_topic_spec topics[] = { { .name = topic_name, .partitions = PARTITIONS },
-				     { .name = letters_name, .partitions = 1 } };
+	/* the records are old, and a broker may look for such at any moment */
+	static const char *const keep[][2] = { { "retention.ms", "-1" } };
+	weir_topic_spec topics[] = { { topic_name, PARTITIONS, 0, keep, 1 }, { letters_name, 1, 0, keep, 1 } };
 	cfg = weir_config_new();
 	cluster = open_cluster(&err);
 	must(cluster, &err);
