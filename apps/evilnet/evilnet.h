@@ -23,8 +23,7 @@ static inline void evilnet_watch_stop(const struct evilnet *e)
 		*e->watched = 1;
 }
 
-/** Tells an error on standard error, "evilnet: <what>: ..." (what NULL: without it); returns the exit code for it.
- * */
+/** Tells an error on standard error, "evilnet: <what>: ..." (what NULL: without it). Returns the exit code. */
 int evilnet_failed(const struct evilnet *e, const char *what, const weir_error *err);
 
 /** Adds EvilNet's keys to cfg (defaults in place). */

@@ -74,7 +74,10 @@ static bool reset(struct evilnet *e, const struct topics *t, const char *dir, we
 	snprintf(group, sizeof group, "%s-mysql", id);
 	/* Groups first: they cannot be deleted while an instance runs, and then nothing else should be. */
 	if (!weir_group_delete(e->cluster, id, err) || !weir_group_delete(e->cluster, group, err))
-		return weir_wrap(err, "is an instance still running?");
+		return weir_wrap(err,
+				 "is an instance still running? (one that was killed counts for "
+				 "session.timeout.ms: %lld s)",
+				 (long long)weir_config_ms(e->cfg, "session.timeout.ms") / 1000);
 	if (t->count && !weir_topics_delete(e->cluster, (const char *const *)t->names, t->count, err))
 		return false;
 	if (!remove_state(dir, err))

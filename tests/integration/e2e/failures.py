@@ -119,10 +119,12 @@ def move_instances(case):
     for second, instance in ((3, "1"), (6, "2"), (9, "1"), (12, "2"), (15, "1")):
         load.at(second)
         load.revive(str(int(instance) + 2))
+        load.instances[str(int(instance) + 2)].wait_for("INFO app started", 20)
         took = load.instances.pop(instance).stop()
         say(f"instance {instance} left in {took:.1f} s")
         check(took < 5, f"leaving took {took:.1f} s, 5 are the most")
         load.revive(instance)
+        load.instances[instance].wait_for("INFO app started", 20)
         load.instances.pop(str(int(instance) + 2)).stop(10)
     load.settle()
 

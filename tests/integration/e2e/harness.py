@@ -320,9 +320,18 @@ class Case:
         """What a scenario leaves behind would only slow down the services of those that follow."""
         for app in self.applications:
             if any(t.startswith(app.id) for t in self.topics()):
-                app.run("reset", "--yes", log="tidy")
+                wait_until(f"reset of {app.id}", 20, lambda: self.reset(app), 1)  # a killed member counts for a while
             self.query(f"DROP DATABASE IF EXISTS `{app.database}`")
+        self.remove()
+
+    def remove(self):
         shutil.rmtree(self.dir, ignore_errors=True)
+
+    @staticmethod
+    def reset(app):
+        process = app.start("reset", "--yes", log="tidy")
+        process.popen.wait(60)
+        return process.popen.returncode == 0
 
     def path(self, name):
         return os.path.join(self.dir, name)

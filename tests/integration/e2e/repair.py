@@ -128,7 +128,7 @@ def reset(case):
     process = app.start("process")
     process.wait_for("INFO task running", 30)
     text = app.run("reset", "--yes", code=1)
-    check("is an instance still running?" in text, f"reset with a running instance says: {text}")
+    check("is an instance still running? (one that was killed counts for session.timeout.ms: 6 s)" in text, f"reset with a running instance says: {text}")
     check(app.rows() == first and process.running(), "a reset that was refused has changed something")
     process.stop()
     asked = app.start("reset", stdin=subprocess.PIPE)

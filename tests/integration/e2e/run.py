@@ -36,6 +36,10 @@ def run_one(name, options):
     result = 1
     try:
         SCENARIOS[name](case)
+        print(f"{name}: passed in {time.monotonic() - begin:.1f} s", flush=True)
+        case.end()
+        if not options.keep:
+            case.tidy()
         result = 0
     except harness.Skipped as e:
         result = SKIPPED
@@ -47,11 +51,9 @@ def run_one(name, options):
         print(f"{name}: FAILED")
     case.end()
     if result == 1:
-        print(f"{name}: logs: {case.dir}")
-    elif not options.keep:
-        case.tidy()
-    if result == 0:
-        print(f"{name}: passed in {time.monotonic() - begin:.1f} s", flush=True)
+        print(f"{name}: logs: {case.dir}", flush=True)
+    elif result == SKIPPED:
+        case.remove()
     return result
 
 
