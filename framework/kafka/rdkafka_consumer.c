@@ -23,8 +23,10 @@ enum {
 		1000, /* members learn of a rebalance by heartbeat, and a cooperative one has two rounds */
 	CLOSE_TIMEOUT_MS = 10000,
 	QUEUE_BYTES = 64 << 20,
-	WAIT_MS_MAX = 500,  /* librdkafka takes long waits for a stuck application */
-	RECORD_BYTES = 600, /* what a queued record costs librdkafka beside its own bytes */
+	FETCH_BYTES = 50 << 20,  /* librdkafka's default */
+	MESSAGE_BYTES = 1000000, /* message.max.bytes, its default */
+	WAIT_MS_MAX = 500,       /* librdkafka takes long waits for a stuck application */
+	RECORD_BYTES = 600,      /* what a queued record costs librdkafka beside its own bytes */
 };
 
 /* --- errors that come with the records ---------------------------------------------------------------------- */
@@ -333,7 +335,8 @@ static void consumer_close(weir_consumer *consumer)
 	free(c);
 }
 
-static void note_credentials(const char *name, const char *value, void *user)
+/* Of the user's settings, those that ours depend on. */
+static void note_setting(const char *name, const char *value, void *user)
 {
 	struct rdk_consumer *c = user;
 
@@ -341,11 +344,16 @@ static void note_credentials(const char *name, const char *value, void *user)
 		c->sasl_user = value;
 	else if (!strcmp(name, "sasl.password"))
 		c->sasl_password = value;
+	else if (!strcmp(name, "message.max.bytes"))
+		c->message_bytes_max = atoll(value);
 }
 
 /* Half of the budget for the queue, half for what poll has taken off it while it is filled again. */
 static void set_queue(struct rdk_consumer *c, struct rdk_conf *cf, int64_t queue_bytes_max)
 {
+	c->sasl_user = c->sasl_password = "";
+	c->message_bytes_max = MESSAGE_BYTES;
+	weir_config_each_kafka(c->cluster->cfg, note_setting, c);
 	int64_t half = (queue_bytes_max > 0 ? queue_bytes_max : QUEUE_BYTES) / 2;
 	int64_t kbytes = half / 1024, records = half / RECORD_BYTES;
 
@@ -353,11 +361,13 @@ static void set_queue(struct rdk_consumer *c, struct rdk_conf *cf, int64_t queue
 	records = records < 1000 ? 1000 : records > 10000000 ? 10000000 : records;
 	weir__rdk_set(cf, "queued.max.messages.kbytes", "%lld", (long long)kbytes);
 	weir__rdk_set(cf, "queued.min.messages", "%lld", (long long)records);
+	/* one answer may overshoot the queue by that much; it must be able to bring the largest record */
+	int64_t fetch = half / 2 < FETCH_BYTES ? half / 2 : FETCH_BYTES;
+	weir__rdk_set(cf, "fetch.max.bytes", "%lld",
+		      (long long)(fetch > c->message_bytes_max ? fetch : c->message_bytes_max));
 	c->must_wake = !weir__rdk_set_if_known(cf, "fetch.queue.backoff.ms", "5");
 	c->wake_records = (size_t)records / 4;
 	c->wake_bytes = (size_t)kbytes * 1024 / 4;
-	c->sasl_user = c->sasl_password = "";
-	weir_config_each_kafka(c->cluster->cfg, note_credentials, c);
 }
 
 static struct rdk_conf configure(struct rdk_consumer *c, const weir_consumer_opts *opts)

@@ -34,6 +34,7 @@ struct rdk_consumer {
 	bool must_wake;
 	size_t wake_records, wake_bytes, taken_records, taken_bytes;
 	const char *sasl_user, *sasl_password;
+	int64_t message_bytes_max;
 };
 
 void weir__rdk_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,

@@ -93,6 +93,32 @@ static void settings_of_either_kind_of_client_are_taken(void **state)
 	}
 }
 
+static void queues_of_any_size_go_with_records_of_any_size(void **state)
+{
+	static const char *const largest[] = { "2000", "1000000", "50000000", "90000000" };
+	static const int64_t queues[] = { 1, 100000, 64 << 20, INT64_C(1) << 40 };
+	weir_error err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof largest / sizeof *largest; i++) {
+		weir_cluster *cluster = open_with("kafka.message.max.bytes", largest[i], &err);
+
+		for (size_t q = 0; cluster && q < sizeof queues / sizeof *queues; q++) {
+			weir_consumer *c = weir_consumer_open(
+				cluster, (weir_consumer_opts){ .queue_bytes_max = queues[q] }, &err);
+			weir_producer *p = weir_producer_open(
+				cluster, (weir_producer_opts){ .queue_bytes_max = queues[q] }, &err);
+
+			if (!c || !p)
+				fail_msg("%s bytes, queue of %lld: %s", largest[i], (long long)queues[q],
+					 err.message);
+			weir_consumer_close(c);
+			weir_producer_close(p);
+		}
+		weir_cluster_free(cluster);
+	}
+}
+
 static void calls_that_make_no_sense_are_refused_without_a_broker(void **state)
 {
 	weir_error err;
@@ -202,6 +228,7 @@ int main(void)
 		cmocka_unit_test(a_bad_value_is_refused_with_its_name),
 		cmocka_unit_test(what_the_promises_rest_on_cannot_be_changed),
 		cmocka_unit_test(settings_of_either_kind_of_client_are_taken),
+		cmocka_unit_test(queues_of_any_size_go_with_records_of_any_size),
 		cmocka_unit_test(calls_that_make_no_sense_are_refused_without_a_broker),
 		cmocka_unit_test(a_broker_that_is_away_is_a_timeout_that_can_be_retried),
 		cmocka_unit_test(held_partitions_are_found_by_topic_and_number),
