@@ -14,8 +14,8 @@ weir_timer *weir__timer_add(weir_context *cx, int64_t interval_ms, weir_time tim
 		.instance = cx->current,
 		.fn = fn,
 		.interval_ms = interval_ms,
-		/* stream time: with the first record, whatever its time */
-		.due_ms = time == WEIR_STREAM_TIME ? INT64_MIN : weir_time_add(weir_now_ms(cx), interval_ms),
+		/* stream time: with the next record, and then at multiples of the interval, as Kafka Streams */
+		.due_ms = time == WEIR_STREAM_TIME ? 0 : weir_time_add(weir_now_ms(cx), interval_ms),
 		.time = time,
 	};
 	t->timers = timer;
@@ -43,12 +43,10 @@ void weir__timers_free(struct task *t)
 /* Missed calls are collapsed into this one; the rhythm stays. */
 static void move_on(struct weir_timer *timer, int64_t now_ms)
 {
-	if (timer->due_ms == INT64_MIN)
-		timer->due_ms = now_ms;
 	int64_t missed = weir_time_sub(now_ms, timer->due_ms) / timer->interval_ms;
 	int64_t skip;
 
-	if (__builtin_mul_overflow(missed + 1, timer->interval_ms, &skip))
+	if (__builtin_mul_overflow(weir_time_add(missed, 1), timer->interval_ms, &skip))
 		skip = INT64_MAX;
 	timer->due_ms = weir_time_add(timer->due_ms, skip);
 }
