@@ -53,9 +53,9 @@ void weir_request_commit(weir_context *cx);
 typedef enum weir_time { WEIR_STREAM_TIME, WEIR_WALL_CLOCK_TIME } weir_time;
 typedef struct weir_timer weir_timer;
 typedef void weir_punctuate_fn(weir_context *cx, int64_t time_ms, void *state);
-/** Calls fn every interval_ms of that time, from init on: wall clock first after one interval; stream time first with
- * the first record, then as it passes multiples of the interval. Missed calls are collapsed into one. `state` is the
- * processor's. Ends with the task or weir_cancel. */
+/** Calls fn every interval_ms of that time, from init on: wall clock first after one interval; stream time first
+ * with the first record, then as it passes multiples of the interval. Missed calls are collapsed into one. `state`
+ * is the processor's. Ends with the task or weir_cancel. */
 weir_timer *weir_schedule(weir_context *cx, int64_t interval_ms, weir_time time, weir_punctuate_fn *fn);
 /** The timer calls no more, and its handle is of no use any more; may be called from within its own callback. NULL
  * is fine. */
