@@ -99,6 +99,21 @@ static void changelog_out_of_range(struct worker *w, struct task_store *s, const
 	weir__task_reset(s->task);
 }
 
+/* Either records are gone, or another member has the task by now, has committed and deleted what is done, and we
+ * have not heard of it. What is committed at present tells: task.c: check_doubtful. */
+static void position_out_of_range(struct worker *w, struct input *in, const weir_error *error)
+{
+	weir_log(WEIR_LOG_WARN, "group", "reading again from the committed position task=%s: %s", in->task->id,
+		 error->message);
+	in->doubtful = true;
+	if (!in->task->touched) {
+		weir__task_reset(in->task);
+		return;
+	}
+	w->failed = true;
+	w->error = *error;
+}
+
 void weir__on_partition_error(weir_consumer *consumer, const weir_partition *p, const weir_error *error,
 			      void *worker)
 {
@@ -108,13 +123,11 @@ void weir__on_partition_error(weir_consumer *consumer, const weir_partition *p, 
 		changelog_out_of_range(w, p->user, error);
 		return;
 	}
+	if (error->code == WEIR_STATE && p->user) {
+		position_out_of_range(w, p->user, error);
+		return;
+	}
 	w->failed = true;
 	w->error = *error;
 	w->stop = true;
-	if (error->code == WEIR_STATE)
-		weir_wrap(&w->error,
-			  "the committed position of %s/%d lies outside the log: records are gone that were not "
-			  "processed; reset "
-			  "the application, or set the group's offsets, to go on",
-			  p->topic, (int)p->partition);
 }

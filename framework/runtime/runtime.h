@@ -68,6 +68,8 @@ struct input {
 	int64_t time_ms;   /* greatest timestamp taken; INT64_MIN = none */
 	struct waiting *head, *tail;
 	int waiting;
+	bool doubtful;    /* its position lay outside the log: to be checked when it is read again */
+	int64_t first;    /* of the log, while doubtful */
 	bool paused;      /* by us, because enough is waiting */
 	struct age *ages; /* with retain_ms: how old what lies before an offset is, oldest first */
 	size_t age_count;

@@ -220,12 +220,45 @@ static bool reset_position(struct input *in, weir_error *err)
 	return true;
 }
 
+/* The log's first offset is asked for before the committed one, which only grows: nobody deletes beyond it. */
+static bool check_doubtful(struct input *in, weir_error *err)
+{
+	int64_t first = in->first, end = INT64_MAX;
+
+	if (!in->doubtful)
+		return true;
+	if (in->committed >= 0 &&
+	    !weir_offsets_range(in->task->worker->app->cluster, in->topic, in->partition, NULL, &end, err))
+		return weir_wrap(err, "offsets of %s/%d", in->topic, (int)in->partition);
+	if (in->committed >= 0 && (in->committed < first || in->committed > end))
+		return weir_fail(
+			err, WEIR_STATE,
+			"the committed position of %s/%d lies outside the log: records are gone that were "
+			"not processed; reset the application, or set the group's offsets, to go on: it is "
+			"%lld, the log holds %lld to %lld",
+			in->topic, (int)in->partition, (long long)in->committed, (long long)first, (long long)end);
+	in->doubtful = false;
+	return true;
+}
+
+static bool first_offsets(struct task *t, weir_error *err)
+{
+	for (size_t i = 0; i < t->input_count; i++)
+		if (t->inputs[i].doubtful &&
+		    !weir_offsets_range(t->worker->app->cluster, t->inputs[i].topic, t->inputs[i].partition,
+					&t->inputs[i].first, NULL, err))
+			return weir_wrap(err, "offsets of %s/%d", t->inputs[i].topic, (int)t->inputs[i].partition);
+	return true;
+}
+
 static bool read_positions(struct task *t, weir_error *err)
 {
 	weir_partition *list = t->list;
 	struct worker *w = t->worker;
 	bool ok = true;
 
+	if (!first_offsets(t, err))
+		return false;
 	weir__task_partitions(t, list);
 	if (!weir_group_committed(w->app->cluster, w->app->settings.application_id, list, t->input_count,
 				  OFFSETS_TIMEOUT_MS, err))
@@ -237,6 +270,9 @@ static bool read_positions(struct task *t, weir_error *err)
 
 		in->committed = list[i].offset;
 		in->time_ms = INT64_MIN;
+		ok = check_doubtful(in, err);
+		if (!ok)
+			break;
 		if (list[i].offset == WEIR_OFFSET_NONE) {
 			ok = reset_position(in, err);
 			continue;
@@ -300,8 +336,14 @@ static bool run_task(struct task *t, weir_error *err)
 {
 	weir_partition *list = t->list;
 
-	if (!check_state_fits(t, err))
-		return false;
+	if (!check_state_fits(t, err)) {
+		/* Unless somebody has committed one since: then this task is another member's by now. */
+		bool sure = read_positions(t, NULL) && !t->position_was_committed;
+
+		if (!sure)
+			weir__task_reset(t);
+		return !sure;
+	}
 	init_instances(t);
 	if (t->worker->failed && !t->touched) { /* what init has done belongs to no transaction */
 		weir__task_reset(t);
