@@ -45,6 +45,7 @@ enum { INSTANCES_MAX = 4, WORKERS_MAX = 4 };
 
 #define SIM_OTHER_FAULTS(X) \
 	X(CRASH_AT_CALL, "crash-at-call", 0.0015) \
+	X(DISK_BREAKS_AT_CALL, "disk-breaks-at-call", 0.002) \
 	X(CRASH, "crash", 0.001) \
 	X(LOSE_STATE, "state-lost", 0.3)      /* of crashes and stops */ \
 	X(NEW_ID, "another-instance-id", 0.3) /* of those */ \

@@ -90,6 +90,10 @@ enum embedded_fault weir__sim_at_call(enum embedded_point point, const char *who
 		return EMBEDDED_FATAL;
 	if (s->calm || point == EMBEDDED_AT_CLOSE)
 		return EMBEDDED_FINE;
+	if (in->dir && in->stepping && weir__sim_happens(s, SIM_DISK_BREAKS_AT_CALL)) {
+		in->disk_broken = true; /* what is read from now on is null */
+		weir__state_break_after(in->app->state, 0);
+	}
 	enum embedded_fault fault = EMBEDDED_FINE;
 
 	for (int i = 0; i < CALL_FAULTS && fault == EMBEDDED_FINE; i++)

@@ -13,6 +13,7 @@ enum canary {
 	CANARY_LAST_STABLE,         /* restoring ends at the last stable offset (KAFKA-10167) */
 	CANARY_KEEP_AFTER_ABORT,    /* stores stay as they are after an abort */
 	CANARY_SKIP_UNTAKEN,        /* a record for which there was no transaction does not come again */
+	CANARY_TRUST_DISK,          /* what a failing disk gave is committed */
 	CANARY_COUNT,
 };
 extern enum canary weir__canary;

@@ -19,6 +19,7 @@ static const char *const canaries[CANARY_COUNT] = {
 	[CANARY_LAST_STABLE] = "last-stable",
 	[CANARY_KEEP_AFTER_ABORT] = "keep-after-abort",
 	[CANARY_SKIP_UNTAKEN] = "skip-untaken",
+	[CANARY_TRUST_DISK] = "trust-disk",
 };
 #endif
 
