@@ -27,9 +27,14 @@ static weir_counter *labelled(weir_metrics *m, const char *name, const char *val
 	return weir_counter_open(m, name, (const char *const[]){ value });
 }
 
-void ingest_stats_open(struct ingest_stats *stats, weir_metrics *m)
+void ingest_stats_describe(weir_metrics *m)
 {
 	weir_metrics_add(m, defs, sizeof defs / sizeof *defs);
+}
+
+void ingest_stats_open(struct ingest_stats *stats, weir_metrics *m)
+{
+	ingest_stats_describe(m);
 	*stats = (struct ingest_stats){
 		.metrics = m,
 		.received = weir_counter_open(m, NAME("received_total"), NULL),

@@ -12,6 +12,8 @@ struct ingest_stats {
 	weir_gauge *pending, *pending_bytes;
 };
 
+/** Adds the table of ingest's metrics. */
+void ingest_stats_describe(weir_metrics *metrics);
 /** Opens the handles in a registry, which must outlive them. */
 void ingest_stats_open(struct ingest_stats *stats, weir_metrics *metrics);
 void ingest_stats_close(struct ingest_stats *stats);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "apps/evilnet/mysql.h"
+#include "apps/evilnet/sink_metrics.h"
 
 enum { STOP_TIMEOUT_MS = 30000, LOOK_US = 50000 };
 
@@ -16,6 +17,7 @@ struct process {
 	weir_app *app;
 	struct evilnet_mysql_sink *sink;
 	weir_sink_worker *sink_worker;
+	struct sink_metrics *sink_metrics;
 	struct evilnet_mysql_source *mysql_source;
 	struct evilnet_store_source store_source;
 	struct web_source source;
@@ -43,27 +45,6 @@ static void show_metrics(void *user, void (*write)(void *to, const char *text, s
 	struct process *p = user;
 
 	weir_metrics_write(weir_app_metrics(p->app), write, to);
-	if (!p->sink_worker)
-		return;
-	weir_sink_status status;
-	char text[1200];
-
-	weir_sink_worker_status(p->sink_worker, &status);
-	int n = snprintf(
-		text, sizeof text,
-		"# HELP evilnet_mysql_connected Whether the sink is connected to MySQL.\n# TYPE "
-		"evilnet_mysql_connected gauge\n"
-		"evilnet_mysql_connected %d\n"
-		"# HELP evilnet_mysql_rows_total Records of results written to MySQL.\n# TYPE "
-		"evilnet_mysql_rows_total counter\n"
-		"evilnet_mysql_rows_total %lld\n"
-		"# HELP evilnet_mysql_rejected_total Records of results that MySQL refused: in the dead letters.\n"
-		"# TYPE evilnet_mysql_rejected_total counter\nevilnet_mysql_rejected_total %lld\n"
-		"# HELP evilnet_mysql_lag Records of results not yet written; -1 = not known.\n# TYPE "
-		"evilnet_mysql_lag gauge\n"
-		"evilnet_mysql_lag %lld\n",
-		status.connected, (long long)status.records, (long long)status.rejected, (long long)status.lag);
-	write(to, text, (size_t)n);
 }
 
 static bool start_sink(struct process *p, weir_error *err)
@@ -85,7 +66,10 @@ static bool start_sink(struct process *p, weir_error *err)
 			.dead_letter_topic = weir_config_string(cfg, "evilnet.dead.letters.topic"),
 		},
 		err);
-	return p->sink_worker != NULL;
+	if (!p->sink_worker)
+		return false;
+	p->sink_metrics = sink_metrics_open(weir_app_metrics(p->app), p->sink_worker);
+	return true;
 }
 
 static bool start_web(struct process *p, bool dashboard, weir_error *err)
@@ -167,6 +151,7 @@ static bool stop(struct process *p, weir_error *err)
 	bool ok = !p->app || weir_app_stop(p->app, STOP_TIMEOUT_MS, err);
 
 	web_stop(p->web);
+	sink_metrics_close(p->sink_metrics);
 	weir_sink_worker_stop(p->sink_worker);
 	evilnet_mysql_sink_free(p->sink);
 	evilnet_mysql_source_close(p->mysql_source);

@@ -24,6 +24,11 @@ static const weir_metric_def defs[] = {
 	  0,
 	  "Changelog records read to bring stores up to date." },
 	{ "weir_cache_bytes", WEIR_GAUGE, { "worker" }, 0, "Memory of the stores' caches, as of the last commit." },
+	{ "weir_lag_records",
+	  WEIR_GAUGE,
+	  { "worker" },
+	  0,
+	  "Records of the input topics that running tasks have yet to process, as of the last fetches." },
 	{ "weir_tasks_not_running", WEIR_GAUGE, { "worker" }, 0, "Tasks that are opening or restoring." },
 	{ "weir_commit_seconds",
 	  WEIR_HISTOGRAM,
@@ -38,7 +43,7 @@ static const weir_metric_def defs[] = {
 	  "error." },
 };
 
-enum { WORKER_WATCHES = 7, APP_WATCHES = 1 };
+enum { WORKER_WATCHES = 8, APP_WATCHES = 1, LOOK_US = 1000000 };
 
 struct worker_watch {
 	weir_metric_watch *all[WORKER_WATCHES + APP_WATCHES];
@@ -55,6 +60,7 @@ READ_COUNT(aborts)
 READ_COUNT(dead_letters)
 READ_COUNT(restored)
 READ_COUNT(cache_bytes)
+READ_COUNT(lag)
 READ_COUNT(tasks_not_running)
 
 static double read_state(void *app)
@@ -62,14 +68,39 @@ static double read_state(void *app)
 	return weir_app_state_get(app, NULL);
 }
 
+void weir__metrics_look(struct worker *w)
+{
+	int64_t now_us = weir__now_us(w->app), lag = 0;
+
+	if (now_us < w->next_look_us)
+		return;
+	w->next_look_us = now_us + LOOK_US;
+	for (size_t i = 0; i < w->task_count; i++) {
+		const struct task *t = w->tasks[i];
+
+		for (size_t j = 0; t->state == TASK_RUNNING && j < t->input_count; j++) {
+			const struct input *in = &t->inputs[j];
+			int64_t behind = weir_consumer_lag(w->consumer, in->topic, in->partition);
+
+			lag += (behind > 0 ? behind : 0) + in->waiting;
+		}
+	}
+	atomic_store_explicit(&w->lag, lag, memory_order_relaxed);
+}
+
+void weir__metrics_describe(weir_metrics *m)
+{
+	weir_metrics_add(m, defs, sizeof defs / sizeof *defs);
+}
+
 void weir__metrics_register(weir_app *app)
 {
 	static weir_metric_read_fn *const reads[WORKER_WATCHES] = {
-		read_records,     read_commits,           read_aborts, read_dead_letters, read_restored,
-		read_cache_bytes, read_tasks_not_running,
+		read_records,  read_commits,     read_aborts, read_dead_letters,
+		read_restored, read_cache_bytes, read_lag,    read_tasks_not_running,
 	};
 
-	weir_metrics_add(app->metrics, defs, sizeof defs / sizeof *defs);
+	weir__metrics_describe(app->metrics);
 	for (int i = 0; i < app->settings.workers; i++) {
 		struct worker *w = &app->workers[i];
 		char index[12];

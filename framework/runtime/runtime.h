@@ -180,7 +180,7 @@ struct worker {
 	int64_t aborting_since_us, last_abort_us;
 	weir_partition *positions; /* of the commit at work */
 	int64_t leave_poll_us;     /* when the poll at work should be left: something is due */
-	int64_t next_purge_us;
+	int64_t next_purge_us, next_look_us;
 	/* For other threads. */
 	_Atomic(struct query *) mailbox;
 	struct query *queries; /* taken out of the mailbox, not yet answered */
@@ -188,7 +188,7 @@ struct worker {
 	atomic_bool has_share, done;
 	weir_histogram *commit_time;
 	struct worker_watch *watches;
-	atomic_llong cache_bytes, records, commits, aborts, dead_letters, restored;
+	atomic_llong cache_bytes, records, commits, aborts, dead_letters, restored, lag;
 };
 
 struct app_topic {
@@ -372,8 +372,12 @@ bool weir__metadata_apply(struct input *in, const char *text, weir_error *err);
 /* --- metrics.c --------------------------------------------------------------------------------------------------
  * */
 
+/** Adds the table of a running application's metrics. */
+void weir__metrics_describe(weir_metrics *m);
 void weir__metrics_register(weir_app *app);
 void weir__metrics_unregister(weir_app *app);
+/** Looks, now and then, at what changes without the worker's doing. */
+void weir__metrics_look(struct worker *w);
 
 /* --- query.c ----------------------------------------------------------------------------------------------------
  * */

@@ -339,6 +339,7 @@ bool weir__worker_step(struct worker *w, int64_t wait_ms)
 		weir__commit(w);
 	mend(w);
 	weir__queries_answer(w);
+	weir__metrics_look(w);
 	if (!w->stop)
 		weir__purge(w);
 	return !w->stop;

@@ -11,9 +11,13 @@
 #include <string.h>
 
 #include <weir/config.h>
+#include <weir/metrics.h>
 
+#include "framework/runtime/runtime.h"
 #ifdef WITH_EVILNET
 #include "apps/evilnet/evilnet.h"
+#include "apps/evilnet/ingest_stats.h"
+#include "apps/evilnet/sink_metrics.h"
 #endif
 
 static const char config_intro[] =
@@ -68,11 +72,44 @@ static void write_config(FILE *to)
 	weir_config_free(cfg);
 }
 
+static const char metrics_intro[] =
+	"# Metrics\n"
+	"\n"
+	"This page is made from the tables in the code (`cmake --build build/dev --target docs`); a test keeps it "
+	"so.\n"
+	"\n"
+	"`GET /metrics` gives them in Prometheus' text format: `evilnet run` and `demo` always, `ingest` and\n"
+	"`process` where `web.port` is set (the page of `serve` alone is empty). Counters begin at 0 with the\n"
+	"process. A histogram has a bucket each doubling. `worker` is the number of a thread of that instance,\n"
+	"from 0.\n";
+
+static void write_metrics_of(const char *title, const char *where, void (*describe)(weir_metrics *m), FILE *to)
+{
+	weir_metrics *m = weir_metrics_new();
+
+	describe(m);
+	fprintf(to, "\n## %s\n\n%s\n\n", title, where);
+	weir_metrics_print_markdown(m, to);
+	weir_metrics_free(m);
+}
+
+static void write_metrics(FILE *to)
+{
+	fputs(metrics_intro, to);
+	write_metrics_of("weir", "Of every application (`weir_app_metrics`).", weir__metrics_describe, to);
+#ifdef WITH_EVILNET
+	write_metrics_of("EvilNet: the sink into MySQL", "Of `process` and `run`, where MySQL is configured.",
+			 sink_metrics_describe, to);
+	write_metrics_of("EvilNet: ingest", "Of `ingest`.", ingest_stats_describe, to);
+#endif
+}
+
 static const struct document {
 	const char *name;
 	void (*write)(FILE *to);
 } documents[] = {
 	{ "config.md", write_config },
+	{ "metrics.md", write_metrics },
 };
 
 static char *wanted_text(const struct document *d)

@@ -99,6 +99,26 @@ static void max_task_idle_ms_waits_for_empty_inputs(void **state)
 	weir_driver_free(d);
 }
 
+static double lag(weir_driver *d)
+{
+	return weir_metrics_value(weir_app_metrics(weir_driver_app(d)), "weir_lag_records",
+				  (const char *const[]){ "0" });
+}
+
+static void what_waits_counts_as_lag(void **state)
+{
+	weir_driver *d = driver(merging(false), (weir_driver_opts){ PAIRS({ "max.task.idle.ms", "5s" }) });
+
+	(void)state;
+	weir_driver_pipe(d, "left", "l", "", 100);
+	weir_driver_advance(d, 2000);
+	assert_true(lag(d) == 1);
+	weir_driver_advance(d, 5000);
+	assert_text(d, "out", "l=@100");
+	assert_true(lag(d) == 0);
+	weir_driver_free(d);
+}
+
 static void more_than_is_buffered_still_comes_in_order_and_whole(void **state)
 {
 	weir_driver *d =
@@ -167,6 +187,7 @@ int main(void)
 		cmocka_unit_test(records_of_the_same_time_come_one_topic_after_the_other),
 		cmocka_unit_test(an_input_known_to_be_empty_is_not_waited_for),
 		cmocka_unit_test(max_task_idle_ms_waits_for_empty_inputs),
+		cmocka_unit_test(what_waits_counts_as_lag),
 		cmocka_unit_test(more_than_is_buffered_still_comes_in_order_and_whole),
 		cmocka_unit_test(what_waits_keeps_its_headers_and_nulls),
 		cmocka_unit_test(what_waited_at_a_crash_comes_again_and_once),
