@@ -50,12 +50,13 @@ static void show_metrics(void *user, void (*write)(void *to, const char *text, s
 static bool start_sink(struct process *p, weir_error *err)
 {
 	const weir_config *cfg = p->e->cfg;
-	char group[300];
+	char group[300], instance[500];
 
 	if (!evilnet_mysql_configured(cfg))
 		return true;
 	p->sink = evilnet_mysql_sink_new(cfg);
 	snprintf(group, sizeof group, "%s-mysql", weir_config_string(cfg, "application.id"));
+	snprintf(instance, sizeof instance, "%s-%s", group, weir_app_instance_id(p->app));
 	p->sink_worker = weir_sink_worker_start(
 		p->e->cluster, cfg,
 		(weir_sink_worker_opts){
@@ -63,6 +64,7 @@ static bool start_sink(struct process *p, weir_error *err)
 			.self = p->sink,
 			.topic = weir_config_string(cfg, "evilnet.metrics.topic"),
 			.group = group,
+			.group_instance_id = weir_config_bool(cfg, "group.static.membership") ? instance : NULL,
 			.dead_letter_topic = weir_config_string(cfg, "evilnet.dead.letters.topic"),
 		},
 		err);

@@ -40,7 +40,7 @@ const weir_config_key weir__config_keys[] = {
 	  .help = "Time after which the broker aborts the open transaction of an instance that is gone." },
 	{ "group.static.membership", BOOL, "false",
 	  .help = "Whether an instance that comes back within session.timeout.ms gets its partitions again"
-		  " without a rebalance (KIP-345)." },
+		  " without a rebalance (KIP-345); one that is stopped for good is missed only then." },
 	{ "session.timeout.ms", DURATION, "45s", 1000, 30 * MINUTE_MS,
 	  .help = "Time without a heartbeat after which a worker's partitions go to others." },
 	{ "max.poll.interval.ms", DURATION, "5m", 1000, DAY_MS,

@@ -63,6 +63,11 @@ static bool find_instance_id(weir_app *app, weir_error *err)
 	return weir__state_note_put(app->state, "instance.id", app->instance_id, err);
 }
 
+const char *weir_app_instance_id(const weir_app *app)
+{
+	return app->instance_id;
+}
+
 /* Every directory of the path. */
 static bool make_directory(char *path, weir_error *err)
 {

@@ -253,6 +253,7 @@ bool weir__sink_consumer_open(struct weir_sink_worker *w)
 {
 	const char *topics[] = { w->topic };
 	weir_consumer_opts opts = { .group = w->group,
+				    .group_instance_id = w->group_instance_id,
 				    .on_group = on_group,
 				    .on_partition_error = on_partition_error,
 				    .user = w,

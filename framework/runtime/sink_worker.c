@@ -224,6 +224,7 @@ static void release(struct weir_sink_worker *w)
 	free(w->cluster_id);
 	free(w->others);
 	free(w->dead_letter_topic);
+	free(w->group_instance_id);
 	free(w->group);
 	free(w->topic);
 	free(w);
@@ -244,6 +245,7 @@ weir_sink_worker *weir_sink_worker_start(weir_cluster *cluster, const weir_confi
 		w->opts.idle_interval_ms = IDLE_MS;
 	w->topic = weir__strdup(opts.topic);
 	w->group = weir__strdup(opts.group);
+	w->group_instance_id = weir__strdup(opts.group_instance_id);
 	w->dead_letter_topic = weir__strdup(opts.dead_letter_topic);
 	w->dead_letters = (struct sink_dead_letters){ .cluster = cluster, .topic = w->dead_letter_topic };
 	w->status.lag = -1;

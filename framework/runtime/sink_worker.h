@@ -34,7 +34,7 @@ struct weir_sink_worker {
 	weir_cluster *cluster;
 	const weir_config *cfg;
 	weir_sink_worker_opts opts;
-	char *topic, *group, *dead_letter_topic;
+	char *topic, *group, *group_instance_id, *dead_letter_topic;
 	pthread_t thread;
 	atomic_bool stopping;
 

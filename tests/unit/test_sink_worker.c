@@ -199,12 +199,13 @@ static void must(bool ok, const weir_error *err)
 		fail_msg("%s", err->message);
 }
 
-static weir_sink_worker *start(struct sink *s)
+static weir_sink_worker *start_as(struct sink *s, const char *instance)
 {
 	weir_sink_worker_opts opts = { .sink = &ops,
 				       .self = s,
 				       .topic = topic_name,
 				       .group = group_name,
+				       .group_instance_id = instance,
 				       .dead_letter_topic = letters_name,
 				       .batch_records_max = 100,
 				       .idle_interval_ms = 50 };
@@ -214,6 +215,11 @@ static weir_sink_worker *start(struct sink *s)
 	weir_sink_worker *w = weir_sink_worker_start(cluster, cfg, opts, &err);
 	must(w, &err);
 	return w;
+}
+
+static weir_sink_worker *start(struct sink *s)
+{
+	return start_as(s, NULL);
 }
 
 static void stop(weir_sink_worker *w, const struct sink *s)
@@ -359,6 +365,28 @@ static void workers_share_the_partitions_and_take_over_from_one_that_leaves(void
 	WAIT_UNTIL(written() == 5000);
 	WAIT_UNTIL(status_of(second).partitions == PARTITIONS);
 	assert_each_written_once(0, 5000);
+	stop(second, &b);
+}
+
+static void one_that_comes_back_with_its_id_gets_its_partitions_and_no_other_notices(void **state)
+{
+	struct sink a, b;
+
+	(void)state;
+	weir_sink_worker *first = start_as(&a, "first"), *second = start_as(&b, "second");
+	WAIT_UNTIL(status_of(first).partitions == 2 && status_of(second).partitions == 2);
+	put_ids(0, 2000);
+	WAIT_UNTIL(weir_sink_worker_caught_up(first) && weir_sink_worker_caught_up(second));
+	int owns = outside.owns;
+	stop(first, &a);
+	put_ids(2000, 4000);
+	first = start_as(&a, "first");
+	WAIT_UNTIL(written() == 4000);
+	assert_each_written_once(0, 4000);
+	assert_int_equal(outside.owns, owns + 2);
+	assert_int_equal(status_of(first).partitions, 2);
+	assert_int_equal(status_of(second).partitions, 2);
+	stop(first, &a);
 	stop(second, &b);
 }
 
@@ -729,6 +757,7 @@ int main(void)
 		TEST(what_lies_in_the_topic_is_written_once),
 		TEST(faults_neither_lose_nor_double_anything),
 		TEST(workers_share_the_partitions_and_take_over_from_one_that_leaves),
+		TEST(one_that_comes_back_with_its_id_gets_its_partitions_and_no_other_notices),
 		TEST(caught_up_waits_for_the_other_members_too),
 		TEST(a_sink_that_is_away_is_waited_for),
 		TEST(a_sink_that_refuses_for_good_stops_the_worker_and_leaves_the_group),

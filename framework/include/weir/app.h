@@ -46,6 +46,9 @@ bool weir_app_start(weir_app *app, weir_error *err);
 bool weir_app_stop(weir_app *app, int64_t timeout_ms, weir_error *err);
 void weir_app_free(weir_app *app);
 
+/** What tells this instance from the others: instance.id, or what is kept in state.dir for it. Valid from the start
+ *  on until weir_app_free. */
+const char *weir_app_instance_id(const weir_app *app);
 /** The state; with WEIR_APP_ERROR *err (may be NULL) says why. */
 weir_app_state weir_app_state_get(weir_app *app, weir_error *err);
 /** True once everything that lay in the input topics at the first call is processed and committed, whichever

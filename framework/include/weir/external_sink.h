@@ -50,6 +50,9 @@ typedef struct weir_sink_worker_opts {
 	void *self;
 	const char *topic;
 	const char *group; /* e.g. "<application.id>-mysql" */
+	/* Static membership: one worker at a time may have this id in the group; who comes back with it within
+	 * session.timeout.ms gets its partitions again without a rebalance. NULL = dynamic. */
+	const char *group_instance_id;
 	/* Rejected records go there with their reason; NULL = they stop the worker. */
 	const char *dead_letter_topic;
 	size_t batch_records_max; /* 0 = 1000 */
