@@ -113,6 +113,39 @@ def lose_instance(case):
     load.settle()
 
 
+def hang_instance(case):
+    """An instance hangs for longer than its session and goes on: it must not write what others have taken over"""
+    load = Load(case)
+    for second, instance in ((4, "2"), (15, "1")):
+        load.at(second)
+        load.instances[instance].signal(signal.SIGSTOP)
+        say(f"instance {instance} hangs, {len(load.app.rows())} rows so far")
+        load.at(second + 8)
+        load.instances[instance].signal(signal.SIGCONT)
+        say(f"instance {instance} goes on, {len(load.app.rows())} rows so far")
+    counted = load.settle()
+    check(counted.fates["counted"] > 30_000, "too few are counted")
+
+
+def twins(case):
+    """Two instances with one state.dir, or with one instance.id: one of them ends with the reason, nothing is wrong"""
+    load = Load(case, seconds=20, instances=1, instance_id="twin")
+    same = load.app.start("process", log="same-directory")
+    same.wait(20, 1)
+    say("the same state.dir:", same.text().strip().split("evilnet: ")[-1])
+    check("is in use by another process" in same.text(), f"the reason is not told: {same.text()}")
+    twin = load.app.start("process", instance="2", log="same-id")
+    both = [load.instances["1"], twin]
+    harness.wait_until("one of the twins to give up", 90, lambda: any(not p.running() for p in both))
+    gone = next(p for p in both if not p.running())
+    gone.wait(1, 1)
+    check("another running instance has the same instance.id" in gone.text(), f"the reason is not told, {gone.log}\n{harness.tail(gone.log)}")
+    say(f"the same instance.id: {gone.name} ended with the reason")
+    load.instances = {p.name: p for p in both if p.running()}
+    check(load.instances, "both have ended")
+    load.settle()
+
+
 def move_instances(case):
     """Instances come and go politely all the time under load"""
     load = Load(case, seconds=20, instances=2)
@@ -202,5 +235,6 @@ def signals(case):
     say(f"ingest left in {took:.2f} s, all {produced} posts acknowledged")
 
 
-SCENARIOS = {"kill_instance": kill_instance, "kill_backlog": kill_backlog, "lose_instance": lose_instance, "move_instances": move_instances,
+SCENARIOS = {"kill_instance": kill_instance, "kill_backlog": kill_backlog, "lose_instance": lose_instance, "hang_instance": hang_instance,
+             "twins": twins, "move_instances": move_instances,
              "kill_kafka": kill_kafka, "kill_mysql": kill_mysql, "signals": signals}

@@ -175,8 +175,9 @@ class Application:
             rows[place, start, int(seconds)] = tuple(int(c) for c in counts)
         return rows
 
-    def recount(self, topic=None, **options):
-        return Recounted(self.case.dump(topic or self.topic, f"{self.name}-posts"), **options)
+    def recount(self, topic=None, before=(), **options):
+        """before: dumps from when the topic still held more."""
+        return Recounted([*before, self.case.dump(topic or self.topic, f"{self.name}-posts")], **options)
 
     def read_dead_letters(self):
         return [DeadLetter(*record) for record in self.case.records(self.dead_letters, f"{self.name}-dead")]
@@ -267,12 +268,16 @@ class DeadLetter:
 class Recounted:
     """What must stand in city_windows, and which records must be dead letters, for a dump of the posts."""
 
-    def __init__(self, dump, window_ms=WINDOW_MS, grace_ms=300_000, skew_ms=60_000):
+    def __init__(self, dumps, window_ms=WINDOW_MS, grace_ms=300_000, skew_ms=60_000):
         count = recount.Recount(window_ms, grace_ms, skew_ms, 0)
         self.dead = []  # (partition, offset, kind)
         self.counted = []  # (partition, offset, headers, place, window start)
-        with open(dump, "rb") as stream:
-            for partition, offset, headers, key, value in recount.read_dump(stream):
+        seen = {}
+        for dump in dumps:
+            for partition, offset, headers, key, value in self.records(dump):
+                if offset <= seen.get(partition, -1):
+                    continue  # an older dump had it
+                seen[partition] = offset
                 fate = count.judge(partition, offset, headers, key, value)
                 count.fates[fate] += 1
                 count.fates["records"] += 1
@@ -284,6 +289,11 @@ class Recounted:
         self.fates = count.fates
         self.rows = {(place, start, seconds): tuple(counts)
                      for place, start, seconds, *counts in count.lines(-1 << 63)}
+
+    @staticmethod
+    def records(dump):
+        with open(dump, "rb") as stream:
+            yield from recount.read_dump(stream)
 
 
 class Case:

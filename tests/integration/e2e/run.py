@@ -21,10 +21,11 @@ import harness  # noqa: E402
 import commands  # noqa: E402
 import counts  # noqa: E402
 import failures  # noqa: E402
+import keeping  # noqa: E402
 import measures  # noqa: E402
 import repair  # noqa: E402
 
-SCENARIOS = {name: function for module in (commands, counts, failures, measures, repair)
+SCENARIOS = {name: function for module in (commands, counts, failures, keeping, measures, repair)
              for name, function in module.SCENARIOS.items()}
 SKIPPED = 77
 
