@@ -140,13 +140,83 @@ static void wait_for_copies(struct job *j, long wanted)
 	weir_consumer_close(consumer);
 }
 
+#define NUMBERS_MAX 10000
+
+struct numbers {
+	int of[NUMBERS_MAX], count;
+};
+
+static bool take_number(const weir_kafka_record *record, void *user)
+{
+	struct numbers *n = user;
+	char text[16];
+
+	assert_true(record->value.len < sizeof text && n->count < NUMBERS_MAX);
+	memcpy(text, record->value.data, record->value.len);
+	text[record->value.len] = 0;
+	n->of[n->count++] = atoi(text);
+	return true;
+}
+
+static void read_numbers(const char *topic, int32_t partition, struct numbers *n)
+{
+	weir_partition p = { .topic = topic, .partition = partition, .offset = WEIR_OFFSET_BEGINNING };
+	weir_error err;
+	weir_consumer *consumer = weir_consumer_open(contract.cluster, (weir_consumer_opts){ 0 }, &err);
+
+	n->count = 0;
+	assert_done(consumer, err);
+	assert_done(weir_consumer_assign(consumer, &p, 1, &err), err);
+	for (struct patience w = patience(&contract);
+	     weir_consumer_position(consumer, topic, partition) < end_of(&contract, topic, partition) &&
+	     patience_left(&w, "the end");)
+		assert_done(weir_consumer_poll(consumer, 10, take_number, n, &err), err);
+	weir_consumer_close(consumer);
+}
+
+/* What was fed is there, whole; which is not to say once: a broker that is killed between a batch and its answer
+ * has been seen to take the batch again from the feed. */
+static void assert_fed(const struct numbers *in, int n)
+{
+	int next = 0;
+
+	for (int i = 0; i < in->count; i++) {
+		assert_true(in->of[i] <= next);
+		next += in->of[i] == next;
+	}
+	assert_int_equal(next, n);
+}
+
+static long count_fed(struct job *j)
+{
+	static struct numbers in;
+	long n = 0;
+
+	for (int32_t p = 0; p < ECHO_PARTITIONS; p++) {
+		read_numbers(j->in, p, &in);
+		assert_fed(&in, j->sent);
+		n += in.count;
+	}
+	return n;
+}
+
+static void assert_copied(struct job *j, int32_t partition)
+{
+	static struct numbers in, out;
+
+	read_numbers(j->in, partition, &in);
+	read_numbers(j->out, partition, &out);
+	assert_int_equal(out.count, in.count);
+	assert_memory_equal(out.of, in.of, (size_t)in.count * sizeof *in.of);
+}
+
 /* Waits for all to be copied, ends the workers and looks at every record. */
 static void finish_job(struct job *j)
 {
 	weir_error err;
 
 	assert_done(weir_producer_flush(j->feed, 60000, &err), err);
-	wait_for_copies(j, (long)j->sent * ECHO_PARTITIONS);
+	wait_for_copies(j, count_fed(j));
 	for (int i = 0; i < WORKERS_MAX; i++) {
 		int status;
 
@@ -159,7 +229,7 @@ static void finish_job(struct job *j)
 		assert_int_equal(WEXITSTATUS(status), 0);
 	}
 	for (int32_t p = 0; p < ECHO_PARTITIONS; p++)
-		echo_check(&contract, j->out, p, j->sent);
+		assert_copied(j, p);
 	weir_producer_close(j->feed);
 }
 
