@@ -316,17 +316,33 @@ static void leave_group(struct rdk_consumer *c)
 	rd_kafka_queue_destroy(events);
 }
 
+/*
+ * Before 2.3, freeing a member that has begun to join, but never had a share, ends the process: an assertion about
+ * the assignor's state, which comes with the first share. How far it came cannot be asked, so a client without a
+ * share is left as it is, out of the group.
+ */
+static bool must_not_be_freed(const struct rdk_consumer *c)
+{
+	enum { MENDED_IN = 0x02030000 };
+
+	return c->group && !c->had_share && rd_kafka_version() < MENDED_IN;
+}
+
 static void consumer_close(weir_consumer *consumer)
 {
 	struct rdk_consumer *c = (struct rdk_consumer *)consumer;
 
 	if (c->group)
 		leave_group(c);
+	bool left_alone = must_not_be_freed(c);
+
 	weir__held_release(&c->held);
 	rd_kafka_queue_cb_event_enable(c->events, NULL, NULL);
 	rd_kafka_queue_cb_event_enable(c->records, NULL, NULL);
 	rd_kafka_queue_destroy(c->events);
 	rd_kafka_queue_destroy(c->records);
+	if (left_alone)
+		return; /* with c, which its callbacks are given */
 	rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 	pthread_cond_destroy(&c->something);
 	pthread_mutex_destroy(&c->lock);

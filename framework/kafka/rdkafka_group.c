@@ -186,6 +186,7 @@ void weir__rdk_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_t
 		weir_log(WEIR_LOG_ERROR, "kafka", "group=%s rebalance failed: %s", c->group,
 			 rd_kafka_err2str(code));
 	c->in_event = true;
+	c->had_share |= assigned;
 	c->added = rd_kafka_topic_partition_list_new(list->cnt);
 	c->removed = rd_kafka_topic_partition_list_new(list->cnt);
 	call_application(c,

@@ -313,6 +313,27 @@ static void a_broker_that_is_killed_amid_transactions_loses_nothing(void **state
 	finish_job(&job);
 }
 
+/* At every moment of a first join. */
+static void a_member_may_leave_before_it_has_a_share(void **state)
+{
+	const char *topic = fresh_topic(&contract, 1);
+	weir_clock *clock = contract.clock;
+	weir_error err;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		weir_consumer_opts opts = { .group = fresh(&contract, "group") };
+		weir_consumer *consumer = weir_consumer_open(contract.cluster, opts, &err);
+		int64_t until_us = clock->monotonic_us(clock) + i * 1000;
+
+		assert_done(consumer, err);
+		assert_done(weir_consumer_subscribe(consumer, &topic, 1, &err), err);
+		while (clock->monotonic_us(clock) < until_us)
+			assert_done(weir_consumer_poll(consumer, 1, NULL, NULL, &err), err);
+		weir_consumer_close(consumer);
+	}
+}
+
 static void sit_with_records(struct joiner *j, const char *topic)
 {
 	put_numbers(&contract, topic, 0, 5);
@@ -422,6 +443,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_seek_mends_a_position_outside_the_log_before_it_is_reported),
 		cmocka_unit_test_teardown(workers_that_abort_copy_exactly_once, end_job),
 		cmocka_unit_test_teardown(a_stopped_and_a_killed_worker_do_no_harm, end_job),
+		cmocka_unit_test(a_member_may_leave_before_it_has_a_share),
 		cmocka_unit_test(a_broker_that_hangs_holds_up_nobody_for_ever),
 		cmocka_unit_test(a_cluster_can_be_freed_with_requests_under_way),
 		cmocka_unit_test_teardown(a_broker_that_is_killed_amid_transactions_loses_nothing, end_job),
