@@ -90,9 +90,11 @@ def kill_backlog(case):
     unfinished = kills = 0
     while kills < 12:
         process = app.start("process", "--exit-at-end")
-        process.wait_for("INFO task running", 60)
+        harness.wait_until(f"{process.name} to run", 60,
+                           lambda p=process: not p.running() or "INFO task running" in p.text(), 0.02)
         time.sleep(r.random() * 0.2)
         if not process.running():
+            process.wait(1)
             break
         process.kill()
         kills += 1
