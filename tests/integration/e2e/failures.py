@@ -67,8 +67,8 @@ def check_restores(case):
 
 
 def kill_instance(case):
-    """kill -9 of instances under load, restarted with their state.dir"""
-    load = Load(case, **CHECKPOINTS)
+    """kill -9 of instances under load, restarted with their state.dir as the members of the group that they were"""
+    load = Load(case, group_static_membership="true", **CHECKPOINTS)  # dynamic ones: lose_instance and others
     for second, victims in ((5, "2"), (10, "23"), (15, "1"), (18, "123")):
         load.at(second)
         for instance in victims:
