@@ -352,6 +352,20 @@ static weir_bytes get(weir_store *store, weir_bytes key, int64_t *timestamp_ms)
 	return weir__store_value(store, e);
 }
 
+static weir_bytes get_flushed(weir_store *store, weir_bytes key, int64_t *timestamp_ms)
+{
+	struct entry *e = find(store, key, weir__cache_hash(key));
+
+	if (!e || e->state != ENTRY_CHANGED)
+		return get(store, key, timestamp_ms);
+	if (!e->old)
+		return WEIR_NULL;
+	*timestamp_ms = e->old->timestamp_ms;
+	if (store->spec.codec.size)
+		return store->spec.codec.encode(e->old->data, store->spec.codec.user);
+	return (weir_bytes){ e->old->data, e->old->len };
+}
+
 weir_bytes weir_store_get(weir_store *store, weir_bytes key, int64_t *timestamp_ms)
 {
 	weir_assert(store->spec.kind == STORE_KEY_VALUE && !weir_is_null(key));
@@ -388,6 +402,16 @@ void weir_window_put(weir_store *store, weir_bytes key, weir_bytes value, int64_
 		return;
 	weir__times_see(&store->times, start_ms, timestamp_ms);
 	put(store, weir__buffer_view(&store->key), value, timestamp_ms);
+}
+
+weir_bytes weir__store_get_flushed(weir_store *store, weir_bytes key, int64_t start_ms, int64_t *timestamp_ms)
+{
+	weir_assert(store->spec.keep_old && !weir_is_null(key));
+	if (store->spec.kind != STORE_WINDOW)
+		return get_flushed(store, key, timestamp_ms);
+	if (!window_key(store, key, start_ms))
+		return WEIR_NULL;
+	return get_flushed(store, weir__buffer_view(&store->key), timestamp_ms);
 }
 
 void *weir__store_object(weir_store *store, weir_bytes key, int64_t start_ms, int64_t timestamp_ms, bool *created)

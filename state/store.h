@@ -101,6 +101,10 @@ bool weir__store_restore_done(weir_store *store, int64_t next_offset, weir_error
  *  NULL: a window past retention. */
 void *weir__store_object(weir_store *store, weir_bytes key, int64_t start_ms, int64_t timestamp_ms, bool *created);
 
+/** The value as of the last flush (what the flush at work has not given out yet is not seen), valid until the next
+ *  call on the store; null when there was none. start_ms: of windows. Only with keep_old. */
+weir_bytes weir__store_get_flushed(weir_store *store, weir_bytes key, int64_t start_ms, int64_t *timestamp_ms);
+
 struct store_change {
 	weir_bytes key;      /* as in the changelog: with window start and seq */
 	weir_bytes value;    /* encoded; null = deleted */

@@ -110,29 +110,10 @@ static void aggregate_process(struct instance *in, weir_context *cx, const weir_
 		weir_dead_letter(cx, r, "late");
 }
 
-static void aggregate_changed(struct instance *in, weir_context *cx, const struct store_change *change)
-{
-	const struct aggregate *a = in->node->opts;
-	weir_record r = {
-		.key = change->key,
-		.timestamp_ms = change->timestamp_ms,
-		.encoded = change->value,
-		.has_encoded = true,
-		.object = change->object,
-		.serde = in->node->value,
-		.cx = cx,
-	};
-
-	if (a->window.size_ms) {
-		weir__window_key_split(change->key, &r.key, &r.window_start_ms);
-		r.window_end_ms = weir_time_add(r.window_start_ms, a->window.size_ms);
-	}
-	weir__pass_on(in, cx, &r);
-}
-
 #define AGGREGATE(kind_) \
 	{ \
-		.kind = kind_, .keeps_time = true, .process = aggregate_process, .changed = aggregate_changed \
+		.kind = kind_, .keeps_time = true, .process = aggregate_process, .changed = weir__table_changed, \
+		.look_up = weir__table_look_up \
 	}
 static const struct operator count_op = AGGREGATE("count");
 static const struct operator reduce_op = AGGREGATE("reduce");

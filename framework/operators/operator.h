@@ -12,11 +12,21 @@ struct instance {
 	const struct node *node;
 	struct instance **children;
 	size_t child_count;
-	weir_store **stores; /* in the order of node->stores */
-	void *state;         /* op->state_size bytes, zeroed, aligned to 16 */
+	struct instance **looked_up; /* in the order of node->looked_up */
+	weir_store **stores;         /* in the order of node->stores */
+	void *state;                 /* op->state_size bytes, zeroed, aligned to 16 */
 	/* Greatest timestamp this step has seen (INT64_MIN = none): kept over restarts with the committed offsets.
 	 * */
 	int64_t observed_ms;
+};
+
+/* How far a table's row has got. */
+enum table_view {
+	TABLE_NEWEST, /* with all that has been done to it: what a record meets that comes now */
+	/* As the steps below the table have been told: while a commit sends changes on one after another, those
+	 * still to come are not seen. So each change finds the others' rows as they were passed on, and old and new
+	 * of what is made of two tables fit together. */
+	TABLE_PASSED_ON,
 };
 
 struct operator
@@ -28,6 +38,9 @@ struct operator
 	void (*process)(struct instance * in, weir_context * cx, const weir_record *r);
 	/* A change of the step's own store, at a commit: pass it on. */
 	void (*changed)(struct instance * in, weir_context * cx, const struct store_change *change);
+	/* Tables: the row with of->key and its window: by weir__look_up alone. */
+	bool (*look_up)(struct instance * in, weir_context * cx, const weir_record *of, enum table_view view,
+			weir_record *row);
 	void (*close)(struct instance * in);
 };
 
@@ -74,6 +87,42 @@ static inline void weir__time_seen(struct instance *in, int64_t timestamp_ms)
 	if (timestamp_ms > in->observed_ms)
 		in->observed_ms = timestamp_ms;
 }
+
+/* --- tables -----------------------------------------------------------------------------------------------------
+ * */
+
+/*
+ * A table is a step whose records are changes: the new value, and with has_old the old one (null = there was no
+ * row). Where it has a store it passes changes on when that is flushed, once for each key; else it makes them of
+ * those that come in. Whoever reads a table only when asked something else names it with weir__graph_look_up, and
+ * then finds its rows here.
+ */
+
+/** The row of `table` with of->key (and of's window); false = there is none. *row lasts as long as the record at
+ * work. */
+bool weir__look_up(struct instance *table, weir_context *cx, const weir_record *of, enum table_view view,
+		   weir_record *row);
+/** The change's old value as a record of its own; false = null, or not known. */
+bool weir__old_of(const weir_record *change, weir_record *old);
+/** The same for the new value. */
+bool weir__new_of(const weir_record *change, weir_record *new_one);
+/** Changes of the table carry the old value from now on: it is kept in the store that the table lives in, or in
+ * those that it is made of. While the graph is built. */
+void weir__table_keep_old(struct node *table);
+
+/* For operators of tables with a store, which is their first. */
+
+/** Puts r's value into the store under r's key, or deletes that; deleting what is not there is nothing at all. */
+void weir__table_put(struct instance *in, weir_context *cx, const weir_record *r);
+/** op->changed: passes the change on, with old and new value. */
+void weir__table_changed(struct instance *in, weir_context *cx, const struct store_change *change);
+/** op->look_up in the store. */
+bool weir__table_look_up(struct instance *in, weir_context *cx, const weir_record *of, enum table_view view,
+			 weir_record *row);
+/** Gives a step a store for its table, called as the step where opts has no name. */
+void weir__table_store_add(struct node *n, weir_table_opts opts);
+/** The same for a table that can be computed: only if opts has a name. False: it has none. */
+bool weir__table_store_of_view(struct node *n, weir_table_opts opts);
 
 extern const struct operator weir__sink_op;
 /** The topic that a sink writes to; NULL when each record says where. */

@@ -82,7 +82,10 @@ static bool flush_change(const struct store_change *change, void *user)
 	struct task *t = f->task;
 	struct worker *w = t->worker;
 
-	if (f->store->changelog) {
+	/* What was made and deleted again since the last commit has never been in the changelog. */
+	bool never = f->store->graph->spec.keep_old && weir_is_null(change->value) && weir_is_null(change->old);
+
+	if (f->store->writes_changelog && !never) {
 		weir_produced p = { .topic = f->store->changelog,
 				    .partition = t->partition,
 				    .timestamp_ms = change->timestamp_ms,
@@ -102,6 +105,7 @@ static bool flush_change(const struct store_change *change, void *user)
 
 		/* A step below may use the same store, and with it the memory that the encoded value lies in. */
 		kept.value = weir__arena_copy(&t->cx.arena, change->value);
+		kept.old = weir__arena_copy(&t->cx.arena, change->old);
 		t->cx.current = f->owner;
 		f->owner->op->changed(f->owner, &t->cx, &kept);
 		weir__arena_reset(&t->cx.arena);
@@ -189,7 +193,9 @@ static bool checkpoint_due(const struct task_store *s, int64_t now_us)
 static void committed_store(struct task_store *s, int64_t now_us)
 {
 	struct worker *w = s->task->worker;
-	int64_t next = s->wrote ? weir_producer_delivered(w->producer, s->changelog, s->task->partition) : -1;
+	int64_t next = s->source  ? s->source->committed
+		       : s->wrote ? weir_producer_delivered(w->producer, s->changelog, s->task->partition)
+				  : -1;
 	weir_error err;
 
 	weir__store_committed(s->store, next);

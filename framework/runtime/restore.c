@@ -41,6 +41,20 @@ static const char *stale(struct task_store *s, int64_t first, int64_t end)
 	return NULL;
 }
 
+/* A source's topic as changelog: what the source turned away is no state. */
+static bool taken_by_source(struct task_store *s, const weir_kafka_record *record)
+{
+	const weir_serde *serde = s->graph->value;
+	weir_error err;
+
+	if (record->offset >= s->restore_end || record->timestamp_ms < 0)
+		return false;
+	if (!serde || weir_is_null(record->value))
+		return true;
+	weir__arena_reset(&s->codec_cx.arena);
+	return serde->decode(&s->codec_cx, record->value, &err) != NULL;
+}
+
 static bool begin_store(struct task_store *s, weir_error *err)
 {
 	struct worker *w = s->task->worker;
@@ -51,6 +65,8 @@ static bool begin_store(struct task_store *s, weir_error *err)
 		return true;
 	if (!weir_offsets_range(w->app->cluster, s->changelog, s->task->partition, &first, &end, err))
 		return weir_wrap(err, "task %s: offsets of the changelog \"%s\"", s->task->id, s->changelog);
+	if (s->source) /* the rest is processed */
+		end = s->source->committed > 0 ? s->source->committed : 0;
 	const char *why = stale(s, first, end);
 
 	if (why) {
@@ -115,7 +131,7 @@ static bool take(const weir_kafka_record *record, void *user)
 	struct slice *slice = user;
 	struct task_store *s = record->user;
 
-	if (s->restoring && !weir_is_null(record->key)) {
+	if (s->restoring && !weir_is_null(record->key) && (!s->source || taken_by_source(s, record))) {
 		weir__store_restore_put(s->store, record->key, record->value, record->timestamp_ms);
 		s->restored++;
 		atomic_fetch_add_explicit(&slice->worker->restored, 1, memory_order_relaxed);
@@ -188,6 +204,8 @@ bool weir__restore_finished(struct task *t, weir_error *err)
 			continue;
 		}
 		stop_reading(s);
+		if (s->source)
+			at = s->restore_end;
 		if (!weir__store_restore_done(s->store, at, err))
 			return weir_wrap(err, "task %s: restore store \"%s\"", t->id, s->graph->spec.name);
 	}

@@ -81,6 +81,8 @@ struct task_store {
 	const struct graph_store *graph;
 	weir_store *store;
 	const char *changelog; /* topic; NULL = not logged */
+	bool writes_changelog;
+	struct input *source;  /* its topic is the changelog, up to the committed position; NULL = not so */
 	weir_context codec_cx; /* memory for the serde at the store's edges */
 	int64_t restore_end;   /* high watermark of the changelog when restoring began */
 	int64_t restored;      /* records */

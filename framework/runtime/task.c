@@ -31,6 +31,22 @@ static bool codec_decode(weir_bytes bytes, void *object, void *user)
 
 /* --- made and unmade ----------------------------------------------------------------------------- */
 
+static void make_store(struct task *t, struct task_store *s, const struct graph_store *graph)
+{
+	weir_app *app = t->worker->app;
+	const char *changelog = app->changelogs[graph->id];
+
+	*s = (struct task_store){
+		.task = t, .graph = graph, .changelog = changelog, .writes_changelog = changelog != NULL
+	};
+	for (size_t i = 0; graph->source_topic && i < t->input_count; i++)
+		if (t->inputs[i].topic == weir__app_topic(app, graph->source_topic)->name) {
+			s->source = &t->inputs[i];
+			s->changelog = t->inputs[i].topic;
+		}
+	weir__arena_init(&s->codec_cx.arena, 1024);
+}
+
 struct task *weir__task_new(struct worker *w, const struct subtopology *sub, int32_t partition)
 {
 	weir_app *app = w->app;
@@ -69,12 +85,8 @@ struct task *weir__task_new(struct worker *w, const struct subtopology *sub, int
 	t->list = weir__calloc(t->input_count + 1, sizeof *t->list);
 	t->stores = weir__calloc(sub->store_count, sizeof *t->stores);
 	t->store_count = sub->store_count;
-	for (size_t i = 0; i < sub->store_count; i++) {
-		t->stores[i] = (struct task_store){ .task = t,
-						    .graph = sub->stores[i],
-						    .changelog = app->changelogs[sub->stores[i]->id] };
-		weir__arena_init(&t->stores[i].codec_cx.arena, 1024);
-	}
+	for (size_t i = 0; i < sub->store_count; i++)
+		make_store(t, &t->stores[i], sub->stores[i]);
 	return t;
 }
 
@@ -112,15 +124,21 @@ static void make_instances(struct task *t)
 			.observed_ms = INT64_MIN,
 			.children = weir__arena_alloc(a, (n->child_count + 1) * sizeof(struct instance *)),
 			.child_count = n->child_count,
+			.looked_up = weir__arena_alloc(a, (n->looked_up_count + 1) * sizeof(struct instance *)),
 			.stores = weir__arena_alloc(a, (n->store_count + 1) * sizeof(weir_store *)),
 			.state = weir__arena_zalloc(a, size + 1),
 		};
 		for (size_t j = 0; j < n->store_count; j++)
 			t->instances[i].stores[j] = store_of(t, n->stores[j]);
 	}
-	for (size_t i = 0; i < t->sub->node_count; i++)
-		for (size_t j = 0; j < t->sub->nodes[i]->child_count; j++)
-			t->instances[i].children[j] = instance_of(t, t->sub->nodes[i]->children[j]);
+	for (size_t i = 0; i < t->sub->node_count; i++) {
+		const struct node *n = t->sub->nodes[i];
+
+		for (size_t j = 0; j < n->child_count; j++)
+			t->instances[i].children[j] = instance_of(t, n->children[j]);
+		for (size_t j = 0; j < n->looked_up_count; j++)
+			t->instances[i].looked_up[j] = instance_of(t, n->looked_up[j]);
+	}
 	for (size_t i = 0; i < t->input_count; i++)
 		for (size_t j = 0; j < t->sub->topic_count; j++)
 			if (t->inputs[i].topic == weir__app_topic(t->worker->app, t->sub->topics[j])->name)
@@ -305,7 +323,7 @@ static bool check_state_fits(struct task *t, weir_error *err)
 		const struct task_store *s = &t->stores[i];
 
 		/* A store that has seen no time has seen no record: its checkpoint is an empty one. */
-		if (s->changelog && weir__store_time(s->store) != INT64_MIN)
+		if (s->writes_changelog && weir__store_time(s->store) != INT64_MIN)
 			return weir_fail(err, WEIR_STATE,
 					 "task %s: store \"%s\" has state in \"%s\", but the group \"%s\" has no "
 					 "committed position for its input: "

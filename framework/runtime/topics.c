@@ -84,8 +84,7 @@ static bool check_inputs_of(weir_app *app, const struct graph_store *store, weir
 	for (size_t i = t->node_count; i-- > 0;) { /* a step's inputs have lower numbers */
 		const struct node *n = t->nodes[i];
 
-		for (size_t j = 0; j < n->store_count; j++)
-			above[i] |= n->stores[j] == store;
+		above[i] |= weir__graph_reads(n, store);
 		for (size_t j = 0; above[i] && j < n->parent_count; j++)
 			above[n->parents[j]->id] = true;
 	}
@@ -203,7 +202,7 @@ bool weir__topics_prepare(weir_app *app, weir_error *err)
 	for (size_t i = 0; i < t->store_count; i++) {
 		const struct graph_store *s = t->stores[i];
 
-		if (!s->spec.logged)
+		if (!s->spec.logged || s->source_topic)
 			continue;
 		app->changelogs[i] = weir__asprintf("%s-%s-changelog", app->settings.application_id, s->spec.name);
 		bool windowed = s->spec.kind == STORE_WINDOW;

@@ -31,6 +31,8 @@ static int *connected(weir_topology *t)
 
 		for (size_t j = 0; j < n->child_count; j++)
 			unite(up, n->id, n->children[j]->id);
+		for (size_t j = 0; j < n->looked_up_count; j++)
+			unite(up, n->id, n->looked_up[j]->id);
 		for (size_t j = 0; j < n->store_count; j++)
 			unite(up, n->id, (int)t->node_count + n->stores[j]->id);
 	}

@@ -81,6 +81,28 @@ void weir__graph_connect(struct node *parent, struct node *child)
 	weir__graph_append(t, (void ***)&parent->children, &parent->child_count, child);
 }
 
+void weir__graph_look_up(struct node *n, struct node *table)
+{
+	if (table->topology != n->topology) {
+		weir__graph_mistake(n->topology, n->name, "the table \"%s\" belongs to another topology",
+				    table->name);
+		return;
+	}
+	weir_assert(n->looked_up_count < NODE_LOOKED_UP_MAX);
+	n->looked_up[n->looked_up_count++] = table;
+}
+
+bool weir__graph_reads(const struct node *n, const struct graph_store *store)
+{
+	for (size_t i = 0; i < n->store_count; i++)
+		if (n->stores[i] == store)
+			return true;
+	for (size_t i = 0; i < n->looked_up_count; i++)
+		if (weir__graph_reads(n->looked_up[i], store))
+			return true;
+	return false;
+}
+
 struct node *weir__graph_add(weir_topology *t, struct node *parent, const char *name, const struct operator* op,
 			     const void *opts, size_t size)
 {

@@ -5,7 +5,7 @@
  * it. weir_stream and weir_table are views of the same node: which one a caller holds is a matter of the interface
  * alone.
  */
-#include <weir/topology.h>
+#include <weir/table.h>
 
 #include "framework/base/arena.h"
 #include "state/store.h"
@@ -19,10 +19,12 @@ struct graph_store {
 	struct store_spec spec;
 	const weir_serde *value; /* NULL = bytes */
 	struct node *owner;      /* the step that sends its changes on at a commit; NULL = a processor's store */
+	/* Its changelog is the topic that its step's only input reads: nothing else is written. NULL = not so. */
+	const struct graph_topic *source_topic;
 	int subtopology;
 };
 
-enum { NODE_STORES_MAX = WEIR_PROCESSOR_STORES_MAX + 1 };
+enum { NODE_STORES_MAX = WEIR_PROCESSOR_STORES_MAX + 1, NODE_LOOKED_UP_MAX = 2 };
 
 struct node {
 	int id;
@@ -33,6 +35,9 @@ struct node {
 	size_t parent_count, child_count;
 	struct graph_store *stores[NODE_STORES_MAX]; /* own store first, if the step has one */
 	size_t store_count;
+	/* Tables whose rows it reads: not inputs, but in the same sub-topology. */
+	struct node *looked_up[NODE_LOOKED_UP_MAX];
+	size_t looked_up_count;
 	const weir_serde *value; /* of what it passes on; NULL = bytes */
 	bool windowed;           /* its records carry a window */
 	bool key_changed;        /* a repartition is needed before state */
@@ -85,6 +90,10 @@ struct node *weir__graph_add(weir_topology *t, struct node *parent, const char *
 			     const void *opts, size_t size);
 /** One more input of a step. */
 void weir__graph_connect(struct node *parent, struct node *child);
+/** The step reads rows of that table, and runs in the same tasks. */
+void weir__graph_look_up(struct node *n, struct node *table);
+/** Whether it finds what is in that store: in its own ones, or in those below the tables that it looks up. */
+bool weir__graph_reads(const struct node *n, const struct graph_store *store);
 /** Remembers a mistake of the builder. */
 void weir__graph_mistake(weir_topology *t, const char *step, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -17,8 +17,9 @@ typedef struct weir_record {
 	const void *object;
 	const weir_serde *serde; /* of object; NULL = bytes alone */
 	bool has_encoded;
-	/* Tables: the value before this change. */
+	/* Tables: the value before this change, in one of both forms. */
 	weir_bytes old_encoded;
+	const void *old_object;
 	bool has_old;
 	const weir_headers *headers; /* NULL = those of the record being processed */
 	weir_context *cx;

@@ -112,6 +112,10 @@ typedef struct weir_repartition_opts {
  * state. */
 weir_stream *weir_repartition(weir_stream *s, const char *name, weir_repartition_opts opts);
 
+/** The value of a join: `left` and `right` are objects of their serdes, NULL where a left or an outer join has no
+ * such side. NULL = a null value. */
+typedef const void *weir_join_fn(weir_context *cx, weir_bytes key, const void *left, const void *right, void *user);
+
 /* --- aggregates -------------------------------------------------------------------------------------------------
  * */
 

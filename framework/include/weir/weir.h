@@ -17,6 +17,7 @@
 #include <weir/serde.h>
 #include <weir/simulator.h>
 #include <weir/store.h>
+#include <weir/table.h>
 #include <weir/topology.h>
 
 #endif

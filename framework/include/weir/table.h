@@ -1,0 +1,60 @@
+#ifndef WEIR_TABLE_H
+#define WEIR_TABLE_H
+/*
+ * Tables: the newest value of each key (Kafka Streams' KTable). weir_count, weir_reduce and weir_aggregate make
+ * tables of streams; those here come from topics, from streams and from other tables.
+ *
+ * A table passes on changes, the new value of a key with the old one. Where it has a store it does so at a commit,
+ * once for each key that has changed, without headers; a table without a store of its own (a view: filter,
+ * map_values, a join) is computed from those above it and passes on what they do. A null value is a deletion, and
+ * what is not there cannot be deleted: nothing is passed on then. weir_changes makes a stream of a table.
+ *
+ * Stores are queried by name as all others (weir_app_query, weir_driver_store). Rules of topology.h hold for all
+ * functions here: handles belong to the topology, mistakes come out at start, zero means the default.
+ */
+#include <weir/topology.h>
+
+/* Where a table lives. */
+typedef struct weir_table_opts {
+	/* Name of the store, and of its changelog. NULL = the step's name; for filters, map_values and joins: no
+	 * store, the table is computed when it is asked for. */
+	const char *store;
+	bool in_memory; /* no local checkpoint: restored whole */
+	bool unlogged;  /* no changelog: lost with the local state */
+	bool ordered;   /* range reads are frequent */
+} weir_table_opts;
+
+typedef struct weir_table_source_opts {
+	const char *topic;       /* NULL = the step's name */
+	const weir_serde *value; /* NULL = bytes */
+	/** Timestamp of the record in ms; negative = drop it (dead letter). NULL = Kafka's own. */
+	int64_t (*time_ms)(weir_context *cx, const weir_record *record, void *user);
+	void *user;
+	weir_reset reset;
+	weir_table_opts store;
+	/* The topic is the changelog: nothing is written beside it, and the store is restored from it up to the
+	 * committed position (Kafka Streams' reuse.ktable.source.topics). It must be compacted, never shortened by
+	 * age. Without time_ms. */
+	bool reuse_topic;
+} weir_table_source_opts;
+/** The records of a topic as a table: each puts its value under its key, in the order of the topic whatever their
+ * timestamps; a null value deletes. Null keys are dead letters. The topic is read by a step `<name>-source`. */
+weir_table *weir_table_source(weir_topology *t, const char *name, weir_table_source_opts opts);
+
+/** The newest value of each key of a stream (KIP-523), as in weir_table_source. Repartitioned first if the key has
+ * changed. */
+weir_table *weir_to_table(weir_stream *s, const char *name, weir_table_opts opts);
+
+/** The rows for which `keep` is true. It sees new and old values, each as a record of its own, and must not depend
+ * on anything else. */
+weir_table *weir_table_filter(weir_table *table, const char *name, weir_predicate_fn *keep, weir_table_opts opts,
+			      void *user);
+/** The rows for which `drop` is false. */
+weir_table *weir_table_filter_not(weir_table *table, const char *name, weir_predicate_fn *drop,
+				  weir_table_opts opts, void *user);
+/** Other values under the same keys. `map` sees new and old values, as in weir_table_filter, and is not asked about
+ * null; a NULL from it is no row. `value`: serde of the new values; NULL = as before. */
+weir_table *weir_table_map_values(weir_table *table, const char *name, weir_map_values_fn *map,
+				  const weir_serde *value, weir_table_opts opts, void *user);
+
+#endif

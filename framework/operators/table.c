@@ -1,0 +1,192 @@
+/* What tables have in common, and those that come from topics and streams. */
+#include "framework/operators/operator.h"
+
+/* --- records and rows ----------------------------------------------------------------------------- */
+
+bool weir__old_of(const weir_record *change, weir_record *old)
+{
+	if (!change->has_old || (!change->old_object && weir_is_null(change->old_encoded)))
+		return false;
+	*old = *change;
+	old->object = change->old_object;
+	old->encoded = change->old_encoded;
+	old->has_encoded = !weir_is_null(change->old_encoded);
+	old->old_object = NULL;
+	old->old_encoded = WEIR_NULL;
+	old->has_old = false;
+	return true;
+}
+
+bool weir__new_of(const weir_record *change, weir_record *new_one)
+{
+	if (weir_value_is_null(change))
+		return false;
+	*new_one = *change;
+	new_one->old_object = NULL;
+	new_one->old_encoded = WEIR_NULL;
+	new_one->has_old = false;
+	return true;
+}
+
+bool weir__look_up(struct instance *table, weir_context *cx, const weir_record *of, enum table_view view,
+		   weir_record *row)
+{
+	struct instance *before = cx->current;
+
+	cx->current = table;
+	bool found = table->op->look_up(table, cx, of, view, row);
+	cx->current = before;
+	return found;
+}
+
+void weir__table_keep_old(struct node *table)
+{
+	if (table->store_count && table->stores[0]->owner == table) {
+		table->stores[0]->spec.keep_old = true;
+		return;
+	}
+	for (size_t i = 0; i < table->looked_up_count; i++)
+		weir__table_keep_old(table->looked_up[i]);
+}
+
+/* --- with a store --------------------------------------------------------------------------------- */
+
+void weir__table_store_add(struct node *n, weir_table_opts opts)
+{
+	struct store_spec spec = {
+		.kind = STORE_KEY_VALUE,
+		.in_memory = opts.in_memory,
+		.logged = !opts.unlogged,
+		.ordered = opts.ordered,
+	};
+	struct graph_store *store =
+		weir__graph_store_add(n->topology, opts.store ? opts.store : n->name, &spec, n->value);
+
+	store->owner = n;
+	n->stores[n->store_count++] = store;
+}
+
+bool weir__table_store_of_view(struct node *n, weir_table_opts opts)
+{
+	if (opts.store && n->windowed)
+		weir__graph_mistake(n->topology, n->name, "a table of windows cannot have another store");
+	else if (opts.store)
+		weir__table_store_add(n, opts);
+	else if (opts.in_memory || opts.unlogged || opts.ordered)
+		weir__graph_mistake(n->topology, n->name, "it has no store: give it a name");
+	return opts.store != NULL;
+}
+
+void weir__table_put(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	weir_bytes value = weir_value_bytes(r);
+
+	(void)cx;
+	if (weir_is_null(value) && weir_is_null(weir_store_get(in->stores[0], r->key, NULL)))
+		return;
+	weir_store_put(in->stores[0], r->key, value, r->timestamp_ms);
+}
+
+void weir__table_changed(struct instance *in, weir_context *cx, const struct store_change *change)
+{
+	const struct store_spec *spec = &in->node->stores[0]->spec;
+	weir_record r = {
+		.key = change->key,
+		.timestamp_ms = change->timestamp_ms,
+		.encoded = change->value,
+		.has_encoded = true,
+		.object = change->object,
+		.serde = in->node->value,
+		.old_encoded = change->old,
+		.has_old = spec->keep_old,
+		.cx = cx,
+	};
+
+	if (spec->kind == STORE_WINDOW) {
+		weir__window_key_split(change->key, &r.key, &r.window_start_ms);
+		r.window_end_ms = weir_time_add(r.window_start_ms, spec->window_size_ms);
+	}
+	if (spec->keep_old && weir_is_null(change->value) && weir_is_null(change->old))
+		return; /* made and deleted again in between */
+	weir__pass_on(in, cx, &r);
+}
+
+bool weir__table_look_up(struct instance *in, weir_context *cx, const weir_record *of, enum table_view view,
+			 weir_record *row)
+{
+	bool windowed = in->node->windowed;
+	weir_store *store = in->stores[0];
+	int64_t ms = 0;
+	weir_bytes value;
+
+	if (view == TABLE_PASSED_ON)
+		value = weir__store_get_flushed(store, of->key, of->window_start_ms, &ms);
+	else
+		value = windowed ? weir_window_get(store, of->key, of->window_start_ms, &ms)
+				 : weir_store_get(store, of->key, &ms);
+	if (weir_is_null(value))
+		return false;
+	*row = (weir_record){
+		.key = of->key,
+		.timestamp_ms = ms,
+		.window_start_ms = of->window_start_ms,
+		.window_end_ms = of->window_end_ms,
+		.encoded = weir__arena_copy(&cx->arena, value),
+		.has_encoded = true,
+		.serde = in->node->value,
+		.cx = cx,
+	};
+	return true;
+}
+
+/* --- from a topic, from a stream ------------------------------------------------------------------ */
+
+static void to_table_process(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	if (weir_is_null(r->key))
+		weir_dead_letter(cx, r, "null key");
+	else
+		weir__table_put(in, cx, r);
+}
+
+static const struct operator to_table_op = {
+	.kind = "table",
+	.process = to_table_process,
+	.changed = weir__table_changed,
+	.look_up = weir__table_look_up,
+};
+
+weir_table *weir_to_table(weir_stream *s, const char *name, weir_table_opts opts)
+{
+	struct node *input = weir__keyed_input(node_of_stream(s), name);
+	struct node *n = weir__graph_add(input->topology, input, name, &to_table_op, NULL, 0);
+
+	weir__table_store_add(n, opts);
+	return table_of(n);
+}
+
+weir_table *weir_table_source(weir_topology *t, const char *name, weir_table_source_opts opts)
+{
+	char *source = weir__arena_printf(&t->arena, "%s-source", name ? name : "");
+	weir_stream *s = weir_source(t, source,
+				     (weir_source_opts){
+					     .topic = opts.topic ? opts.topic
+						      : name     ? name
+								 : "",
+					     .value = opts.value,
+					     .time_ms = opts.time_ms,
+					     .user = opts.user,
+					     .reset = opts.reset,
+				     });
+	weir_table *table = weir_to_table(s, name, opts.store);
+
+	if (!opts.reuse_topic)
+		return table;
+	if (opts.time_ms)
+		weir__graph_mistake(t, name,
+				    "a topic that is its own changelog has Kafka's timestamps: no time_ms");
+	if (opts.store.unlogged)
+		weir__graph_mistake(t, name, "its topic is its changelog: it cannot be unlogged");
+	node_of_table(table)->stores[0]->source_topic = t->topics[t->topic_count - 1];
+	return table;
+}
