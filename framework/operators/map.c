@@ -11,8 +11,7 @@ struct map {
 	void *user;
 };
 
-/* A copy of *r whose values, once set, are of the step's serde. */
-static weir_record copy_for(const struct instance *in, const weir_record *r)
+weir_record weir__copy_for(const struct instance *in, const weir_record *r)
 {
 	weir_record out = *r;
 
@@ -29,7 +28,7 @@ static weir_record copy_for(const struct instance *in, const weir_record *r)
 static void map_process(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	const struct map *m = in->node->opts;
-	weir_record out = copy_for(in, r);
+	weir_record out = weir__copy_for(in, r);
 
 	out.window_start_ms = out.window_end_ms = 0;
 	m->fn.record(cx, r, &out, m->user);
@@ -49,7 +48,7 @@ static void map_values_process(struct instance *in, weir_context *cx, const weir
 static void flat_map_process(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	const struct map *m = in->node->opts;
-	weir_record out = copy_for(in, r);
+	weir_record out = weir__copy_for(in, r);
 
 	out.window_start_ms = out.window_end_ms = 0;
 	m->fn.many(cx, &out, m->user);

@@ -88,6 +88,9 @@ static inline void weir__time_seen(struct instance *in, int64_t timestamp_ms)
 		in->observed_ms = timestamp_ms;
 }
 
+/** A copy of *r whose values, once set, are of the step's serde. */
+weir_record weir__copy_for(const struct instance *in, const weir_record *r);
+
 /* --- tables -----------------------------------------------------------------------------------------------------
  * */
 
@@ -135,5 +138,9 @@ bool weir__source_take(struct instance *in, weir_context *cx, weir_record *r);
 /** The stream that a stateful step called `name` reads: `s`, or what comes out of a repartition topic put in
  * between where the key has changed. */
 struct node *weir__keyed_input(struct node *s, const char *name);
+
+/** The step that reads the internal topic which `writer` fills; the topic is called after it. */
+struct node *weir__repartition_read(struct node *writer, const char *name, const weir_serde *value,
+				    int32_t partitions);
 
 #endif

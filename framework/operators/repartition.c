@@ -11,6 +11,23 @@ static void writer_process(struct instance *in, weir_context *cx, const weir_rec
 
 static const struct operator writer_op = { .kind = "repartition", .process = writer_process };
 
+struct node *weir__repartition_read(struct node *writer, const char *name, const weir_serde *value,
+				    int32_t partitions)
+{
+	weir_topology *t = writer->topology;
+
+	if (partitions < 0)
+		weir__graph_mistake(t, name, "it cannot have %d partitions", (int)partitions);
+	/* Internal topics are read as any source is; the topic's kind tells them apart. */
+	weir_stream *read = weir_source(t, name, (weir_source_opts){ .value = value });
+	struct graph_topic *topic = t->topics[t->topic_count - 1];
+
+	topic->kind = TOPIC_REPARTITION;
+	topic->writer = writer;
+	topic->partitions_wanted = partitions;
+	return node_of_stream(read);
+}
+
 weir_stream *weir_repartition(weir_stream *s, const char *name, weir_repartition_opts opts)
 {
 	struct node *parent = node_of_stream(s);
@@ -22,16 +39,7 @@ weir_stream *weir_repartition(weir_stream *s, const char *name, weir_repartition
 	if (parent->windowed)
 		weir__graph_mistake(t, name, "its input \"%s\" has windows: give it a key first (weir_key_by)",
 				    parent->name);
-	if (opts.partitions < 0)
-		weir__graph_mistake(t, name, "it cannot have %d partitions", (int)opts.partitions);
-	/* Internal topics are read as any source is; the topic's kind tells them apart. */
-	weir_stream *read = weir_source(t, name, (weir_source_opts){ .value = parent->value });
-	struct graph_topic *topic = t->topics[t->topic_count - 1];
-
-	topic->kind = TOPIC_REPARTITION;
-	topic->writer = writer;
-	topic->partitions_wanted = opts.partitions;
-	return read;
+	return stream_of(weir__repartition_read(writer, name, parent->value, opts.partitions));
 }
 
 struct node *weir__keyed_input(struct node *s, const char *name)

@@ -428,5 +428,6 @@ const struct simulated simulated[] = {
 	{ "pass", build_pass, feed_numbers, check_pass },
 	{ "process", build_process, feed_numbers, check_process },
 	{ "merged", build_merged, feed_either, check_merged },
+	{ "tables", build_tables, feed_tables, check_tables },
 };
 const size_t simulated_count = sizeof simulated / sizeof *simulated;

@@ -13,4 +13,9 @@ struct simulated {
 extern const struct simulated simulated[];
 extern const size_t simulated_count;
 
+/* tables.c */
+weir_topology *build_tables(void);
+weir_simulation_feed_fn feed_tables;
+weir_simulation_check_fn check_tables;
+
 #endif

@@ -57,4 +57,61 @@ weir_table *weir_table_filter_not(weir_table *table, const char *name, weir_pred
 weir_table *weir_table_map_values(weir_table *table, const char *name, weir_map_values_fn *map,
 				  const weir_serde *value, weir_table_opts opts, void *user);
 
+/* --- joins of tables --------------------------------------------------------------------------------------------
+ * By key, and by window where both tables have windows. Each change of either side makes a new result with what the
+ * other side has been told last; where a result goes away, a null value is passed on. A result has the greater of
+ * both timestamps. The topics below both tables must have equally many partitions. `value`: serde of the results;
+ * NULL = the left table's. */
+
+/** The keys that both tables have. */
+weir_table *weir_table_join(weir_table *left, const char *name, weir_table *right, weir_join_fn *join,
+			    const weir_serde *value, weir_table_opts opts, void *user);
+/** All keys of the left table; without a partner, `right` is NULL. */
+weir_table *weir_table_left_join(weir_table *left, const char *name, weir_table *right, weir_join_fn *join,
+				 const weir_serde *value, weir_table_opts opts, void *user);
+/** The keys that either has; the other side is NULL. */
+weir_table *weir_table_outer_join(weir_table *left, const char *name, weir_table *right, weir_join_fn *join,
+				  const weir_serde *value, weir_table_opts opts, void *user);
+
+/* --- tables grouped by another key ------------------------------------------------------------------------------
+ * Rows are sent to their groups through the topic <application.id>-<name>-repartition, old and new value of a
+ * change as Kafka Streams writes them (KIP-904). */
+
+/** A table whose rows are grouped by another key (Kafka Streams' KGroupedTable). Any number of aggregates. */
+typedef struct weir_grouped_table weir_grouped_table;
+
+typedef struct weir_group_by_opts {
+	const weir_serde *value; /* of the values that `map` sets; NULL = the table's */
+	int32_t partitions;      /* of the repartition topic; 0 = as many as the inputs above have */
+} weir_group_by_opts;
+/** `map` sets the group's key, and another value if wanted; with a null key or value the row is in no group. It
+ * sees new and old values, each as a record of its own, and must not depend on anything else. */
+weir_grouped_table *weir_table_group_by(weir_table *table, const char *name, weir_map_fn *map,
+					weir_group_by_opts opts, void *user);
+
+/** Rows of each group; of a group that has become empty, 0. */
+weir_table *weir_grouped_count(weir_grouped_table *grouped, const char *name, weir_table_opts opts);
+
+/** The value that stands for all rows of a group: the first row is the first value; subtract takes the old value of
+ * a row out, before add puts the new one in. NULL from either deletes the group's value. */
+weir_table *weir_grouped_reduce(weir_grouped_table *grouped, const char *name, weir_reduce_fn *add,
+				weir_reduce_fn *subtract, weir_table_opts opts, void *user);
+
+/* Of a row's change, the old value is taken out first, if there is an aggregate, then the new one is put in. The
+ * record has the group's key and the row's value. */
+typedef struct weir_table_aggregator {
+	const weir_serde *value; /* of the aggregate */
+	/* Fixed size (value->size > 0): the aggregate is changed in place. init may be NULL = zero bytes. */
+	void (*init)(weir_context *cx, void *aggregate, void *user);
+	void (*add)(weir_context *cx, const weir_record *row, void *aggregate, void *user);
+	void (*subtract)(weir_context *cx, const weir_record *row, void *aggregate, void *user);
+	/* Any size: from the old aggregate (fold: NULL at first) to the new (NULL deletes it). */
+	const void *(*fold)(weir_context *cx, const weir_record *row, const void *aggregate, void *user);
+	const void *(*unfold)(weir_context *cx, const weir_record *row, const void *aggregate, void *user);
+	void *user;
+} weir_table_aggregator;
+/** Folds the rows of each group into an aggregate. */
+weir_table *weir_grouped_aggregate(weir_grouped_table *grouped, const char *name, weir_table_aggregator aggregator,
+				   weir_table_opts opts);
+
 #endif
