@@ -105,8 +105,8 @@ bool post_check(const struct post *post, weir_error *err)
 {
 	if (post->created_at_ms < 0)
 		return weir_fail(err, WEIR_DECODE, "post: created_at lies before 1970");
-	return check_text(post->id, "id", SIZE_MAX - 1, err) &&
-	       check_text(post->author_id, "author_id", SIZE_MAX - 1, err) &&
+	return check_text(post->id, "id", POST_ID_CHARS_MAX, err) &&
+	       check_text(post->author_id, "author_id", POST_ID_CHARS_MAX, err) &&
 	       check_text(post->place, "place", POST_PLACE_CHARS_MAX, err);
 }
 

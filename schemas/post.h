@@ -9,6 +9,7 @@
 #include <weir/serde.h>
 
 #define POST_PLACE_CHARS_MAX 190 /* characters, not bytes: the width of city_windows.place */
+#define POST_ID_CHARS_MAX 1000   /* of id and author_id, which become keys of states; X has 20 */
 
 struct post {
 	weir_bytes id, author_id, place; /* UTF-8, not empty, without NUL */
@@ -23,7 +24,7 @@ bool post_decode(weir_bytes in, struct post *out, void *(*alloc)(void *user, siz
 		 weir_error *err);
 
 /** What every post must keep, wherever it comes from: id, author and place not empty, valid UTF-8 without NUL,
- *  place within POST_PLACE_CHARS_MAX, not before 1970. */
+ *  not longer than above, not before 1970. */
 bool post_check(const struct post *post, weir_error *err);
 
 /** Allocates nothing: writes the msgpack map into buf; returns its length, 0 if it does not fit in `size`. */

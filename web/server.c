@@ -147,7 +147,7 @@ static bool starts_with(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-static int route(const struct web_request *rq)
+int web_route(const struct web_request *rq)
 {
 	if (strcmp(rq->path, "/healthz") == 0)
 		return web_reply_text(rq, 200, "ok\n");
@@ -194,7 +194,7 @@ static int begin_request(struct mg_connection *conn)
 				   "Allow: GET, HEAD\r\n");
 		free(json);
 	} else {
-		status = route(&rq);
+		status = web_route(&rq);
 	}
 	atomic_fetch_sub(&rq.web->handlers, 1);
 	return status;

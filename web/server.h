@@ -55,6 +55,7 @@ bool web_write(const struct web_request *rq, const void *data, size_t len);
 void web_log_away(const weir_error *why);
 
 /* Routes. Each returns the status that it has answered with. */
+int web_route(const struct web_request *rq); /* to the one of those below that its path names */
 int web_api(const struct web_request *rq);
 int web_page(const struct web_request *rq);
 int web_page_error(const struct web_request *rq, int status, const char *message);

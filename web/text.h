@@ -18,7 +18,8 @@ void web_text_format(struct web_text *t, const char *format, ...) __attribute__(
 /** Frees the text and empties it for another use. */
 void web_text_release(struct web_text *t);
 
-/** Adds `raw` so that it is text, and nothing else, in an HTML element or a quoted attribute. */
+/** Adds `raw` so that it is text, and nothing else, in an HTML element or a quoted attribute; what is not
+ *  UTF-8 becomes U+FFFD. */
 void web_text_html(struct web_text *t, weir_bytes raw);
 /** Adds `raw` percent-encoded: one segment of a path, or a value in a query. */
 void web_text_url(struct web_text *t, weir_bytes raw);

@@ -70,12 +70,20 @@ static bool add_to(struct instance *in, weir_context *cx, const weir_record *r, 
 	return true;
 }
 
+/* A key goes into the changelog with a window behind it, and into results: one that is as large as the broker just
+ * takes would stop the application there. */
+enum { KEY_BYTES_MAX = 1 << 19 };
+
 static void aggregate_process(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	const struct aggregate *a = in->node->opts;
 
 	if (weir_is_null(r->key)) {
 		weir_dead_letter(cx, r, "null key");
+		return;
+	}
+	if (r->key.len > KEY_BYTES_MAX) {
+		weir_dead_letter(cx, r, "key too long");
 		return;
 	}
 	if (!a->takes_null_values && weir_value_is_null(r)) {

@@ -12,6 +12,37 @@
 
 enum { INIT_TIMEOUT_MS = 60000, COMMIT_TIMEOUT_MS = 60000, FENCED_AGAIN_US = 60000000 };
 
+struct poison *weir__poison_find(const struct worker *w, const struct input *in, int64_t offset)
+{
+	struct poison *p = w->poison;
+
+	while (p && (p->topic != in->topic || p->partition != in->partition || p->offset != offset))
+		p = p->next;
+	return p;
+}
+
+static struct poison *poison_of(struct worker *w, const struct input *in, int64_t offset)
+{
+	struct poison *p = weir__poison_find(w, in, offset);
+
+	if (p)
+		return p;
+	p = weir__calloc(1, sizeof *p);
+	*p = (struct poison){ .next = w->poison, .topic = in->topic, .partition = in->partition, .offset = offset };
+	return w->poison = p;
+}
+
+static const struct input *input_of(const struct worker *w, uint64_t tag)
+{
+	uint16_t id = (uint16_t)((tag >> 48) - 1);
+
+	for (size_t i = 0; tag && i < w->task_count; i++)
+		for (size_t j = 0; j < w->tasks[i]->input_count; j++)
+			if (w->tasks[i]->inputs[j].id == id)
+				return &w->tasks[i]->inputs[j];
+	return NULL;
+}
+
 void weir__on_delivery(const char *topic, int32_t partition, int64_t offset, uint64_t tag, const weir_error *error,
 		       void *worker)
 {
@@ -20,29 +51,26 @@ void weir__on_delivery(const char *topic, int32_t partition, int64_t offset, uin
 	(void)offset;
 	if (!error || error->code != WEIR_USER)
 		return; /* what is not the record's fault shows at the commit */
-	uint16_t id = (uint16_t)((tag >> 48) - 1);
-	const struct input *in = NULL;
+	const struct settings *s = &w->app->settings;
+	const struct input *in = input_of(w, tag);
+	bool is_letter = s->dead_letter_topic && strcmp(topic, s->dead_letter_topic) == 0;
 
-	for (size_t i = 0; tag && i < w->task_count; i++)
-		for (size_t j = 0; j < w->tasks[i]->input_count; j++)
-			if (w->tasks[i]->inputs[j].id == id)
-				in = &w->tasks[i]->inputs[j];
 	w->failed = true;
 	w->error = *error;
 	w->error.abort_txn = true;
 	weir_wrap(&w->error, "a record for %s/%d is refused", topic, (int)partition);
-	if (!in || w->app->settings.stop_on_refused || !w->app->settings.dead_letter_topic) {
+	if (!in || !s->dead_letter_topic || (s->stop_on_refused && !is_letter)) {
 		w->stop = true;
 		return;
 	}
-	struct poison *p = weir__calloc(1, sizeof *p);
+	struct poison *p = poison_of(w, in, (int64_t)(tag & UINT64_C(0xffffffffffff)));
 
-	*p = (struct poison){ .next = w->poison,
-			      .topic = in->topic,
-			      .partition = in->partition,
-			      .offset = (int64_t)(tag & UINT64_C(0xffffffffffff)) };
-	snprintf(p->reason, sizeof p->reason, "result refused: %.180s", error->message);
-	w->poison = p;
+	if (!is_letter)
+		snprintf(p->reason, sizeof p->reason, "result refused: %.180s", error->message);
+	else if (p->bare)
+		w->stop = true; /* not even that */
+	else
+		p->bare = true;
 }
 
 bool weir__producer_open(struct worker *w, weir_error *err)

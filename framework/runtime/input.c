@@ -13,12 +13,27 @@ struct waiting {
 	_Alignas(16) char bytes[];
 };
 
-static const char *poisoned(const struct worker *w, const struct input *in, int64_t offset)
+/* One bad clock must not end every window. What lies in internal topics has been let through before. */
+static bool is_future(const struct input *in, int64_t timestamp_ms)
 {
-	for (const struct poison *p = w->poison; p; p = p->next)
-		if (p->topic == in->topic && p->partition == in->partition && p->offset == offset)
-			return p->reason;
-	return NULL;
+	int64_t ahead_ms = in->task->worker->app->settings.future_ms_max;
+
+	return ahead_ms && !in->internal && timestamp_ms > weir_time_add(weir_now_ms(&in->task->cx), ahead_ms);
+}
+
+static void take(struct input *in, const weir_record *r)
+{
+	struct task *t = in->task;
+
+	if (is_future(in, r->timestamp_ms)) {
+		weir_dead_letter(&t->cx, r, "future timestamp");
+		return;
+	}
+	if (r->timestamp_ms > in->time_ms)
+		in->time_ms = r->timestamp_ms;
+	if (r->timestamp_ms > t->cx.stream_time_ms)
+		t->cx.stream_time_ms = r->timestamp_ms;
+	in->source->op->process(in->source, &t->cx, r);
 }
 
 static void through_topology(struct input *in, const weir_kafka_record *record, const weir_headers *headers)
@@ -35,17 +50,13 @@ static void through_topology(struct input *in, const weir_kafka_record *record, 
 
 	t->current = in;
 	t->cx.source = record;
-	const char *refused = t->worker->poison ? poisoned(t->worker, in, record->offset) : NULL;
+	const struct poison *poison = weir__poison_find(t->worker, in, record->offset);
 
-	if (refused) {
-		weir__dead_letter(t, &(struct letter){ .source = record, .code = "USER", .reason = refused });
-	} else if (weir__source_take(in->source, &t->cx, &r)) {
-		if (r.timestamp_ms > in->time_ms)
-			in->time_ms = r.timestamp_ms;
-		if (r.timestamp_ms > t->cx.stream_time_ms)
-			t->cx.stream_time_ms = r.timestamp_ms;
-		in->source->op->process(in->source, &t->cx, &r);
-	}
+	if (poison && poison->reason[0])
+		weir__dead_letter(t,
+				  &(struct letter){ .source = record, .code = "USER", .reason = poison->reason });
+	else if (weir__source_take(in->source, &t->cx, &r))
+		take(in, &r);
 	t->cx.source = NULL;
 	t->current = NULL;
 	in->position = record->offset + 1;

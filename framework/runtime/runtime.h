@@ -31,6 +31,7 @@ struct settings {
 	int64_t commit_interval_us;
 	int64_t transaction_timeout_ms, session_timeout_ms, max_poll_interval_ms;
 	int64_t max_task_idle_ms, task_timeout_ms;
+	int64_t future_ms_max; /* 0 = no limit */
 	int64_t checkpoint_interval_ms, checkpoint_records;
 	int64_t purge_interval_ms, recommit_interval_us, query_timeout_ms;
 	int64_t memory_bytes_max, cache_bytes_max;  /* cache: of one worker */
@@ -68,6 +69,7 @@ struct input {
 	int64_t time_ms;   /* greatest timestamp taken; INT64_MIN = none */
 	struct waiting *head, *tail;
 	int waiting;
+	bool internal;    /* a repartition topic */
 	bool doubtful;    /* its position lay outside the log: to be checked when it is read again */
 	int64_t first;    /* of the log, while doubtful */
 	bool paused;      /* by us, because enough is waiting */
@@ -133,14 +135,15 @@ struct task {
 	int64_t try_again_us;
 };
 
-/* A record that the broker refused to take something of: when it comes again, it goes to the dead letters instead.
- * */
+/* A record that the broker refused to take something of. When it comes again: if it was a result, it goes to the
+ * dead letters instead; if it was its dead letter, that is sent bare. */
 struct poison {
 	struct poison *next;
 	const char *topic; /* an input's: lives as long as the app */
 	int32_t partition;
 	int64_t offset;
-	char reason[200];
+	bool bare;
+	char reason[200]; /* of a result that was refused; else "" */
 };
 
 /* Partition counts of topics that are written to, asked for once. */
@@ -330,6 +333,8 @@ void weir__abort(struct worker *w, const weir_error *why);
 bool weir__producer_open(struct worker *w, weir_error *err);
 void weir__on_delivery(const char *topic, int32_t partition, int64_t offset, uint64_t tag, const weir_error *error,
 		       void *worker);
+/** What is known of a record of `in`; NULL = nothing. */
+struct poison *weir__poison_find(const struct worker *w, const struct input *in, int64_t offset);
 
 /* --- restore.c --------------------------------------------------------------------------------------------------
  * */

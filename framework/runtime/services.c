@@ -24,7 +24,7 @@ static bool may_send(struct task *t)
 	return t->touched || weir__task_touch(t);
 }
 
-enum { OWN_HEADERS_MAX = 8, NUMBER_BYTES = 24 };
+enum { OWN_HEADERS_MAX = 9, NUMBER_BYTES = 24, BARE_KEY_BYTES_MAX = 1000 };
 
 static weir_bytes number(weir_context *cx, int64_t n)
 {
@@ -70,37 +70,61 @@ static void note_letter(struct worker *w, const struct letter *l)
 				 : " (dropped: errors.dead.letter.queue.topic.name is not set)");
 }
 
-void weir__dead_letter(struct task *t, const struct letter *l)
+/* With what it says of itself, a letter may be larger than a broker takes although its record was not. A bare one
+ * has neither value nor the record's own headers: where it came from says enough to find it. */
+static bool send_letter(struct task *t, const struct letter *l, bool bare, weir_error *err)
 {
-	struct worker *w = t->worker;
-	const char *topic = w->app->settings.dead_letter_topic;
 	weir_record as_read = { .cx = &t->cx };
-
-	note_letter(w, l);
-	if (!topic || !may_send(t))
-		return;
 	const weir_headers *theirs = weir_record_headers(l->source ? &as_read : l->result);
-	weir_header *all = weir_alloc(&t->cx, (theirs->count + OWN_HEADERS_MAX) * sizeof *all);
-
-	if (theirs->count)
-		memcpy(all, theirs->items, theirs->count * sizeof *all);
-	weir_headers headers = { all, theirs->count + own_headers(&t->cx, l, all + theirs->count) };
+	size_t n = bare ? 0 : theirs->count;
+	weir_header *all = weir_alloc(&t->cx, (n + OWN_HEADERS_MAX) * sizeof *all);
 	weir_produced p = {
-		.topic = topic,
+		.topic = t->worker->app->settings.dead_letter_topic,
 		.partition = -1,
 		.timestamp_ms = weir_now_ms(&t->cx),
 		.key = l->source ? l->source->key : l->result->key,
 		.value = l->source ? l->source->value : weir_value_bytes(l->result),
-		.headers = &headers,
+		.tag = l->source ? tag_of(t) : 0,
 	};
 
-	if (!weir_producer_send(w->producer, &p, &w->error)) {
-		weir_wrap(&w->error, "dead letter for %s/%d@%lld to \"%s\"", l->source ? l->source->topic : "-",
-			  l->source ? (int)l->source->partition : -1,
-			  l->source ? (long long)l->source->offset : -1LL, topic);
-		w->failed = true;
-		w->stop |= weir__record_refused(&w->error); /* even the dead letter is refused */
+	if (n)
+		memcpy(all, theirs->items, n * sizeof *all);
+	n += own_headers(&t->cx, l, all + n);
+	if (bare) {
+		all[n++] = (weir_header){ "original-length", number(&t->cx, (int64_t)p.value.len) };
+		p.value = WEIR_NULL;
+		if (p.key.len > BARE_KEY_BYTES_MAX)
+			p.key = WEIR_NULL;
 	}
+	p.headers = &(weir_headers){ all, n };
+	return weir_producer_send(t->worker->producer, &p, err);
+}
+
+/* The broker has refused the letter with its value before. */
+static bool wants_bare(const struct task *t, const struct letter *l)
+{
+	const struct poison *p =
+		l->source && t->current ? weir__poison_find(t->worker, t->current, l->source->offset) : NULL;
+
+	return p && p->bare;
+}
+
+void weir__dead_letter(struct task *t, const struct letter *l)
+{
+	struct worker *w = t->worker;
+	bool bare = wants_bare(t, l);
+	weir_error err;
+
+	note_letter(w, l);
+	if (!w->app->settings.dead_letter_topic || !may_send(t) || send_letter(t, l, bare, &err) ||
+	    (!bare && weir__record_refused(&err) && send_letter(t, l, true, &err)))
+		return;
+	w->error = err;
+	weir_wrap(&w->error, "dead letter for %s/%d@%lld to \"%s\"", l->source ? l->source->topic : "-",
+		  l->source ? (int)l->source->partition : -1, l->source ? (long long)l->source->offset : -1LL,
+		  w->app->settings.dead_letter_topic);
+	w->failed = true;
+	w->stop |= weir__record_refused(&w->error); /* even the bare letter */
 }
 
 static void service_dead_letter(weir_context *cx, const weir_record *r, const char *reason)

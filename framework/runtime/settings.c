@@ -27,6 +27,7 @@ bool weir__settings_read(struct settings *s, const weir_config *cfg, weir_error 
 		.max_poll_interval_ms = weir_config_ms(cfg, "max.poll.interval.ms"),
 		.max_task_idle_ms = weir_config_ms(cfg, "max.task.idle.ms"),
 		.task_timeout_ms = weir_config_ms(cfg, "task.timeout.ms"),
+		.future_ms_max = weir_config_ms(cfg, "max.future.record.timestamp.difference.ms"),
 		.checkpoint_interval_ms = weir_config_ms(cfg, "checkpoint.interval.ms"),
 		.checkpoint_records = weir_config_int(cfg, "checkpoint.records"),
 		.purge_interval_ms = weir_config_ms(cfg, "repartition.purge.interval.ms"),

@@ -78,6 +78,7 @@ struct task *weir__task_new(struct worker *w, const struct subtopology *sub, int
 			.position = -1,
 			.committed = -1,
 			.begin = -1,
+			.internal = sub->topics[i]->kind == TOPIC_REPARTITION,
 			.time_ms = INT64_MIN,
 			.reset = ((const weir_source_opts *)sub->topics[i]->source->opts)->reset,
 		};

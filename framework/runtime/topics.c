@@ -115,6 +115,41 @@ static bool check_co_partitioning(weir_app *app, weir_error *err)
 	return true;
 }
 
+/* What was let into the application must get into its own topics, whatever its date. Kafka 4 refuses what is dated
+ * more than an hour ahead; before 3.6 there was no such setting, and asking for it would fail. */
+static size_t add_any_date(weir_app *app, const char *(*configs)[2], size_t n)
+{
+	char text[32];
+
+	for (size_t i = 0; i < app->topology->topic_count; i++)
+		if (app->topics[i].graph->kind == TOPIC_EXTERNAL &&
+		    weir_topic_config(app->cluster, app->topics[i].name, "message.timestamp.after.max.ms", text,
+				      sizeof text, NULL)) {
+			configs[n][0] = "message.timestamp.after.max.ms";
+			configs[n][1] = "9223372036854775807";
+			return n + 1;
+		}
+	return n;
+}
+
+enum { CONFIGS_MAX = 4 };
+
+static bool create(weir_app *app, const char *name, int32_t partitions, const char *const (*wanted)[2], size_t n,
+		   weir_error *err)
+{
+	const char *configs[CONFIGS_MAX][2];
+
+	weir_assert(n < CONFIGS_MAX);
+	memcpy(configs, wanted, n * sizeof *configs);
+	n = add_any_date(app, configs, n);
+	weir_topic_spec spec = { name, partitions, app->settings.replication, (const char *const(*)[2])configs, n };
+
+	if (!weir_topics_create(app->cluster, &spec, 1, err))
+		return weir_wrap(err, "create topic \"%s\"", name);
+	weir_log(WEIR_LOG_INFO, "topics", "topic created name=%s partitions=%d", name, (int)partitions);
+	return true;
+}
+
 static bool make_or_check(weir_app *app, const char *name, int32_t partitions, const char *const (*configs)[2],
 			  size_t config_count, weir_error *err)
 {
@@ -123,11 +158,8 @@ static bool make_or_check(weir_app *app, const char *name, int32_t partitions, c
 	if (there < 0)
 		return weir_wrap(err, "partitions of topic \"%s\"", name);
 	if (there == 0) {
-		weir_topic_spec spec = { name, partitions, app->settings.replication, configs, config_count };
-
-		if (!weir_topics_create(app->cluster, &spec, 1, err))
-			return weir_wrap(err, "create topic \"%s\"", name);
-		weir_log(WEIR_LOG_INFO, "topics", "topic created name=%s partitions=%d", name, (int)partitions);
+		if (!create(app, name, partitions, configs, config_count, err))
+			return false;
 		there = partitions;
 	}
 	if (there != partitions)

@@ -577,9 +577,41 @@ static void an_instance_that_was_never_started_can_be_freed(void **state)
 	close_cluster();
 }
 
+/* --- dates ahead of the clock -----------------------------------------------------------------------------------
+ * */
+
+/* Kafka 4 refuses what is dated more than an hour ahead, unless a topic says otherwise, as "in" does here. */
+static void what_was_let_in_gets_into_the_applications_own_topics(void **state)
+{
+	static const char *const any_date[][2] = { { "retention.ms", "-1" },
+						   { "message.timestamp.after.max.ms", "9223372036854775807" } };
+	weir_topic_spec spec = { "in", PARTITIONS, 1, any_date, 2 };
+	weir_topology *t = weir_topology_new("app");
+
+	(void)state;
+	cluster = weir_cluster_embedded((weir_embedded_opts){ .partitions = PARTITIONS });
+	must(weir_topics_create(cluster, &spec, 1, &err));
+	weir_stream *in = text_source(t, "in");
+
+	weir_count(in, "by-key", (weir_window){ .size_ms = 1000 });
+	weir_count(weir_key_by(in, "by-value", value_as_key, NULL), "counts", (weir_window){ .size_ms = 1000 });
+	struct running app = start(t, "a", "1", "", "20ms");
+	weir_producer *p = producer();
+
+	send_one(p, "k", "v", weir_clock_system()->wall_ms(weir_clock_system()) + WEIR_DAYS(2));
+	send_one(p, "k", "v", INT64_MAX);
+	must(weir_producer_flush(p, PATIENCE_MS, &err));
+	weir_producer_close(p);
+	WAIT_UNTIL(weir_app_caught_up(app.app) || weir_app_state_get(app.app, NULL) == WEIR_APP_ERROR);
+	assert_int_equal(weir_app_state_get(app.app, NULL), WEIR_APP_RUNNING);
+	stop(&app);
+	close_cluster();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_let_in_gets_into_the_applications_own_topics),
 		cmocka_unit_test(counts_in_memory_are_exact_while_instances_come_and_go),
 		cmocka_unit_test(counts_on_disk_are_exact_while_instances_come_and_go),
 		cmocka_unit_test(a_query_sees_only_what_is_committed_unless_it_asks_for_more),

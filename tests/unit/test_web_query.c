@@ -120,6 +120,18 @@ static void html_leaves_no_way_out_of_text(void **state)
 	web_text_release(&text);
 }
 
+static void html_of_what_is_not_utf8_is_utf8(void **state)
+{
+	struct web_text text = { 0 };
+
+	(void)state;
+	web_text_html(&text, weir_str("\xc3\xa9<\xd0"
+				      "2\xed\xa0\x80\xc3"));
+	assert_string_equal(text.data, "\xc3\xa9&lt;\xef\xbf\xbd"
+				       "2\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+	web_text_release(&text);
+}
+
 static void addresses_encode_all_but_plain_letters_and_come_back(void **state)
 {
 	(void)state;
@@ -180,6 +192,7 @@ int main(void)
 		cmocka_unit_test(wrong_queries_are_refused_with_a_reason),
 		cmocka_unit_test(n_is_a_number_from_1_to_100),
 		cmocka_unit_test(html_leaves_no_way_out_of_text),
+		cmocka_unit_test(html_of_what_is_not_utf8_is_utf8),
 		cmocka_unit_test(addresses_encode_all_but_plain_letters_and_come_back),
 		cmocka_unit_test(broken_escapes_are_refused_and_nothing_beyond_the_end_is_read),
 		cmocka_unit_test(bytes_that_are_not_utf8_become_replacement_characters),

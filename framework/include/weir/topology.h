@@ -131,8 +131,8 @@ typedef struct weir_window {
 	int64_t retain_ms;         /* 0 = size + grace; at least that */
 } weir_window;
 
-/* In all aggregates records without a key are dead letters; without windows, and in weir_reduce, those without a
- * value are, too. */
+/* In all aggregates records without a key, or with one of over 512 KiB, are dead letters; without windows, and in
+ * weir_reduce, those without a value are, too. */
 
 /** Records of each key (and window). Object of its values: int64_t (weir_int64). */
 weir_table *weir_count(weir_stream *s, const char *name, weir_window window);

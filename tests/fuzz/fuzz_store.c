@@ -1,0 +1,217 @@
+/*
+ * A store that is restored from hostile changelog records and then used: key-value or windowed, values as bytes or
+ * as objects, in memory or on disk. Ranges come in order, and what a flush and a commit have seen can be read
+ * again.
+ */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "state/store.h"
+#include "tests/fuzz/fuzz.h"
+
+struct number {
+	int64_t n;
+	char bytes[8];
+};
+
+static weir_bytes number_encode(const void *object, void *user)
+{
+	struct number *number = user;
+
+	weir_put_be64(number->bytes, ((const struct number *)object)->n);
+	return weir_bytes_of(number->bytes, 8);
+}
+
+static bool number_decode(weir_bytes bytes, void *object, void *user)
+{
+	(void)user;
+	if (bytes.len != 8)
+		return false;
+	((struct number *)object)->n = weir_get_be64(bytes.data);
+	return true;
+}
+
+static bool see_change(const struct store_change *change, void *user)
+{
+	(void)user;
+	weir_assert(!weir_is_null(change->key));
+	return true;
+}
+
+static void walk(weir_iterator *it, bool windows)
+{
+	weir_entry e;
+	char *last = NULL;
+	size_t last_len = 0;
+
+	while (weir_iterator_next(it, &e)) {
+		weir_assert(!weir_is_null(e.key) && !weir_is_null(e.value));
+		if (windows) {
+			weir_assert(e.start_ms >= 0);
+			continue;
+		}
+		weir_assert(!last || weir_bytes_compare(weir_bytes_of(last, last_len), e.key) < 0);
+		free(last);
+		last = feed_string(e.key);
+		last_len = e.key.len;
+	}
+	free(last);
+	weir_iterator_close(it);
+}
+
+static void read_some(weir_store *s, bool windows, struct feed *f)
+{
+	weir_bytes a = feed_text(f), b = feed_text(f);
+	int64_t from_ms = feed_time(f), to_ms = feed_time(f);
+
+	if (!windows) {
+		walk(weir_store_range(s, a, b, false), false);
+		walk(weir_store_prefix(s, weir_is_null(a) ? weir_str("") : a), false);
+		if (!weir_is_null(a))
+			weir_store_get(s, a, NULL);
+		return;
+	}
+	a = weir_is_null(a) ? weir_str("") : a;
+	walk(weir_window_fetch_all(s, from_ms, to_ms), true);
+	walk(weir_window_fetch(s, a, from_ms, to_ms, feed_byte(f) & 1), true);
+	walk(weir_window_prefix(s, a, from_ms), true);
+	weir_window_get(s, a, to_ms, NULL);
+}
+
+static void write_some(weir_store *s, const struct store_spec *spec, struct feed *f)
+{
+	weir_bytes key = feed_text(f), value = feed_text(f);
+	int64_t start_ms = feed_time(f), ms = feed_time(f);
+	bool created = false;
+
+	if (weir_is_null(key))
+		key = weir_str("");
+	if (spec->codec.size) {
+		struct number *n =
+			weir__store_object(s, key, spec->kind == STORE_WINDOW ? start_ms : 0, ms, &created);
+
+		if (n)
+			n->n++;
+	} else if (spec->kind == STORE_WINDOW) {
+		weir_window_put(s, key, value, start_ms, ms);
+	} else {
+		weir_store_put(s, key, value, ms);
+	}
+}
+
+/* A changelog's record: of any bytes, or of a window's key. */
+static void restore_one(weir_store *s, struct feed *f)
+{
+	static char window[300];
+	weir_bytes key = feed_text(f);
+
+	if ((feed_byte(f) & 1) && !weir_is_null(key) && key.len + 12 <= sizeof window) {
+		if (key.len)
+			memcpy(window, key.data, key.len);
+		weir_put_be64(window + key.len, feed_time(f));
+		weir_put_be32(window + key.len + 8, 0);
+		key = weir_bytes_of(window, key.len + 12);
+	}
+	weir_bytes value = feed_text(f);
+
+	weir__store_restore_put(s, key, value, feed_time(f));
+}
+
+static void use(weir_store *s, const struct store_spec *spec, struct feed *f)
+{
+	bool windows = spec->kind == STORE_WINDOW;
+	int64_t offset = 1;
+	weir_error err = { .code = WEIR_OK };
+
+	for (unsigned n = feed_byte(f) % 32; n && f->left; n--)
+		restore_one(s, f);
+	weir__store_restore_done(s, offset++, &err);
+	while (f->left) {
+		switch (feed_byte(f) % 5) {
+		case 0:
+			write_some(s, spec, f);
+			break;
+		case 1:
+			read_some(s, windows, f);
+			break;
+		case 2:
+			weir_assert(weir__store_flush(s, see_change, NULL));
+			weir__store_committed(s, offset++);
+			if (windows)
+				weir__store_expire(s, weir__store_time(s));
+			weir__store_purge_offset(s, feed_time(f));
+			break;
+		case 3:
+			weir__store_discard(s);
+			while (f->left && feed_byte(f) & 1)
+				restore_one(s, f);
+			weir__store_restore_done(s, offset, &err);
+			break;
+		default:
+			weir__store_shrink(s, feed_byte(f) * 16);
+		}
+	}
+	weir__store_flush(s, see_change, NULL);
+	weir__store_committed(s, offset);
+	weir__store_checkpoint(s, false, &err);
+	read_some(s, windows, &(struct feed){ (const uint8_t *)"\xfe\xfe\xc9\xc8", 4 });
+}
+
+static const char *folder(void)
+{
+	static char dir[64];
+
+	if (!dir[0]) {
+		snprintf(dir, sizeof dir, "%s/weir-fuzz-XXXXXX",
+			 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+		weir_assert(mkdtemp(dir));
+	}
+	return dir;
+}
+
+static void remove_folder(void)
+{
+	char command[100];
+
+	snprintf(command, sizeof command, "rm -rf '%s'", folder());
+	if (system(command) != 0)
+		fprintf(stderr, "could not remove %s\n", folder());
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const int64_t retention_ms[] = { 1, 3600000, 86400000, INT64_MAX };
+	struct feed f = { data, size };
+	unsigned how = feed_byte(&f);
+	struct number number = { 0 };
+	weir_manual_clock clock;
+	weir_error err;
+	struct store_spec spec = {
+		.name = "s",
+		.kind = how & 1 ? STORE_WINDOW : STORE_KEY_VALUE,
+		.retention_ms = how & 1 ? retention_ms[how >> 1 & 3] : 0,
+		.window_size_ms = how & 1 ? 60000 : 0,
+		.logged = true,
+		.ordered = how >> 3 & 1,
+		.keep_old = how >> 4 & 1,
+	};
+	bool on_disk = feed_byte(&f) == 'D'; /* seldom: a database takes its time to open */
+
+	if (how >> 5 & 1)
+		spec.codec = (struct store_codec){ sizeof number, number_encode, number_decode, &number };
+	weir_manual_clock_init(&clock, 1663211185000);
+	struct state *state = weir__state_open(&(struct state_opts){ .dir = on_disk ? folder() : NULL,
+								     .memory_bytes_max = 16 << 20,
+								     .clock = &clock.clock },
+					       &err);
+	weir_assert(state);
+	weir_store *s = weir__store_open(state, &spec, 0, &err);
+
+	weir_assert(s);
+	use(s, &spec, &f);
+	weir__store_close(s);
+	weir__state_close(state);
+	if (on_disk)
+		remove_folder();
+	return 0;
+}
