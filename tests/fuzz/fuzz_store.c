@@ -157,25 +157,40 @@ static void use(weir_store *s, const struct store_spec *spec, struct feed *f)
 	read_some(s, windows, &(struct feed){ (const uint8_t *)"\xfe\xfe\xc9\xc8", 4 });
 }
 
-static const char *folder(void)
-{
-	static char dir[64];
-
-	if (!dir[0]) {
-		snprintf(dir, sizeof dir, "%s/weir-fuzz-XXXXXX",
-			 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-		weir_assert(mkdtemp(dir));
-	}
-	return dir;
-}
+static char dir[64];
 
 static void remove_folder(void)
 {
 	char command[100];
 
-	snprintf(command, sizeof command, "rm -rf '%s'", folder());
+	snprintf(command, sizeof command, "rm -rf '%s'", dir);
 	if (system(command) != 0)
-		fprintf(stderr, "could not remove %s\n", folder());
+		fprintf(stderr, "could not remove %s\n", dir);
+}
+
+static const char *folder(void)
+{
+	if (!dir[0]) {
+		snprintf(dir, sizeof dir, "%s/weir-fuzz-XXXXXX",
+			 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+		weir_assert(mkdtemp(dir));
+		atexit(remove_folder);
+	}
+	return dir;
+}
+
+/* One database for all inputs: to open one takes longer than most inputs. Each makes the store anew. */
+static struct state *database(weir_clock *clock)
+{
+	static struct state *state;
+
+	if (state && !weir__state_failed(state, NULL))
+		return state;
+	weir__state_close(state);
+	state = weir__state_open(
+		&(struct state_opts){ .dir = folder(), .memory_bytes_max = 16 << 20, .clock = clock }, NULL);
+	weir_assert(state);
+	return state;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -184,7 +199,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct feed f = { data, size };
 	unsigned how = feed_byte(&f);
 	struct number number = { 0 };
-	weir_manual_clock clock;
+	static weir_manual_clock clock;
 	weir_error err;
 	struct store_spec spec = {
 		.name = "s",
@@ -195,23 +210,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.ordered = how >> 3 & 1,
 		.keep_old = how >> 4 & 1,
 	};
-	bool on_disk = feed_byte(&f) == 'D'; /* seldom: a database takes its time to open */
+	bool on_disk = feed_byte(&f) == 'D';
 
 	if (how >> 5 & 1)
 		spec.codec = (struct store_codec){ sizeof number, number_encode, number_decode, &number };
 	weir_manual_clock_init(&clock, 1663211185000);
-	struct state *state = weir__state_open(&(struct state_opts){ .dir = on_disk ? folder() : NULL,
-								     .memory_bytes_max = 16 << 20,
-								     .clock = &clock.clock },
-					       &err);
+	struct state *state = on_disk ? database(&clock.clock)
+				      : weir__state_open(&(struct state_opts){ .clock = &clock.clock }, &err);
+
 	weir_assert(state);
 	weir_store *s = weir__store_open(state, &spec, 0, &err);
 
-	weir_assert(s);
+	weir_assert(s && weir__store_wipe(s, &err));
 	use(s, &spec, &f);
+	if (on_disk && !weir__state_failed(state, NULL)) /* of whatever kind the next one is */
+		weir_assert(weir__store_wipe(s, &err));
 	weir__store_close(s);
-	weir__state_close(state);
-	if (on_disk)
-		remove_folder();
+	if (!on_disk)
+		weir__state_close(state);
 	return 0;
 }
