@@ -46,6 +46,32 @@ static int32_t most_partitions(weir_app *app, const struct subtopology *sub)
 	return most;
 }
 
+/* Most partitions among the topics above a step; 0 while one of them is not known. */
+static int32_t most_above(weir_app *app, const struct node *n)
+{
+	int32_t most = 0;
+
+	for (size_t i = 0; i < app->topology->topic_count; i++)
+		if (app->topics[i].graph->source == n)
+			return app->topics[i].partitions;
+	for (size_t i = 0; i < n->parent_count; i++) {
+		int32_t above = most_above(app, n->parents[i]);
+
+		if (above == 0)
+			return 0;
+		most = above > most ? above : most;
+	}
+	return most;
+}
+
+static int32_t wanted_partitions(weir_app *app, const struct graph_topic *g)
+{
+	if (g->partitions_wanted)
+		return g->partitions_wanted;
+	return g->like ? most_above(app, g->like)
+		       : most_partitions(app, &app->topology->subtopologies[g->writer->subtopology]);
+}
+
 /* A repartition topic has as many partitions as the inputs of the step that fills it, which may come out of another
  * one. */
 static bool repartition_counts(weir_app *app, weir_error *err)
@@ -57,12 +83,7 @@ static bool repartition_counts(weir_app *app, weir_error *err)
 			struct app_topic *topic = &app->topics[i];
 
 			if (topic->partitions == 0)
-				topic->partitions =
-					topic->graph->partitions_wanted
-						? topic->graph->partitions_wanted
-						: most_partitions(
-							  app,
-							  &t->subtopologies[topic->graph->writer->subtopology]);
+				topic->partitions = wanted_partitions(app, topic->graph);
 		}
 	for (size_t i = 0; i < t->topic_count; i++)
 		if (app->topics[i].partitions == 0)
@@ -217,10 +238,10 @@ bool weir__topics_prepare(weir_app *app, weir_error *err)
 		const struct graph_topic *g = t->topics[i];
 
 		app->topics[i].graph = g;
-		app->topics[i].name =
-			g->kind == TOPIC_EXTERNAL
-				? weir__strdup(g->name)
-				: weir__asprintf("%s-%s-repartition", app->settings.application_id, g->name);
+		app->topics[i].name = g->kind == TOPIC_EXTERNAL
+					      ? weir__strdup(g->name)
+					      : weir__asprintf("%s-%s-%s", app->settings.application_id, g->name,
+							       g->suffix ? g->suffix : "repartition");
 	}
 	if (!external_counts(app, err) || !check_written(app, err) || !repartition_counts(app, err) ||
 	    !check_co_partitioning(app, err))

@@ -54,6 +54,8 @@ struct graph_topic {
 	struct node *source;
 	int32_t partitions_wanted; /* repartition: 0 = as the inputs above */
 	struct node *writer;       /* repartition: the step that fills it */
+	const char *suffix;        /* of its full name; NULL = "repartition" */
+	struct node *like;         /* as many partitions as the topics above this step; NULL = above the writer */
 };
 
 struct subtopology {

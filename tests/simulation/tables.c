@@ -1,4 +1,5 @@
-/* Tables: a join of two, one of them with its topic as changelog, and the results grouped by another key. */
+/* Tables: a join of two, one of them with its topic as changelog, and the results grouped by another key; and a
+ * join by a foreign key. */
 #include "tests/simulation/tally.h"
 #include "tests/simulation/topologies.h"
 
@@ -126,5 +127,61 @@ bool check_tables(weir_simulation *s, void *user, weir_error *err)
 	tally_release(&got);
 	tally_release(&sums_wanted);
 	tally_release(&sums_got);
+	return ok;
+}
+
+/* --- by a foreign key --------------------------------------------------------------------------------------------
+ * */
+
+/* Of a left row's number; every tenth has none. */
+static bool foreign_name(char *to, int64_t left)
+{
+	snprintf(to, 16, "k%d", (int)(left / 10 % 9));
+	return left % 10 != 0;
+}
+
+static weir_bytes foreign_key(weir_context *cx, const weir_record *r, void *user)
+{
+	char *key = weir_alloc(cx, 16);
+
+	(void)user;
+	return foreign_name(key, *(const int64_t *)weir_value(r)) ? weir_str(key) : WEIR_NULL;
+}
+
+weir_topology *build_foreign(void)
+{
+	weir_topology *t = weir_topology_new("foreign");
+	weir_table *left = weir_table_source(t, "in", (weir_table_source_opts){ .value = &weir_int64 });
+	weir_table *right = weir_table_source(t, "in2", (weir_table_source_opts){ .value = &weir_int64 });
+
+	weir_sink(weir_changes(weir_table_left_join_foreign(left, "joined", right, foreign_key, pair,
+							    (weir_foreign_opts){ 0 }, NULL)),
+		  "out", (weir_sink_opts){ 0 });
+	return t;
+}
+
+bool check_foreign(weir_simulation *s, void *user, weir_error *err)
+{
+	struct tally left = { 0 }, right = { 0 }, wanted = { 0 }, got = { 0 };
+	bool ok = weir_simulation_read(s, "in", take_newest, &left, err) &&
+		  weir_simulation_read(s, "in2", take_newest, &right, err) &&
+		  weir_simulation_read(s, "out", take_newest, &got, err);
+
+	(void)user;
+	for (size_t i = 0; i < left.count; i++) {
+		const struct tally_entry *e = &left.entries[i];
+		char key[16];
+
+		if (e->number == 0)
+			continue;
+		int64_t partner = foreign_name(key, e->number - 1) ? *tally_at(&right, key) : 0;
+
+		*tally_at(&wanted, e->name) = result_of(e->number - 1, partner ? partner - 1 : NO_PARTNER) + 1;
+	}
+	ok = ok && tally_same(&wanted, &got, "out", err);
+	tally_release(&left);
+	tally_release(&right);
+	tally_release(&wanted);
+	tally_release(&got);
 	return ok;
 }

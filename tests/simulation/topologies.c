@@ -429,5 +429,6 @@ const struct simulated simulated[] = {
 	{ "process", build_process, feed_numbers, check_process },
 	{ "merged", build_merged, feed_either, check_merged },
 	{ "tables", build_tables, feed_tables, check_tables },
+	{ "foreign", build_foreign, feed_tables, check_foreign },
 };
 const size_t simulated_count = sizeof simulated / sizeof *simulated;

@@ -17,5 +17,7 @@ extern const size_t simulated_count;
 weir_topology *build_tables(void);
 weir_simulation_feed_fn feed_tables;
 weir_simulation_check_fn check_tables;
+weir_topology *build_foreign(void);
+weir_simulation_check_fn check_foreign;
 
 #endif

@@ -114,4 +114,27 @@ typedef struct weir_table_aggregator {
 weir_table *weir_grouped_aggregate(weir_grouped_table *grouped, const char *name, weir_table_aggregator aggregator,
 				   weir_table_opts opts);
 
+/* --- joins by a foreign key -------------------------------------------------------------------------------------
+ * A row of the left table names a key of the right one; any number of rows may name the same (KIP-213). The tables'
+ * topics may have different numbers of partitions. Rows subscribe to their foreign keys, and are answered, through
+ * the topics <application.id>-<name>-subscription-registration-topic and -subscription-response-topic, in Kafka
+ * Streams' formats; subscriptions are kept in the store `<name>-subscription-store`. So a result comes some commits
+ * after what caused it; one that its row has outrun is dropped. A result has the greater of both timestamps, or
+ * that of the right row's change. */
+
+typedef struct weir_foreign_opts {
+	const weir_serde *value; /* of the results; NULL = the left table's */
+	weir_table_opts store;   /* of the results, which always have one */
+	/** Where the topics below the right table have a key, if not where Java clients put it; -1 = there. */
+	int32_t (*partition)(weir_context *cx, weir_bytes foreign_key, int32_t partitions, void *user);
+} weir_foreign_opts;
+/** The rows of the left table for which there is a row on the right. `foreign_key` gives the key, null = none (dead
+ * letter); it sees new and old values, and must not depend on anything else. `join` is given the left row's key. */
+weir_table *weir_table_join_foreign(weir_table *left, const char *name, weir_table *right, weir_key_fn *foreign_key,
+				    weir_join_fn *join, weir_foreign_opts opts, void *user);
+/** All rows of the left table; without a foreign key or a row of it, `right` is NULL. */
+weir_table *weir_table_left_join_foreign(weir_table *left, const char *name, weir_table *right,
+					 weir_key_fn *foreign_key, weir_join_fn *join, weir_foreign_opts opts,
+					 void *user);
+
 #endif
