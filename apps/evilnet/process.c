@@ -66,6 +66,7 @@ static bool start_sink(struct process *p, weir_error *err)
 			.group = group,
 			.group_instance_id = weir_config_bool(cfg, "group.static.membership") ? instance : NULL,
 			.dead_letter_topic = weir_config_string(cfg, "evilnet.dead.letters.topic"),
+			.retain_ms = weir_config_ms(cfg, "evilnet.retention"),
 		},
 		err);
 	if (!p->sink_worker)

@@ -18,58 +18,13 @@ static void add(struct list *list, const char *topic, int32_t partition, int64_t
 	list->items[list->count++] = (weir_partition){ .topic = topic, .partition = partition, .offset = offset };
 }
 
-enum { AGES = 1024 };
-
-/* Remembers how far the input had come at this time; at most AGES entries over retain_ms. */
-static void remember_age(struct input *in, int64_t newest_ms, int64_t retain_ms)
-{
-	struct age *last = in->age_count ? &in->ages[in->age_count - 1] : NULL;
-
-	if (in->committed <= 0 || (last && newest_ms - last->time_ms <= retain_ms / (AGES - 2)))
-		return;
-	if (!in->ages)
-		in->ages = weir__calloc(AGES, sizeof *in->ages);
-	if (in->age_count == AGES)
-		memmove(in->ages, in->ages + 1, --in->age_count * sizeof *in->ages);
-	in->ages[in->age_count++] = (struct age){ in->committed, newest_ms };
-}
-
-static int64_t offset_by_age(struct input *in, int64_t before_ms)
-{
-	size_t n = 0;
-
-	while (n < in->age_count && in->ages[n].time_ms < before_ms)
-		n++;
-	if (n == 0)
-		return 0;
-	int64_t offset = in->ages[n - 1].offset;
-
-	memmove(in->ages, in->ages + n, (in->age_count - n) * sizeof *in->ages);
-	in->age_count -= n;
-	return offset;
-}
-
-/* Records older than retain_ms, as far as they are committed. The broker knows the first record that is young
- * enough, which helps after a start; but one from a clock that runs ahead is young for a long time, so what was
- * seen here decides as well. */
+/* Records older than retain_ms, as far as they are committed. */
 static int64_t expired_offset(struct input *in, int64_t retain_ms)
 {
 	weir_app *app = in->task->worker->app;
-	int64_t now_ms = app->clock->wall_ms(app->clock);
-	/* A future date must not make the present look old. */
-	int64_t newest_ms = in->time_ms < now_ms ? in->time_ms : now_ms;
-	int64_t before_ms = weir_time_sub(newest_ms, retain_ms);
-	weir_partition p = { .topic = in->topic, .partition = in->partition, .offset = before_ms };
-	weir_error err;
+	weir_partition read = { .topic = in->topic, .partition = in->partition, .offset = in->committed };
 
-	if (in->time_ms == INT64_MIN || before_ms <= 0)
-		return 0;
-	remember_age(in, newest_ms, retain_ms);
-	int64_t offset = offset_by_age(in, before_ms);
-
-	if (weir_offsets_for_times(app->cluster, &p, 1, &err) && p.offset > offset)
-		offset = p.offset;
-	return offset < in->committed ? offset : in->committed;
+	return weir__ages_expired(&in->ages, &read, in->time_ms, retain_ms, app->cluster, app->clock);
 }
 
 static void collect(struct task *t, struct list *list)

@@ -18,6 +18,7 @@
 #include <weir/log.h>
 
 #include "framework/operators/operator.h"
+#include "framework/runtime/ages.h"
 
 struct worker;
 struct task;
@@ -50,11 +51,6 @@ bool weir__settings_read(struct settings *s, const weir_config *cfg, weir_error 
 
 struct waiting;
 
-/* Everything before `offset` had been processed when the input's newest time was `time_ms`. */
-struct age {
-	int64_t offset, time_ms;
-};
-
 /* One partition that a task reads. */
 struct input {
 	struct task *task;
@@ -73,8 +69,7 @@ struct input {
 	bool doubtful;    /* its position lay outside the log: to be checked when it is read again */
 	int64_t first;    /* of the log, while doubtful */
 	bool paused;      /* by us, because enough is waiting */
-	struct age *ages; /* with retain_ms: how old what lies before an offset is, oldest first */
-	size_t age_count;
+	struct ages ages; /* with retain_ms */
 	int64_t empty_since_us; /* for max.task.idle.ms; 0 = not empty */
 };
 

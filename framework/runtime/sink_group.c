@@ -153,6 +153,7 @@ static struct sink_partition *add_partition(struct weir_sink_worker *w, int32_t 
 
 	p->id = id;
 	p->stored = p->written = p->end = WEIR_OFFSET_NONE;
+	p->newest_ms = INT64_MIN;
 	weir__sink_batch_init(&p->batch);
 	pthread_mutex_lock(&w->lock);
 	w->partitions = weir__realloc(w->partitions, (w->partition_count + 1) * sizeof *w->partitions);
@@ -172,6 +173,7 @@ static void remove_partition(struct weir_sink_worker *w, struct sink_partition *
 	pthread_mutex_unlock(&w->lock);
 	weir__sink_batch_release(&p->batch);
 	weir__sink_rejects_release(&p->rejects);
+	weir__ages_release(&p->ages);
 	free(p);
 }
 

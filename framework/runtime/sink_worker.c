@@ -161,6 +161,9 @@ static void keep_house(struct weir_sink_worker *w)
 	if (!w->connected)
 		return;
 	store_positions(w, QUIET_MS);
+	if (w->opts.retain_ms &&
+	    is_due(&w->purge_at_ms, now, weir_config_ms(w->cfg, "repartition.purge.interval.ms")))
+		weir__sink_purge(w);
 	if (w->connected && is_due(&w->others_at_ms, now, OTHERS_MS) && !weir__sink_ask_others(w, &failure))
 		weir__sink_away(w, &failure, "position");
 	if (w->connected && w->opts.sink->idle && is_due(&w->idle_at_ms, now, w->opts.idle_interval_ms) &&

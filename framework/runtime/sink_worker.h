@@ -6,6 +6,7 @@
 #include <weir/external_sink.h>
 #include <weir/log.h>
 
+#include "framework/runtime/ages.h"
 #include "framework/runtime/sink_batch.h"
 #include "framework/runtime/sink_rejects.h"
 
@@ -25,6 +26,8 @@ struct sink_partition {
 			    lock) */
 	int64_t end;     /* of the log, last known */
 	int64_t wrote_at_ms;
+	int64_t newest_ms; /* greatest timestamp written; INT64_MIN = none */
+	struct ages ages;  /* with retain_ms */
 	struct sink_backoff backoff;
 	struct sink_batch batch;
 	struct sink_rejects rejects;
@@ -47,7 +50,7 @@ struct weir_sink_worker {
 	struct sink_partition **partitions; /* changed under the lock */
 	size_t partition_count;
 	struct sink_dead_letters dead_letters;
-	int64_t idle_at_ms, lag_at_ms, others_at_ms;
+	int64_t idle_at_ms, lag_at_ms, others_at_ms, purge_at_ms;
 	weir_log_limit log_away, log_consumer, log_fenced, log_partition;
 
 	/* For other threads, under the lock. */
@@ -83,6 +86,10 @@ void weir__sink_away(struct weir_sink_worker *w, const weir_error *error, const 
 /** Writes the partition's batch, or the offset alone when it is empty. False: the partition is held, or the sink
  *  away. */
 bool weir__sink_write(struct weir_sink_worker *w, struct sink_partition *p);
+
+/* sink_purge.c */
+/** Deletes what is written and older than retain_ms. */
+void weir__sink_purge(struct weir_sink_worker *w);
 
 /* sink_status.c */
 void weir__sink_update_lag(struct weir_sink_worker *w);

@@ -58,6 +58,9 @@ static void stored(struct weir_sink_worker *w, struct sink_partition *p, int64_t
 	w->sink_backoff = p->backoff = (struct sink_backoff){ 0 };
 	p->stored = next_offset;
 	p->wrote_at_ms = weir__sink_now_ms();
+	for (size_t i = 0; i < p->batch.count; i++)
+		if (p->batch.records[i].timestamp_ms > p->newest_ms)
+			p->newest_ms = p->batch.records[i].timestamp_ms;
 	pthread_mutex_lock(&w->lock);
 	p->written = next_offset;
 	w->status.records += (int64_t)p->batch.count;

@@ -455,7 +455,7 @@ void weir__task_close(struct task *t, bool clean)
 	weir__arena_release(&t->cx.arena);
 	weir__arena_release(&t->instance_memory);
 	for (size_t i = 0; i < t->input_count; i++)
-		free(t->inputs[i].ages);
+		weir__ages_release(&t->inputs[i].ages);
 	free(t->list);
 	free(t->stores);
 	free(t->inputs);

@@ -199,22 +199,26 @@ static void must(bool ok, const weir_error *err)
 		fail_msg("%s", err->message);
 }
 
-static weir_sink_worker *start_as(struct sink *s, const char *instance)
+static weir_sink_worker *start_with(struct sink *s, weir_sink_worker_opts opts)
 {
-	weir_sink_worker_opts opts = { .sink = &ops,
-				       .self = s,
-				       .topic = topic_name,
-				       .group = group_name,
-				       .group_instance_id = instance,
-				       .dead_letter_topic = letters_name,
-				       .batch_records_max = 100,
-				       .idle_interval_ms = 50 };
 	weir_error err = { 0 };
 
 	*s = (struct sink){ 0 };
+	opts.sink = &ops;
+	opts.self = s;
+	opts.topic = topic_name;
+	opts.group = group_name;
+	opts.dead_letter_topic = letters_name;
+	opts.batch_records_max = 100;
+	opts.idle_interval_ms = 50;
 	weir_sink_worker *w = weir_sink_worker_start(cluster, cfg, opts, &err);
 	must(w, &err);
 	return w;
+}
+
+static weir_sink_worker *start_as(struct sink *s, const char *instance)
+{
+	return start_with(s, (weir_sink_worker_opts){ .group_instance_id = instance });
 }
 
 static weir_sink_worker *start(struct sink *s)
@@ -228,7 +232,7 @@ static void stop(weir_sink_worker *w, const struct sink *s)
 	assert_true(s->closed);
 }
 
-static void put(int32_t partition, const char *value)
+static void put_at(int32_t partition, const char *value, int64_t timestamp_ms)
 {
 	static const weir_header theirs = { "trace", { "abc", 3 } };
 	weir_error err = { 0 };
@@ -236,12 +240,17 @@ static void put(int32_t partition, const char *value)
 	must(weir_producer_send(producer,
 				&(weir_produced){ .topic = topic_name,
 						  .partition = partition,
-						  .timestamp_ms = 1234,
+						  .timestamp_ms = timestamp_ms,
 						  .key = weir_str("key"),
 						  .value = weir_str(value),
 						  .headers = &(weir_headers){ &theirs, 1 } },
 				&err),
 	     &err);
+}
+
+static void put(int32_t partition, const char *value)
+{
+	put_at(partition, value, 1234);
 }
 
 static void put_ids(int from, int to)
@@ -617,6 +626,40 @@ static void a_log_that_is_cut_while_the_sink_is_away_is_read_from_what_is_left(v
 	stop(w, &s);
 }
 
+static int64_t first_offset(int32_t partition)
+{
+	int64_t first, end;
+	weir_error err = { 0 };
+
+	must(weir_offsets_range(cluster, topic_name, partition, &first, &end, &err), &err);
+	return first;
+}
+
+static void what_is_written_and_past_its_time_is_deleted(void **state)
+{
+	enum { HOUR_MS = 3600000, RETAIN_MS = 2 * HOUR_MS };
+	weir_error err = { 0 };
+	struct sink s;
+
+	(void)state;
+	must(weir_config_set(cfg, "repartition.purge.interval.ms", "1s", WEIR_FROM_COMMAND_LINE, "test", &err),
+	     &err);
+	put_at(0, "0", HOUR_MS);
+	put_at(0, "1", 2 * HOUR_MS);
+	put_at(0, "2", 3 * HOUR_MS + 1); /* the first one is too old now, and it alone */
+	put_at(1, "3", HOUR_MS);
+	must(weir_producer_flush(producer, 10000, &err), &err);
+	set_away(true);
+	weir_sink_worker *w = start_with(&s, (weir_sink_worker_opts){ .retain_ms = RETAIN_MS });
+	usleep(1200000);
+	assert_int_equal(first_offset(0), 0); /* not written yet */
+	set_away(false);
+	WAIT_UNTIL(first_offset(0) == 1 && weir_sink_worker_caught_up(w));
+	stop(w, &s);
+	assert_int_equal(first_offset(1), 0); /* nothing is newer there */
+	assert_each_written_once(0, 4);
+}
+
 static void aborted_records_are_not_written_and_markers_do_not_hold_back(void **state)
 {
 	weir_error err = { 0 };
@@ -766,6 +809,7 @@ int main(void)
 		TEST(without_a_topic_for_dead_letters_a_rejected_record_stops_the_worker),
 		TEST(a_stored_offset_outside_of_the_log_means_the_earliest),
 		TEST(a_log_that_is_cut_while_the_sink_is_away_is_read_from_what_is_left),
+		TEST(what_is_written_and_past_its_time_is_deleted),
 		TEST(aborted_records_are_not_written_and_markers_do_not_hold_back),
 		TEST(a_record_is_written_soon_after_it_was_produced),
 		TEST(stopping_does_not_wait_for_a_sink_that_is_away),

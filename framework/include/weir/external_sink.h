@@ -55,6 +55,9 @@ typedef struct weir_sink_worker_opts {
 	const char *group_instance_id;
 	/* Rejected records go there with their reason; NULL = they stop the worker. */
 	const char *dead_letter_topic;
+	/* Delete records of the topic that are this much older than its newest, by their timestamps, and written;
+	 * 0 = never. Looked at every repartition.purge.interval.ms. */
+	int64_t retain_ms;
 	size_t batch_records_max; /* 0 = 1000 */
 	int64_t idle_interval_ms; /* 0 = 10 s */
 } weir_sink_worker_opts;

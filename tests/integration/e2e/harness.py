@@ -364,8 +364,10 @@ class Case:
     def dump(self, topic, name):
         path = self.path(f"{name}.dump")
         with open(path, "wb") as out:
+            # what is deleted after kcat has asked for the beginning must not make it skip the rest
             done = subprocess.run(["kcat", "-b", need("WEIR_TEST_BOOTSTRAP"), "-C", "-t", topic, "-e", "-q", "-o", "beginning",
-                                   "-X", "isolation.level=read_committed", "-f", DUMP_FORMAT],
+                                   "-X", "topic.auto.offset.reset=earliest", "-X", "isolation.level=read_committed",
+                                   "-f", DUMP_FORMAT],
                                   stdout=out, stderr=subprocess.PIPE, timeout=120, check=False)
         check(done.returncode == 0, f"kcat -C -t {topic}: {done.stderr.decode('utf-8', 'replace')}")
         return path

@@ -22,9 +22,9 @@ def first_offsets(case, topic):
     return first
 
 
-def cut(case, app, store):
-    """The first offsets of a changelog once some of it is gone"""
-    first = first_offsets(case, f"{app.id}-{store}-changelog")
+def cut(case, topic):
+    """The first offsets of a topic once some of it is gone"""
+    first = first_offsets(case, topic)
     return first if max(first.values(), default=1) > 0 else None
 
 
@@ -36,7 +36,7 @@ def kept_rows(rows, hours):
 
 
 def retention(case):
-    """Old rows, posts and changelogs go by event time, nothing else does; and counting goes on, also elsewhere"""
+    """Old rows, posts, results and changelogs go by event time, nothing else does; and counting goes on, also elsewhere"""
     app = case.application(evilnet_retention="2h", evilnet_posts_retention="3h", repartition_purge_interval_ms="1s",
                            checkpoint_interval_ms="1s")
     path = case.posts("posts.jsonl", "--count", 30_000, "--seed", 90, "--span", 8 * 3600)
@@ -52,9 +52,9 @@ def retention(case):
     app.run("ingest", "--source", f"file:{case.path('second')}", "--exit-at-end", "--speed", "600")  # five seconds
     counted = app.recount(before=[dump])
     app.wait_for_rows(kept_rows(counted.rows, 2), 60, [process], "the same after more posts")
-    for store in ("seen", "users", "cities"):
-        first = harness.wait_until(f"the changelog of {store} to be cut", 20, lambda: cut(case, app, store), 0.5)
-        say(f"changelog of {store} begins at {sorted(first.values())}")
+    for topic in (app.metrics, *(f"{app.id}-{store}-changelog" for store in ("seen", "users", "cities"))):
+        first = harness.wait_until(f"{topic} to be cut", 20, lambda t=topic: cut(case, t), 0.5)
+        say(f"{topic} begins at {sorted(first.values())}")
 
     first = first_offsets(case, app.topic)
     made = {(p, o): harness.recount.read_post(value)[2] for p, o, _, _, value in harness.Recounted.records(dump)}
