@@ -162,7 +162,7 @@ static const struct layer {
 	{ "web/*", { "schemas/*", "apps/evilnet/evilnet.h" } },
 	{ "apps/*", { "schemas/*", "web/web.h", "apps/evilnet/evilnet.h" } },
 	{ "bench/store.c", { "state/store.h" } }, /* measures a part by itself */
-	{ "bench/*", { "schemas/*", "web/web.h", "apps/evilnet/evilnet.h" } },
+	{ "bench/*", { "bench/common/*", "schemas/*", "web/web.h", "apps/evilnet/evilnet.h" } },
 	{ "tests/*", { "*" } },
 };
 
