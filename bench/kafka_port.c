@@ -223,7 +223,7 @@ static void open_producer(struct bench *b, int64_t queue_bytes)
 	b->producer = weir_producer_open(b->cluster,
 					 (weir_producer_opts){ .transactional_id = b->commit_ms ? id : NULL,
 							       .linger_ms = 50,
-				      .queue_bytes_max = queue_bytes,
+							       .queue_bytes_max = queue_bytes,
 							       .transaction_timeout_ms = 60000 },
 					 &err);
 	if (!b->producer || (b->commit_ms && !weir_producer_init(b->producer, 30000, &err)))
