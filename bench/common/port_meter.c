@@ -51,7 +51,7 @@ bool port_meter_takes_record(void)
 }
 
 /* Defines name(parameters), which passes on to the same function of the object behind. */
-#define PASS(kind, result, name, parameters, arguments) \
+#define FORWARD(kind, result, name, parameters, arguments) \
 	static result kind##_##name parameters \
 	{ \
 		enter(); \
@@ -123,23 +123,23 @@ static void consumer_close(weir_consumer *self)
 	free(self);
 }
 
-PASS(consumer, bool, subscribe, (weir_consumer * self, const char *const *topics, size_t n, weir_error *err),
-     (REAL_CONSUMER(self), topics, n, err))
-PASS(consumer, bool, assign, (weir_consumer * self, const weir_partition *list, size_t n, weir_error *err),
-     (REAL_CONSUMER(self), list, n, err))
-PASS(consumer, bool, unassign, (weir_consumer * self, const weir_partition *list, size_t n, weir_error *err),
-     (REAL_CONSUMER(self), list, n, err))
-PASS(consumer, bool, seek, (weir_consumer * self, const weir_partition *list, size_t n, weir_error *err),
-     (REAL_CONSUMER(self), list, n, err))
-PASS(consumer, bool, pause, (weir_consumer * self, const weir_partition *list, size_t n, weir_error *err),
-     (REAL_CONSUMER(self), list, n, err))
-PASS(consumer, bool, resume, (weir_consumer * self, const weir_partition *list, size_t n, weir_error *err),
-     (REAL_CONSUMER(self), list, n, err))
-PASS(consumer, int64_t, position, (weir_consumer * self, const char *topic, int32_t partition),
-     (REAL_CONSUMER(self), topic, partition))
-PASS(consumer, bool, lost, (weir_consumer * self), (REAL_CONSUMER(self)))
-PASS(consumer, int64_t, lag, (weir_consumer * self, const char *topic, int32_t partition),
-     (REAL_CONSUMER(self), topic, partition))
+FORWARD(consumer, bool, subscribe, (weir_consumer * self, const char *const *topics, size_t n, weir_error *err),
+	(REAL_CONSUMER(self), topics, n, err))
+FORWARD(consumer, bool, assign, (weir_consumer * self, const weir_partition *list, size_t n, weir_error *err),
+	(REAL_CONSUMER(self), list, n, err))
+FORWARD(consumer, bool, unassign, (weir_consumer * self, const weir_partition *list, size_t n, weir_error *err),
+	(REAL_CONSUMER(self), list, n, err))
+FORWARD(consumer, bool, seek, (weir_consumer * self, const weir_partition *list, size_t n, weir_error *err),
+	(REAL_CONSUMER(self), list, n, err))
+FORWARD(consumer, bool, pause, (weir_consumer * self, const weir_partition *list, size_t n, weir_error *err),
+	(REAL_CONSUMER(self), list, n, err))
+FORWARD(consumer, bool, resume, (weir_consumer * self, const weir_partition *list, size_t n, weir_error *err),
+	(REAL_CONSUMER(self), list, n, err))
+FORWARD(consumer, int64_t, position, (weir_consumer * self, const char *topic, int32_t partition),
+	(REAL_CONSUMER(self), topic, partition))
+FORWARD(consumer, bool, lost, (weir_consumer * self), (REAL_CONSUMER(self)))
+FORWARD(consumer, int64_t, lag, (weir_consumer * self, const char *topic, int32_t partition),
+	(REAL_CONSUMER(self), topic, partition))
 
 /* Records name the consumer behind, which gives their headers; .headers is never asked for here. */
 static const struct consumer_ops consumer_ops = {
@@ -197,24 +197,24 @@ static void producer_close(weir_producer *self)
 	free(self);
 }
 
-PASS(producer, bool, send, (weir_producer * self, const weir_produced *record, weir_error *err),
-     (REAL_PRODUCER, record, err))
-PASS(producer, size_t, poll, (weir_producer * self, int64_t timeout_ms), (REAL_PRODUCER, timeout_ms))
-PASS(producer, bool, flush, (weir_producer * self, int64_t timeout_ms, weir_error *err),
-     (REAL_PRODUCER, timeout_ms, err))
-PASS(producer, int64_t, delivered, (weir_producer * self, const char *topic, int32_t partition),
-     (REAL_PRODUCER, topic, partition))
-PASS(producer, bool, init, (weir_producer * self, int64_t timeout_ms, weir_error *err),
-     (REAL_PRODUCER, timeout_ms, err))
-PASS(producer, bool, begin, (weir_producer * self, weir_error *err), (REAL_PRODUCER, err))
-PASS(producer, bool, send_offsets,
-     (weir_producer * self, weir_consumer *consumer, const weir_partition *list, size_t n, int64_t timeout_ms,
-      weir_error *err),
-     (REAL_PRODUCER, REAL_CONSUMER(consumer), list, n, timeout_ms, err))
-PASS(producer, bool, commit, (weir_producer * self, int64_t timeout_ms, weir_error *err),
-     (REAL_PRODUCER, timeout_ms, err))
-PASS(producer, bool, abort, (weir_producer * self, int64_t timeout_ms, weir_error *err),
-     (REAL_PRODUCER, timeout_ms, err))
+FORWARD(producer, bool, send, (weir_producer * self, const weir_produced *record, weir_error *err),
+	(REAL_PRODUCER, record, err))
+FORWARD(producer, size_t, poll, (weir_producer * self, int64_t timeout_ms), (REAL_PRODUCER, timeout_ms))
+FORWARD(producer, bool, flush, (weir_producer * self, int64_t timeout_ms, weir_error *err),
+	(REAL_PRODUCER, timeout_ms, err))
+FORWARD(producer, int64_t, delivered, (weir_producer * self, const char *topic, int32_t partition),
+	(REAL_PRODUCER, topic, partition))
+FORWARD(producer, bool, init, (weir_producer * self, int64_t timeout_ms, weir_error *err),
+	(REAL_PRODUCER, timeout_ms, err))
+FORWARD(producer, bool, begin, (weir_producer * self, weir_error *err), (REAL_PRODUCER, err))
+FORWARD(producer, bool, send_offsets,
+	(weir_producer * self, weir_consumer *consumer, const weir_partition *list, size_t n, int64_t timeout_ms,
+	 weir_error *err),
+	(REAL_PRODUCER, REAL_CONSUMER(consumer), list, n, timeout_ms, err))
+FORWARD(producer, bool, commit, (weir_producer * self, int64_t timeout_ms, weir_error *err),
+	(REAL_PRODUCER, timeout_ms, err))
+FORWARD(producer, bool, abort, (weir_producer * self, int64_t timeout_ms, weir_error *err),
+	(REAL_PRODUCER, timeout_ms, err))
 
 static const struct producer_ops producer_ops = {
 	.close = producer_close,
@@ -257,35 +257,36 @@ static void cluster_free(weir_cluster *self)
 	free(self);
 }
 
-PASS(cluster, const char *, id, (weir_cluster * self, weir_error *err), (REAL, err))
-PASS(cluster, bool, topics_create, (weir_cluster * self, const weir_topic_spec *specs, size_t n, weir_error *err),
-     (REAL, specs, n, err))
-PASS(cluster, bool, topics_delete, (weir_cluster * self, const char *const *names, size_t n, weir_error *err),
-     (REAL, names, n, err))
-PASS(cluster, int32_t, topic_partitions, (weir_cluster * self, const char *topic, weir_error *err),
-     (REAL, topic, err))
-PASS(cluster, bool, topic_config,
-     (weir_cluster * self, const char *topic, const char *name, char *buf, size_t size, weir_error *err),
-     (REAL, topic, name, buf, size, err))
-PASS(cluster, bool, topics_each, (weir_cluster * self, weir_topic_fn *fn, void *user, weir_error *err),
-     (REAL, fn, user, err))
-PASS(cluster, bool, offsets_range,
-     (weir_cluster * self, const char *topic, int32_t partition, int64_t *first, int64_t *end, weir_error *err),
-     (REAL, topic, partition, first, end, err))
-PASS(cluster, bool, offsets_for_times, (weir_cluster * self, weir_partition *list, size_t n, weir_error *err),
-     (REAL, list, n, err))
-PASS(cluster, bool, records_delete, (weir_cluster * self, const weir_partition *list, size_t n, weir_error *err),
-     (REAL, list, n, err))
-PASS(cluster, bool, group_committed,
-     (weir_cluster * self, const char *group, weir_partition *list, size_t n, int64_t timeout_ms, weir_error *err),
-     (REAL, group, list, n, timeout_ms, err))
-PASS(cluster, bool, group_alter,
-     (weir_cluster * self, const char *group, const weir_partition *list, size_t n, weir_error *err),
-     (REAL, group, list, n, err))
-PASS(cluster, bool, group_delete, (weir_cluster * self, const char *group, weir_error *err), (REAL, group, err))
-PASS(cluster, bool, group_describe,
-     (weir_cluster * self, const char *group, weir_member_fn *fn, void *user, weir_error *err),
-     (REAL, group, fn, user, err))
+FORWARD(cluster, const char *, id, (weir_cluster * self, weir_error *err), (REAL, err))
+FORWARD(cluster, bool, topics_create,
+	(weir_cluster * self, const weir_topic_spec *specs, size_t n, weir_error *err), (REAL, specs, n, err))
+FORWARD(cluster, bool, topics_delete, (weir_cluster * self, const char *const *names, size_t n, weir_error *err),
+	(REAL, names, n, err))
+FORWARD(cluster, int32_t, topic_partitions, (weir_cluster * self, const char *topic, weir_error *err),
+	(REAL, topic, err))
+FORWARD(cluster, bool, topic_config,
+	(weir_cluster * self, const char *topic, const char *name, char *buf, size_t size, weir_error *err),
+	(REAL, topic, name, buf, size, err))
+FORWARD(cluster, bool, topics_each, (weir_cluster * self, weir_topic_fn *fn, void *user, weir_error *err),
+	(REAL, fn, user, err))
+FORWARD(cluster, bool, offsets_range,
+	(weir_cluster * self, const char *topic, int32_t partition, int64_t *first, int64_t *end, weir_error *err),
+	(REAL, topic, partition, first, end, err))
+FORWARD(cluster, bool, offsets_for_times, (weir_cluster * self, weir_partition *list, size_t n, weir_error *err),
+	(REAL, list, n, err))
+FORWARD(cluster, bool, records_delete, (weir_cluster * self, const weir_partition *list, size_t n, weir_error *err),
+	(REAL, list, n, err))
+FORWARD(cluster, bool, group_committed,
+	(weir_cluster * self, const char *group, weir_partition *list, size_t n, int64_t timeout_ms,
+	 weir_error *err),
+	(REAL, group, list, n, timeout_ms, err))
+FORWARD(cluster, bool, group_alter,
+	(weir_cluster * self, const char *group, const weir_partition *list, size_t n, weir_error *err),
+	(REAL, group, list, n, err))
+FORWARD(cluster, bool, group_delete, (weir_cluster * self, const char *group, weir_error *err), (REAL, group, err))
+FORWARD(cluster, bool, group_describe,
+	(weir_cluster * self, const char *group, weir_member_fn *fn, void *user, weir_error *err),
+	(REAL, group, fn, user, err))
 
 static const struct cluster_ops cluster_ops = {
 	.free = cluster_free,
