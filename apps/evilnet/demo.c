@@ -1,4 +1,5 @@
 /* `evilnet demo`: everything in one process, on a broker in memory. */
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -35,12 +36,21 @@ static bool configure(struct evilnet *e, weir_error *err)
 	return true;
 }
 
+/* The log's segments come and go for as long as the demo runs. glibc would soon take them from its heap, between
+ * what lives longer (its threshold for mmap grows by itself until it is told one), and the heap would grow with
+ * the holes. */
+static void keep_segments_out_of_the_heap(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 128 << 10);
+}
+
 int evilnet_demo(struct evilnet *e)
 {
 	weir_error err;
 	pthread_t thread;
 	int code = EVILNET_FAILED;
 
+	keep_segments_out_of_the_heap();
 	if (!configure(e, &err)) {
 		fprintf(stderr, "evilnet: demo: %s\n", err.message);
 		return EVILNET_USAGE;
