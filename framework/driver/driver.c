@@ -28,6 +28,7 @@ struct weir_driver {
 	struct reader *readers;
 	struct arena out; /* of the last record given */
 	int32_t partitions;
+	bool commit_each_record;
 };
 
 /* --- stepping ------------------------------------------------------------------------------------ */
@@ -77,6 +78,7 @@ static bool run_app(weir_driver *d, weir_error *err)
 	d->app = weir_app_new(d->topology, d->cfg, d->cluster, (weir_app_opts){ .clock = &d->clock.clock }, err);
 	if (!d->app)
 		return false;
+	d->app->settings.commit_each_record = d->commit_each_record;
 	d->app->settings.session_timeout_ms = d->app->settings.max_poll_interval_ms = MEMBERSHIP_MS;
 	if (!weir__app_prepare(d->app, err))
 		return false;
@@ -89,7 +91,8 @@ static bool run_app(weir_driver *d, weir_error *err)
 				*err = w->error;
 			return false;
 		}
-		d->clock.now_ms++;
+		if (!all_run(w))
+			d->clock.now_ms++;
 	}
 	if (!all_run(w))
 		return weir_fail(err, WEIR_TIMEOUT, "the tasks do not come up");
@@ -158,6 +161,7 @@ weir_driver *weir_driver_new(weir_topology *topology, weir_driver_opts opts, wei
 
 	d->topology = topology;
 	d->partitions = opts.partitions ? opts.partitions : 1;
+	d->commit_each_record = opts.commit_each_record;
 	weir__arena_init(&d->out, 0);
 	weir_manual_clock_init(&d->clock, opts.now_ms ? opts.now_ms : 1704067200000);
 	d->cluster = weir_cluster_embedded((weir_embedded_opts){

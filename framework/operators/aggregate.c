@@ -52,7 +52,11 @@ static void add_by_fold(struct instance *in, weir_context *cx, const weir_record
 
 	weir_set_value(&result, fold(a, cx, r, weir_value(&stored)));
 	weir_bytes value = weir_value_bytes(&result);
-	int64_t ms = old_ms > r->timestamp_ms ? old_ms : r->timestamp_ms;
+
+	if (weir_is_null(value) && weir_is_null(old))
+		return; /* nothing to delete: no tombstone, as in Kafka Streams */
+	/* Kafka Streams' caches, too, send a tombstone with the time of the record that has caused it. */
+	int64_t ms = old_ms > r->timestamp_ms && !weir_is_null(value) ? old_ms : r->timestamp_ms;
 
 	if (windowed)
 		weir_window_put(in->stores[0], r->key, value, start_ms, ms);

@@ -2,11 +2,19 @@
  * */
 #include "framework/operators/operator.h"
 
+struct writer {
+	const char *name;
+	bool keeps_null_keys; /* what comes behind it decides about them */
+};
+
 static void writer_process(struct instance *in, weir_context *cx, const weir_record *r)
 {
-	const char *const *name = in->node->opts;
+	const struct writer *w = in->node->opts;
 
-	cx->ops->send(cx, cx->ops->repartition_topic(cx, *name), -1, r, r->key);
+	if (weir_is_null(r->key) && !w->keeps_null_keys)
+		weir_dead_letter(cx, r, "null key");
+	else
+		cx->ops->send(cx, cx->ops->repartition_topic(cx, w->name), -1, r, r->key);
 }
 
 static const struct operator writer_op = { .kind = "repartition", .process = writer_process };
@@ -28,18 +36,23 @@ struct node *weir__repartition_read(struct node *writer, const char *name, const
 	return node_of_stream(read);
 }
 
-weir_stream *weir_repartition(weir_stream *s, const char *name, weir_repartition_opts opts)
+static weir_stream *repartition(weir_stream *s, const char *name, weir_repartition_opts opts, bool keeps_null_keys)
 {
 	struct node *parent = node_of_stream(s);
 	weir_topology *t = parent->topology;
-	const char *kept = weir__arena_strdup(&t->arena, name ? name : "");
-	struct node *writer = weir__graph_add(t, parent, weir__arena_printf(&t->arena, "%s-write", kept),
-					      &writer_op, &kept, sizeof kept);
+	struct writer w = { weir__arena_strdup(&t->arena, name ? name : ""), keeps_null_keys };
+	struct node *writer = weir__graph_add(t, parent, weir__arena_printf(&t->arena, "%s-write", w.name),
+					      &writer_op, &w, sizeof w);
 
 	if (parent->windowed)
 		weir__graph_mistake(t, name, "its input \"%s\" has windows: give it a key first (weir_key_by)",
 				    parent->name);
 	return stream_of(weir__repartition_read(writer, name, parent->value, opts.partitions));
+}
+
+weir_stream *weir_repartition(weir_stream *s, const char *name, weir_repartition_opts opts)
+{
+	return repartition(s, name, opts, false);
 }
 
 struct node *weir__keyed_input(struct node *s, const char *name)
@@ -51,5 +64,5 @@ struct node *weir__keyed_input(struct node *s, const char *name)
 		return s;
 	char *through = weir__arena_printf(&s->topology->arena, "%s-by-key", name ? name : "");
 
-	return node_of_stream(weir_repartition(stream_of(s), through, (weir_repartition_opts){ 0 }));
+	return node_of_stream(repartition(stream_of(s), through, (weir_repartition_opts){ 0 }, true));
 }

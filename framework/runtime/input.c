@@ -238,6 +238,7 @@ bool weir__task_process_waiting(struct task *t)
 		free(record);
 		atomic_fetch_add_explicit(&w->records, 1, memory_order_relaxed);
 		done++;
+		w->commit_now |= w->app->settings.commit_each_record;
 		if (w->commit_now)
 			break;
 	}

@@ -42,6 +42,7 @@ struct settings {
 	int16_t replication;
 	bool static_membership;
 	bool stop_on_unreadable, stop_on_refused;
+	bool commit_each_record; /* the driver's */
 };
 
 bool weir__settings_read(struct settings *s, const weir_config *cfg, weir_error *err);

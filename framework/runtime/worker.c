@@ -122,6 +122,8 @@ static bool on_record(const weir_kafka_record *record, void *user)
 		weir__input_keep(in, record);
 	else if (!weir__input_process(in, record))
 		return !WEIR__CANARY(SKIP_UNTAKEN) && give_back(in, record);
+	else if (w->app->settings.commit_each_record)
+		w->commit_now = true;
 	if (w->failed || in->task->cx.failed || w->commit_now ||
 	    in->waiting > w->app->settings.buffered_records_max)
 		return false;

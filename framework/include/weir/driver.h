@@ -14,6 +14,9 @@ typedef struct weir_driver_opts {
 	const char *state_dir;          /* NULL = stores in memory */
 	const char *const (*config)[2]; /* pairs of name, value */
 	size_t config_count;
+	/* A commit after each record, those of repartition topics too, as Kafka Streams' TopologyTestDriver
+	 * does; else one for all that a call has led to, or what is due. */
+	bool commit_each_record;
 } weir_driver_opts;
 
 /** Takes the topology over. NULL and *err when it is not valid. */

@@ -109,7 +109,7 @@ typedef struct weir_repartition_opts {
 	int32_t partitions;        /* 0 = as many as the inputs above have */
 } weir_repartition_opts;
 /** Through the topic <application.id>-<name>-repartition, by key. Put in by itself where a changed key meets a
- * state. */
+ * state. Records without a key are dead letters. */
 weir_stream *weir_repartition(weir_stream *s, const char *name, weir_repartition_opts opts);
 
 /** The value of a join: `left` and `right` are objects of their serdes, NULL where a left or an outer join has no

@@ -1,0 +1,100 @@
+#include "tests/conformance/conformance.h"
+
+static char *read_file(const char *path)
+{
+	FILE *in = fopen(path, "r");
+	struct text t = { 0 };
+	char line[1000];
+
+	if (!in)
+		fatal("cannot read %s", path);
+	while (fgets(line, sizeof line, in))
+		text_add(&t, "%s", line);
+	fclose(in);
+	return t.s;
+}
+
+static void add_option(struct step *s, char *word)
+{
+	char *equals = strchr(word, '=');
+
+	if (s->option_count == OPTIONS_MAX)
+		fatal("more than %d options in a line", OPTIONS_MAX);
+	*equals = 0;
+	s->options[s->option_count][0] = word;
+	s->options[s->option_count++][1] = equals + 1;
+}
+
+static void read_step(struct step *s, char **words, size_t n)
+{
+	s->op = words[0];
+	for (size_t i = 1; i < n; i++) {
+		if (strchr(words[i], '=') && *words[i] != '=')
+			add_option(s, words[i]);
+		else if (!s->name)
+			s->name = words[i];
+		else if (s->input_count < INPUTS_MAX)
+			s->inputs[s->input_count++] = words[i];
+		else
+			fatal("more than %d inputs in a line", INPUTS_MAX);
+	}
+}
+
+struct test_case *case_read(const char *directory, const char *name)
+{
+	struct test_case *c = weir__calloc(1, sizeof *c);
+	char path[1000], *words[INPUTS_MAX + OPTIONS_MAX], *line;
+	struct step **end = &c->steps;
+
+	snprintf(path, sizeof path, "%s/%s.case", directory, name);
+	c->name = weir__strdup(name);
+	char *at = c->text = read_file(path);
+
+	while ((line = next_line(&at))) {
+		size_t n = *line == '#' ? 0 : split(line, words, LENGTH(words));
+
+		if (n == 0)
+			continue;
+		struct step *other = strcmp(words[0], "gen") == 0       ? &c->gen
+				     : strcmp(words[0], "config") == 0  ? &c->config
+				     : strcmp(words[0], "differs") == 0 ? &c->differs
+									: NULL;
+
+		if (other) {
+			read_step(other, words, n);
+			continue;
+		}
+		*end = weir__calloc(1, sizeof **end);
+		read_step(*end, words, n);
+		if (!(*end)->name)
+			fatal("%s: \"%s\" without a name", path, words[0]);
+		end = &(*end)->next;
+	}
+	return c;
+}
+
+void case_free(struct test_case *c)
+{
+	for (struct step *s = c->steps, *next; s; s = next) {
+		next = s->next;
+		free(s);
+	}
+	free(c->name);
+	free(c->text);
+	free(c);
+}
+
+const char *step_option(const struct step *s, const char *name)
+{
+	for (size_t i = 0; i < s->option_count; i++)
+		if (strcmp(s->options[i][0], name) == 0)
+			return s->options[i][1];
+	return NULL;
+}
+
+int64_t step_number(const struct step *s, const char *name, int64_t otherwise)
+{
+	const char *value = step_option(s, name);
+
+	return value ? strtoll(value, NULL, 10) : otherwise;
+}

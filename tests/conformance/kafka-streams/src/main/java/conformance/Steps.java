@@ -1,0 +1,193 @@
+package conformance;
+
+import static conformance.Functions.text;
+
+import conformance.Case.Step;
+import conformance.Graph.Keys;
+import conformance.Graph.Node;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.apache.kafka.common.serialization.Serde;
+import org.apache.kafka.streams.KeyValue;
+import org.apache.kafka.streams.kstream.Branched;
+import org.apache.kafka.streams.kstream.BranchedKStream;
+import org.apache.kafka.streams.kstream.Consumed;
+import org.apache.kafka.streams.kstream.KGroupedStream;
+import org.apache.kafka.streams.kstream.KStream;
+import org.apache.kafka.streams.kstream.Named;
+import org.apache.kafka.streams.kstream.Predicate;
+import org.apache.kafka.streams.kstream.Repartitioned;
+import org.apache.kafka.streams.kstream.TimeWindows;
+
+/** What a line of a case builds, by its first word: the same names as in tests/conformance/steps.c. */
+class Steps {
+	interface Builder {
+		/** The step's result, which later lines call by its name; null = nothing. */
+		Node build(Graph g, Step s);
+	}
+
+	private static final Map<String, Builder> BUILDERS = new HashMap<>();
+
+	static void register(String op, Builder builder) {
+		BUILDERS.put(op, builder);
+	}
+
+	static void build(Graph g, Step s) {
+		Builder builder = BUILDERS.get(s.op());
+		if (builder == null)
+			throw new IllegalArgumentException("no operator \"" + s.op() + "\"");
+		Node made = builder.build(g, s);
+		if (made != null)
+			g.put(s.name(), made);
+	}
+
+	static {
+		registerStreams();
+		registerAggregates();
+		Processors.register();
+	}
+
+	static Duration ms(Step s, String option) {
+		return Duration.ofMillis(s.number(option));
+	}
+
+	private static Predicate<Object, Object> predicate(String name) {
+		Functions.Predicate p = Functions.predicate(name);
+		return (k, v) -> p.test(text(k), text(v));
+	}
+
+	/* --- streams ---------------------------------------------------------------------------------------- */
+
+	private static Consumed<Object, Object> consumed(Step s) {
+		Consumed<Object, Object> c = Consumed.with(Graph.TEXT, Graph.TEXT);
+		long before = s.number("time-from-value");
+		if (before > 0) /* a number in the value is the time after that; else the record's own; "d" turns away */
+			c = c.withTimestampExtractor((r, partitionTime) -> {
+				String v = text(r.value());
+				if ("d".equals(v))
+					return -1;
+				return v != null && v.matches("[0-9]+") ? before + Long.parseLong(v) : r.timestamp();
+			});
+		return c;
+	}
+
+	private static void registerStreams() {
+		register("source", (g, s) -> new Node(g.builder.stream(s.option("topic", s.name()), consumed(s)), Keys.TEXT, 0,
+				Graph.TEXT));
+		register("filter", (g, s) -> g.input(s).with(g.input(s).stream().filter(predicate(s.fn()))));
+		register("filter-not", (g, s) -> g.input(s).with(g.input(s).stream().filterNot(predicate(s.fn()))));
+		register("map", (g, s) -> {
+			Functions.Mapper key = Functions.mapper(s.option("key", "key"));
+			Functions.Mapper value = Functions.mapper(s.option("value", "same"));
+			return new Node(g.input(s).stream().map((k, v) -> KeyValue.<Object, Object>pair(key.map(text(k), text(v)),
+					value.map(text(k), text(v)))), Keys.TEXT, 0, Graph.TEXT);
+		});
+		register("map-values", (g, s) -> {
+			Functions.Mapper f = Functions.mapper(s.fn());
+			return g.input(s).with(g.input(s).stream().mapValues((k, v) -> (Object) f.map(text(k), text(v))),
+					Graph.TEXT);
+		});
+		register("flat-map", (g, s) -> new Node(
+				g.input(s).stream()
+						.flatMap((k, v) -> Functions.many(s.fn(), text(v)).stream()
+								.map(x -> KeyValue.<Object, Object>pair(x, text(v))).collect(Collectors.toList())),
+				Keys.TEXT, 0, Graph.TEXT));
+		register("flat-map-values", (g, s) -> g.input(s).with(g.input(s).stream()
+				.flatMapValues(v -> Functions.many(s.fn(), text(v)).stream().map(x -> (Object) x).toList()), Graph.TEXT));
+		register("key-by", (g, s) -> {
+			Functions.Mapper f = Functions.mapper(s.fn());
+			return new Node(g.input(s).stream().selectKey((k, v) -> (Object) f.map(text(k), text(v))), Keys.TEXT, 0,
+					g.input(s).values());
+		});
+		register("merge", (g, s) -> g.input(s).with(g.input(s, 0).stream().merge(g.input(s, 1).stream())));
+		register("branch", Steps::branch);
+		register("peek", (g, s) -> g.input(s).with(g.input(s).stream().peek(
+				(k, v) -> g.trace.line("peek " + s.name() + " " + Trace.text(text(k)) + " " + Trace.text(text(v))))));
+		register("for-each", (g, s) -> {
+			g.input(s).stream().foreach((k, v) -> g.trace
+					.line("peek " + s.name() + " " + Trace.text(text(k)) + " " + Trace.text(text(v))));
+			return null;
+		});
+		register("repartition", (g, s) -> g.input(s).with(g.input(s).stream().repartition(Repartitioned
+				.<Object, Object>as(s.name()).withKeySerde(Graph.TEXT).withValueSerde(g.input(s).values()))));
+		register("to-stream", (g, s) -> g.input(s).with(g.input(s).table().toStream()));
+		register("sink", Steps::sink);
+	}
+
+	private static Node branch(Graph g, Step s) {
+		BranchedKStream<Object, Object> split = g.input(s).stream().split(Named.as(s.name() + "-"));
+		for (Map.Entry<String, String> e : s.options().entrySet())
+			if (!e.getKey().equals("default"))
+				split = split.branch(predicate(e.getValue()), Branched.as(e.getKey()));
+		String rest = s.options().get("default");
+		Map<String, KStream<Object, Object>> made = rest == null ? split.noDefaultBranch()
+				: split.defaultBranch(Branched.as(rest));
+		made.forEach((name, stream) -> g.put(name.substring(s.name().length() + 1), g.input(s).with(stream)));
+		return null;
+	}
+
+	private static Node sink(Graph g, Step s) {
+		Node in = g.input(s);
+		KStream<Object, Object> stream = in.isTable() ? in.table().toStream() : in.stream();
+		if (s.options().containsKey("route")) {
+			Functions.Predicate p = Functions.predicate(s.option("route", ""));
+			stream.to((k, v, context) -> p.test(text(k), text(v)) ? s.name() : s.option("else", s.name()),
+					Graph.produced(in));
+		} else {
+			stream.to(s.option("topic", s.name()), Graph.produced(in));
+		}
+		return null;
+	}
+
+	/* --- aggregates ------------------------------------------------------------------------------------- */
+
+	static TimeWindows windows(Step s) {
+		TimeWindows w = TimeWindows.ofSizeAndGrace(ms(s, "size"), ms(s, "grace"));
+		return s.number("advance") > 0 ? w.advanceBy(ms(s, "advance")) : w;
+	}
+
+	private static Node aggregated(Step s, Object table, Serde<Object> values) {
+		return new Node(table, s.number("size") > 0 ? Keys.WINDOWED : Keys.TEXT, s.number("size"), values);
+	}
+
+	private static void registerAggregates() {
+		register("count", (g, s) -> {
+			KGroupedStream<Object, Object> in = g.input(s).stream().groupByKey(Graph.grouped(s, g.input(s)));
+			Object table = s.number("size") > 0
+					? in.windowedBy(windows(s)).count(number(Graph.windowStore(s, Graph.NUMBER)))
+					: in.count(number(Graph.keyValueStore(s, Graph.TEXT, Graph.NUMBER)));
+			return aggregated(s, table, Graph.NUMBER);
+		});
+		register("reduce", (g, s) -> {
+			KGroupedStream<Object, Object> in = g.input(s).stream().groupByKey(Graph.grouped(s, g.input(s)));
+			Functions.Joiner f = Functions.reducer(s.fn());
+			org.apache.kafka.streams.kstream.Reducer<Object> reducer = (a, v) -> f.join(null, text(a), text(v));
+			Object table = s.number("size") > 0
+					? in.windowedBy(windows(s)).reduce(reducer, Graph.windowStore(s, Graph.TEXT))
+					: in.reduce(reducer, Graph.keyValueStore(s, Graph.TEXT, Graph.TEXT));
+			return aggregated(s, table, Graph.TEXT);
+		});
+		register("aggregate", (g, s) -> {
+			KGroupedStream<Object, Object> in = g.input(s).stream().groupByKey(Graph.grouped(s, g.input(s)));
+			org.apache.kafka.streams.kstream.Aggregator<Object, Object, Object> f = folder(s.fn());
+			Object table = s.number("size") > 0
+					? in.windowedBy(windows(s)).aggregate(() -> null, f, Graph.windowStore(s, Graph.TEXT))
+					: in.aggregate(() -> null, f, Graph.keyValueStore(s, Graph.TEXT, Graph.TEXT));
+			return aggregated(s, table, Graph.TEXT);
+		});
+	}
+
+	static org.apache.kafka.streams.kstream.Aggregator<Object, Object, Object> folder(String name) {
+		Functions.Folder f = Functions.folder(name);
+		return (k, v, a) -> f.fold(text(k), text(v), text(a));
+	}
+
+	/** count() wants its type by name. */
+	@SuppressWarnings({ "unchecked", "rawtypes" })
+	static <S extends org.apache.kafka.streams.processor.StateStore> org.apache.kafka.streams.kstream.Materialized<Object, Long, S> number(
+			org.apache.kafka.streams.kstream.Materialized<Object, Object, S> m) {
+		return (org.apache.kafka.streams.kstream.Materialized) m;
+	}
+}

@@ -1,0 +1,84 @@
+package conformance;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.TreeMap;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.Headers;
+
+/** What a run did, line by line, as the C side writes it (tests/conformance/trace.c). */
+class Trace {
+	private final StringBuilder lines = new StringBuilder();
+	private final Map<String, Map<String, String>> changelogs = new TreeMap<>();
+
+	void line(String line) {
+		lines.append(line).append('\n');
+	}
+
+	/** ~ is null, "" is empty; what is not printable, and % and ~, as %XX. */
+	static String text(byte[] bytes) {
+		if (bytes == null)
+			return "~";
+		if (bytes.length == 0)
+			return "\"\"";
+		StringBuilder text = new StringBuilder();
+		for (byte b : bytes)
+			if (b > ' ' && b < 127 && b != '%' && b != '~' && b != '"')
+				text.append((char) b);
+			else
+				text.append(String.format("%%%02x", b));
+		return text.toString();
+	}
+
+	static String text(String s) {
+		return text(s == null ? null : s.getBytes(StandardCharsets.UTF_8));
+	}
+
+	/** The reverse. */
+	static byte[] bytes(String text) {
+		if (text.equals("~"))
+			return null;
+		if (text.equals("\"\""))
+			return new byte[0];
+		byte[] to = new byte[text.length()];
+		int n = 0;
+		for (int i = 0; i < text.length(); i++)
+			if (text.charAt(i) == '%') {
+				to[n++] = (byte) Integer.parseInt(text.substring(i + 1, i + 3), 16);
+				i += 2;
+			} else {
+				to[n++] = (byte) text.charAt(i);
+			}
+		return Arrays.copyOf(to, n);
+	}
+
+	static String headers(Headers headers) {
+		StringBuilder text = new StringBuilder();
+		for (Header h : headers)
+			text.append(' ').append(h.key()).append('=').append(text(h.value()));
+		return text.toString();
+	}
+
+	void out(ProducerRecord<byte[], byte[]> r) {
+		line("out " + r.topic() + " " + text(r.key()) + " " + text(r.value()) + " " + r.timestamp()
+				+ headers(r.headers()));
+	}
+
+	/** A changelog's record; the last one of each key is told at the end. */
+	void changelog(String topic, byte[] key, byte[] value, long timestamp) {
+		changelogs.computeIfAbsent(topic, t -> new TreeMap<>()).put(text(key), text(value) + " " + timestamp);
+	}
+
+	void changelogs() {
+		changelogs.forEach((topic, last) -> last
+				.forEach((key, value) -> line("log " + topic + " " + key + " " + value)));
+	}
+
+	@Override
+	public String toString() {
+		return lines.toString();
+	}
+}

@@ -1,0 +1,149 @@
+/* Steps of the low level, as in kafka-streams/.../Processors.java: timers, stores and their iterators. */
+#include "tests/conformance/conformance.h"
+
+/* --- timers --------------------------------------------------------------------------------------------------- */
+
+struct ticking {
+	int64_t interval_ms;
+	weir_time time;
+};
+
+struct ticker {
+	const struct ticking *how;
+	int64_t start_ms;
+};
+
+static void tick(weir_context *cx, int64_t time_ms, void *state)
+{
+	const struct ticker *ticker = state;
+	weir_record r = { .key = weir_str("tick"), .timestamp_ms = time_ms - ticker->start_ms, .cx = cx };
+
+	weir_set_value_bytes(&r, weir_str("tick"));
+	weir_forward(cx, &r);
+}
+
+static void start_ticking(weir_context *cx, void *state, void *user)
+{
+	struct ticker *ticker = state;
+
+	ticker->how = user;
+	ticker->start_ms = ticker->how->time == WEIR_WALL_CLOCK_TIME ? weir_now_ms(cx) : 0;
+	weir_schedule(cx, ticker->how->interval_ms, ticker->how->time, tick);
+}
+
+static void pass_on(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	(void)state, (void)user;
+	weir_forward(cx, r);
+}
+
+static void build_tick(struct graph *g, const struct step *s)
+{
+	struct ticking *how = weir__arena_alloc(&g->arena, sizeof *how);
+	const char *time = step_option(s, "time");
+	struct named *in = input(g, s, 0);
+
+	*how = (struct ticking){ step_number(s, "interval", 0),
+				 time && strcmp(time, "wall") == 0 ? WEIR_WALL_CLOCK_TIME : WEIR_STREAM_TIME };
+	weir_processor p = {
+		.state_size = sizeof(struct ticker), .init = start_ticking, .process = pass_on, .user = how
+	};
+
+	graph_put_stream(g, s->name, weir_process(in->stream, s->name, p), in->value);
+}
+
+/* --- stores --------------------------------------------------------------------------------------------------- */
+
+struct with_store {
+	const char *store, *fn;
+	int64_t size_ms, back_ms;
+};
+
+/* What an iterator gives, windows by their start. */
+static const char *entries(weir_context *cx, weir_iterator *it, bool windows)
+{
+	const char *all = "";
+	weir_entry e;
+
+	while (weir_iterator_next(it, &e)) {
+		all = windows ? format(cx, "%s%lld=", all, (long long)e.start_ms)
+			      : format(cx, "%s%s=", all, bytes_text(cx, e.key));
+		all = format(cx, "%s%s@%lld;", all, bytes_text(cx, e.value), (long long)e.timestamp_ms);
+	}
+	weir_iterator_close(it);
+	return all;
+}
+
+static const char *before(weir_context *cx, weir_bytes old, int64_t ms)
+{
+	return weir_is_null(old) ? "~" : format(cx, "%s@%lld", bytes_text(cx, old), (long long)ms);
+}
+
+static const char *in_windows(weir_context *cx, const struct with_store *w, weir_store *store, const weir_record *r)
+{
+	int64_t ms = r->timestamp_ms, start = ms - ms % w->size_ms, old_ms = 0;
+	int64_t from = ms > w->back_ms ? ms - w->back_ms : 0;
+	weir_bytes old = weir_window_get(store, r->key, start, &old_ms);
+	const char *seen = before(cx, old, old_ms);
+
+	weir_window_put(store, r->key, weir_value_bytes(r), start, ms);
+	if (strcmp(w->fn, "put") == 0)
+		return seen;
+	return entries(cx, weir_window_fetch(store, r->key, from, ms, strcmp(w->fn, "fetch-backward") == 0), true);
+}
+
+static const char *in_values(weir_context *cx, const struct with_store *w, weir_store *store, const weir_record *r)
+{
+	int64_t old_ms = 0;
+	weir_bytes old = weir_store_get(store, r->key, &old_ms);
+	const char *seen = before(cx, old, old_ms), *fn = w->fn;
+
+	weir_store_put(store, r->key, weir_value_bytes(r), r->timestamp_ms);
+	if (strcmp(fn, "put") == 0)
+		return seen;
+	if (strcmp(fn, "prefix") == 0)
+		return entries(cx, weir_store_prefix(store, weir_str("a")), false);
+	bool reverse = strncmp(fn, "reverse", 7) == 0;
+	const char *from = strcmp(fn, "range") == 0 || strcmp(fn, "range-open") == 0 ? "b" : NULL;
+	const char *to = strcmp(fn, "range") == 0 ? "d" : strcmp(fn, "reverse-range") == 0 ? "c" : NULL;
+
+	return entries(cx, weir_store_range(store, weir_str(from), weir_str(to), reverse), false);
+}
+
+static void work_with_store(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	const struct with_store *w = user;
+	weir_store *store = weir_context_store(cx, w->store);
+	weir_record out = *r;
+
+	(void)state;
+	if (weir_is_null(r->key))
+		return;
+	weir_set_value(&out,
+		       text_object(cx, w->size_ms ? in_windows(cx, w, store, r) : in_values(cx, w, store, r)));
+	weir_forward(cx, &out);
+}
+
+static void build_with_store(struct graph *g, const struct step *s)
+{
+	struct with_store *w = weir__arena_alloc(&g->arena, sizeof *w);
+	const char *log = step_option(s, "log");
+
+	*w = (struct with_store){ s->name, step_option(s, "fn"), step_number(s, "size", 0),
+				  step_number(s, "back", 0) };
+	weir_add_store(g->t, s->name,
+		       (weir_store_opts){ .windowed = w->size_ms != 0,
+					  .window_size_ms = w->size_ms,
+					  .retain_ms = step_number(s, "retain", 0),
+					  .unlogged = log && strcmp(log, "off") == 0,
+					  .ordered = true });
+	weir_processor p = { .process = work_with_store, .stores = { s->name }, .value = &weir_utf8, .user = w };
+
+	graph_put_stream(g, s->name, weir_process(input(g, s, 0)->stream, s->name, p), &weir_utf8);
+}
+
+const struct builder processor_builders[] = {
+	{ "tick", build_tick },
+	{ "with-store", build_with_store },
+	{ NULL, NULL },
+};

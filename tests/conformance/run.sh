@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Weir against Kafka Streams: the same topologies, the same random input, the results compared line by line.
+#
+#   tests/conformance/run.sh [--live] [--seed N] [--seeds N] [--release] [CASE...]
+#
+#   (nothing)   against the results of Kafka Streams that are kept in golden/; needs no Java
+#   --live      asks Kafka Streams afresh (a JDK and Maven: deploy/packages.sh conformance): the first input
+#               that differs is shown, made as small as it gets
+#   --golden    writes golden/ from Kafka Streams
+#   --print     prints what weir makes of one input
+#   --seed N    the first seed [1];  --seeds N: how many, with --live [20]
+#   --release   weir with optimisation
+#   CASE        names in cases/, without .case; all of them if none is given
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+here=tests/conformance
+
+live='' preset=dev cases=() arguments=() seeds=20
+while [ $# -gt 0 ]; do
+	case $1 in
+	--live) live=1 ;;
+	--golden) live=1 arguments+=(-w) ;;
+	--print) arguments+=(-p) ;;
+	--seed) arguments+=(-s "$2"); shift ;;
+	--seeds) seeds=$2; shift ;;
+	--release) preset=release ;;
+	-h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+	-*) echo "run.sh: unknown option $1 (--help lists them)" >&2; exit 2 ;;
+	*) cases+=("$1") ;;
+	esac
+	shift
+done
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+quietly() { "$@" >"$log" 2>&1 || { tail -40 "$log" >&2; exit 1; }; }
+
+[ -d "build/$preset" ] || quietly cmake --preset "$preset"
+quietly cmake --build "build/$preset" --target conformance
+
+# Fetched once, compiled when its sources have changed.
+java_side() {
+	local jars=build/conformance/jars classes=build/conformance/classes
+	local source=$here/kafka-streams
+	if [ ! -e "$jars/.complete" ] || [ "$source/pom.xml" -nt "$jars/.complete" ]; then
+		quietly mvn -q -B -f "$source/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
+			-DoutputDirectory="$PWD/$jars"
+		touch "$jars/.complete"
+	fi
+	if [ ! -e "$classes" ] || [ -n "$(find "$source/src" -newer "$classes" -name '*.java')" ]; then
+		rm -rf "$classes"
+		quietly javac -nowarn -d "$classes" -cp "$jars/*" "$source"/src/main/java/conformance/*.java
+		touch "$classes"
+	fi
+	echo "java -XX:+UseSerialGC -Xshare:auto -XX:TieredStopAtLevel=4 -cp '$classes:$jars/*' conformance.Main $here/cases"
+}
+if [ -n "$live" ]; then
+	arguments+=(-l "$(java_side)" -n "$seeds")
+fi
+"build/$preset/tests/conformance" "${arguments[@]}" "${cases[@]}"
