@@ -66,7 +66,10 @@ bool weir_topics_each(weir_cluster *cluster, weir_topic_fn *fn, void *user, weir
 bool weir_offsets_range(weir_cluster *cluster, const char *topic, int32_t partition, int64_t *first, int64_t *end,
 			weir_error *err)
 {
-	return cluster->ops->offsets_range(cluster, topic, partition, first, end, err);
+	int64_t unwanted;
+
+	return cluster->ops->offsets_range(cluster, topic, partition, first ? first : &unwanted,
+					   end ? end : &unwanted, err);
 }
 
 bool weir_offsets_for_times(weir_cluster *cluster, weir_partition *list, size_t n, weir_error *err)

@@ -99,14 +99,16 @@ static void on_error(struct rdk_consumer *c, const rd_kafka_message_t *m)
 /*
  * Before librdkafka 2.2, a broker's thread that has found the fetch queue full sleeps up to a second, whatever is
  * taken from the queue meanwhile. This call changes nothing (the credentials are those it has) and wakes all of
- * them.
+ * them. Done each time that some part of a full queue has been taken.
  */
 static void wake_fetchers(struct rdk_consumer *c)
 {
-	rd_kafka_error_t *error = rd_kafka_sasl_set_credentials(c->rk, c->sasl_user, c->sasl_password);
+	rd_kafka_error_t *error =
+		c->must_wake ? rd_kafka_sasl_set_credentials(c->rk, c->sasl_user, c->sasl_password) : NULL;
 
 	if (error)
 		rd_kafka_error_destroy(error);
+	c->record_bytes = c->taken_records ? c->taken_bytes / c->taken_records : c->record_bytes;
 	c->taken_records = 0;
 	c->taken_bytes = 0;
 }
@@ -138,11 +140,9 @@ static void on_message(rd_kafka_message_t *m, void *opaque)
 	};
 	if (!c->on_record(&record, c->on_record_user))
 		rd_kafka_yield(c->rk);
-	if (c->must_wake) {
-		c->taken_bytes += m->len + m->key_len;
-		if (++c->taken_records >= c->wake_records || c->taken_bytes >= c->wake_bytes)
-			wake_fetchers(c);
-	}
+	c->taken_bytes += m->len + m->key_len;
+	if (++c->taken_records >= c->wake_records || c->taken_bytes >= c->wake_bytes)
+		wake_fetchers(c);
 }
 
 /* From librdkafka's threads. */
@@ -190,6 +190,30 @@ static size_t serve_events(struct rdk_consumer *c)
 	return n;
 }
 
+/*
+ * librdkafka takes all that is queued before it hands over the first record, and a poll that is left puts the rest
+ * back. Meanwhile the queue looks empty to the fetchers, who fill it once more each time: without end, when records
+ * come faster than they are processed. So what is much is read to its end while another queue is filled.
+ */
+static size_t serve_records(struct rdk_consumer *c)
+{
+	size_t served = 0;
+
+	if (c->serving != c->filling) {
+		served = (size_t)rd_kafka_consume_callback_queue(c->serving, 0, on_message, c);
+		if (served || rd_kafka_queue_length(c->serving))
+			return served;
+		c->serving = c->filling;
+	}
+	size_t n = rd_kafka_queue_length(c->filling);
+
+	if (n >= c->wake_records || n * c->record_bytes >= c->wake_bytes) {
+		weir__rdk_swap_queues(c);
+		wake_fetchers(c);
+	}
+	return (size_t)rd_kafka_consume_callback_queue(c->serving, 0, on_message, c);
+}
+
 static bool consumer_poll(weir_consumer *consumer, int64_t timeout_ms, weir_record_fn *fn, void *user,
 			  weir_error *err)
 {
@@ -204,7 +228,7 @@ static bool consumer_poll(weir_consumer *consumer, int64_t timeout_ms, weir_reco
 		size_t served = serve_events(c);
 
 		if (!c->failure.code)
-			served += (size_t)rd_kafka_consume_callback_queue(c->records, 0, on_message, c);
+			served += serve_records(c);
 		if (served || c->failure.code || timeout_ms <= 0)
 			break;
 		int64_t left = until - weir__rdk_now_ms();
@@ -338,9 +362,11 @@ static void consumer_close(weir_consumer *consumer)
 
 	weir__held_release(&c->held);
 	rd_kafka_queue_cb_event_enable(c->events, NULL, NULL);
-	rd_kafka_queue_cb_event_enable(c->records, NULL, NULL);
 	rd_kafka_queue_destroy(c->events);
-	rd_kafka_queue_destroy(c->records);
+	for (int i = 0; i < 2; i++) {
+		rd_kafka_queue_cb_event_enable(c->records[i], NULL, NULL);
+		rd_kafka_queue_destroy(c->records[i]);
+	}
 	if (left_alone)
 		return; /* with c, which its callbacks are given */
 	rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
@@ -364,7 +390,7 @@ static void note_setting(const char *name, const char *value, void *user)
 		c->message_bytes_max = atoll(value);
 }
 
-/* Half of the budget for the queue, half for what poll has taken off it while it is filled again. */
+/* Half of the budget for the queue that is filled, half for the one that is read. */
 static void set_queue(struct rdk_consumer *c, struct rdk_conf *cf, int64_t queue_bytes_max)
 {
 	c->sasl_user = c->sasl_password = "";
@@ -377,8 +403,9 @@ static void set_queue(struct rdk_consumer *c, struct rdk_conf *cf, int64_t queue
 	records = records < 1000 ? 1000 : records > 10000000 ? 10000000 : records;
 	weir__rdk_set(cf, "queued.max.messages.kbytes", "%lld", (long long)kbytes);
 	weir__rdk_set(cf, "queued.min.messages", "%lld", (long long)records);
-	/* one answer may overshoot the queue by that much; it must be able to bring the largest record */
-	int64_t fetch = half / 2 < FETCH_BYTES ? half / 2 : FETCH_BYTES;
+	/* One answer may overshoot the queue by that much, and by several times as much when its records are small;
+	 * it must be able to bring the largest record. */
+	int64_t fetch = half / 8 < FETCH_BYTES ? half / 8 : FETCH_BYTES;
 	weir__rdk_set(cf, "fetch.max.bytes", "%lld",
 		      (long long)(fetch > c->message_bytes_max ? fetch : c->message_bytes_max));
 	c->must_wake = !weir__rdk_set_if_known(cf, "fetch.queue.backoff.ms", "5");
@@ -444,9 +471,12 @@ static void open_queues(struct rdk_consumer *c)
 	pthread_condattr_destroy(&monotonic);
 	rd_kafka_poll_set_consumer(c->rk);
 	c->events = rd_kafka_queue_get_consumer(c->rk);
-	c->records = rd_kafka_queue_new(c->rk);
 	rd_kafka_queue_cb_event_enable(c->events, on_something, c);
-	rd_kafka_queue_cb_event_enable(c->records, on_something, c);
+	for (int i = 0; i < 2; i++) {
+		c->records[i] = rd_kafka_queue_new(c->rk);
+		rd_kafka_queue_cb_event_enable(c->records[i], on_something, c);
+	}
+	c->filling = c->serving = c->records[0];
 }
 
 weir_consumer *weir__rdk_consumer_open(weir_cluster *cluster, const weir_consumer_opts *opts, weir_error *err)

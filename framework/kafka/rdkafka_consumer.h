@@ -7,7 +7,9 @@ struct rdk_consumer {
 	weir_consumer base;
 	struct rdk_cluster *cluster;
 	rd_kafka_t *rk;
-	rd_kafka_queue_t *records; /* what the partitions' queues are forwarded to */
+	rd_kafka_queue_t *records[2];
+	rd_kafka_queue_t *filling; /* that of the two that the partitions' queues are forwarded to */
+	rd_kafka_queue_t *serving; /* that which is read */
 	rd_kafka_queue_t *events;  /* all the rest: group events, errors of no partition */
 	pthread_mutex_t lock;
 	pthread_cond_t something;
@@ -34,10 +36,13 @@ struct rdk_consumer {
 	/* Waking librdkafka's fetchers, where it does not wake them itself. */
 	bool must_wake;
 	size_t wake_records, wake_bytes, taken_records, taken_bytes;
+	size_t record_bytes; /* of a record, on an average of the last ones */
 	const char *sasl_user, *sasl_password;
 	int64_t message_bytes_max;
 };
 
+/** The other queue is filled from now on. */
+void weir__rdk_swap_queues(struct rdk_consumer *c);
 void weir__rdk_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
 			    void *opaque);
 /** Whether librdkafka still reads the partition: it takes a seek to where it is. */

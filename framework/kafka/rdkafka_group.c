@@ -85,20 +85,26 @@ static void let_go(struct rdk_consumer *c, const struct held *h, rd_kafka_topic_
 
 /* --- librdkafka's assignment -------------------------------------------------------------------------------- */
 
-static void forward(struct rdk_consumer *c, const rd_kafka_topic_partition_list_t *list)
+static void forward(struct rdk_consumer *c, const char *topic, int32_t partition)
 {
-	for (int i = 0; i < list->cnt; i++) {
-		rd_kafka_queue_t *queue =
-			rd_kafka_queue_get_partition(c->rk, list->elems[i].topic, list->elems[i].partition);
+	rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(c->rk, topic, partition);
 
-		rd_kafka_queue_forward(queue, c->records);
-		rd_kafka_queue_destroy(queue);
-	}
+	rd_kafka_queue_forward(queue, c->filling);
+	rd_kafka_queue_destroy(queue);
+}
+
+void weir__rdk_swap_queues(struct rdk_consumer *c)
+{
+	c->filling = c->filling == c->records[0] ? c->records[1] : c->records[0];
+	for (size_t i = 0; i < c->held.count; i++)
+		if (!c->held.items[i]->stopped)
+			forward(c, c->held.items[i]->topic, c->held.items[i]->partition);
 }
 
 static rd_kafka_error_t *add(struct rdk_consumer *c, rd_kafka_topic_partition_list_t *list)
 {
-	forward(c, list);
+	for (int i = 0; i < list->cnt; i++)
+		forward(c, list->elems[i].topic, list->elems[i].partition);
 	return rd_kafka_incremental_assign(c->rk, list);
 }
 

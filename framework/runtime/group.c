@@ -81,6 +81,7 @@ void weir__on_group(weir_consumer *consumer, weir_group_event event, const weir_
 			assigned(w, &list[i]);
 		else
 			taken_away(w, &list[i], event == WEIR_GROUP_REVOKED && !w->app->crash);
+	weir__worker_count_tasks(w); /* before it has a share: or it would pass for running for a moment */
 	atomic_store(&w->has_share, true);
 }
 

@@ -261,6 +261,8 @@ bool weir__worker_open(struct worker *w, weir_error *err);
  * why, if it failed). */
 bool weir__worker_step(struct worker *w, int64_t wait_ms);
 void weir__worker_close(struct worker *w);
+/** How many of its tasks do not run; also noted for other threads. */
+int weir__worker_count_tasks(struct worker *w);
 void *weir__worker_main(void *worker);
 
 /* --- group.c ----------------------------------------------------------------------------------------------------

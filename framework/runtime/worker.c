@@ -143,18 +143,27 @@ struct survey {
 	int64_t timer_us; /* when the next wall-clock timer is due */
 };
 
+int weir__worker_count_tasks(struct worker *w)
+{
+	int not_running = 0;
+
+	for (size_t i = 0; i < w->task_count; i++)
+		not_running += w->tasks[i]->state != TASK_RUNNING;
+	atomic_store_explicit(&w->tasks_not_running, not_running, memory_order_relaxed);
+	return not_running;
+}
+
 static struct survey survey(struct worker *w)
 {
 	struct survey s = { .timer_us = INT64_MAX };
 	int64_t now_us = weir__now_us(w->app), now_ms = w->app->clock->wall_ms(w->app->clock);
-	int not_running = 0;
 
+	s.some_not = weir__worker_count_tasks(w) > 0;
 	for (size_t i = 0; i < w->task_count; i++) {
 		const struct task *t = w->tasks[i];
 
 		s.some_run |= t->state == TASK_RUNNING;
 		s.some_restore |= t->state == TASK_RESTORING;
-		not_running += t->state != TASK_RUNNING;
 		for (size_t j = 0; j < t->input_count; j++)
 			s.some_wait |= t->inputs[j].head != NULL;
 		if (t->next_wall_ms != INT64_MAX) {
@@ -164,8 +173,6 @@ static struct survey survey(struct worker *w)
 			s.timer_us = at_us < s.timer_us ? at_us : s.timer_us;
 		}
 	}
-	s.some_not = not_running > 0;
-	atomic_store_explicit(&w->tasks_not_running, not_running, memory_order_relaxed);
 	return s;
 }
 

@@ -261,19 +261,19 @@ const char *reader_values(struct reader *r)
 
 int64_t first_of(struct contract *c, const char *topic, int32_t partition)
 {
-	int64_t first, end;
+	int64_t first;
 	weir_error err;
 
-	assert_done(weir_offsets_range(c->cluster, topic, partition, &first, &end, &err), err);
+	assert_done(weir_offsets_range(c->cluster, topic, partition, &first, NULL, &err), err);
 	return first;
 }
 
 int64_t end_of(struct contract *c, const char *topic, int32_t partition)
 {
-	int64_t first, end;
+	int64_t end;
 	weir_error err;
 
-	assert_done(weir_offsets_range(c->cluster, topic, partition, &first, &end, &err), err);
+	assert_done(weir_offsets_range(c->cluster, topic, partition, NULL, &end, &err), err);
 	return end;
 }
 

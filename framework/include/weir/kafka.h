@@ -111,7 +111,7 @@ typedef void weir_topic_fn(const char *topic, int32_t partitions, void *user);
 bool weir_topics_each(weir_cluster *cluster, weir_topic_fn *fn, void *user, weir_error *err);
 
 /** First offset and end of a partition. The end is the high watermark, as a read_uncommitted reader sees it: an
- *  open transaction may lie below it (KAFKA-10167). */
+ *  open transaction may lie below it (KAFKA-10167). Either may be NULL. */
 bool weir_offsets_range(weir_cluster *cluster, const char *topic, int32_t partition, int64_t *first, int64_t *end,
 			weir_error *err);
 /** For each entry: in .offset a time in ms, out the first offset with a timestamp at or after it (or the end). */
