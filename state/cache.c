@@ -169,6 +169,7 @@ struct entry *weir__cache_replace(struct cache *cache, struct entry *e, size_t v
 	n->txn = e->txn;
 	n->state = e->state;
 	n->present = e->present;
+	n->fresh = e->fresh;
 	n->used = true;
 	n->value_len = e->value_len;
 	if (n->value_len)

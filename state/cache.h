@@ -39,6 +39,7 @@ struct entry {
 	uint8_t state;
 	bool present;             /* else deleted or known to be absent */
 	bool used;                /* since the clock's hand last passed */
+	bool fresh;               /* with keep_old, while changed: it was nowhere, neither flushed nor on disk */
 	_Alignas(16) char data[]; /* value (value_capacity), key */
 };
 

@@ -16,7 +16,7 @@ struct meta weir__store_meta(const weir_store *store, int64_t offset)
 
 static bool expired(const weir_store *store, const struct entry *e)
 {
-	return store->spec.kind == STORE_WINDOW &&
+	return weir__store_kind_timed(store->spec.kind) &&
 	       weir__place_of(store, weir__entry_key(e)).segment < store->segment_live;
 }
 

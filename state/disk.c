@@ -50,20 +50,26 @@ static bool failed(struct disk *disk, weir_error *err, const char *what, char *m
 
 /* --- opening -------------------------------------------------------------------------------------------------- */
 
+static const char *name_of(enum store_kind kind)
+{
+	static const char *const names[] = { "keys and values", "windows", "sessions" };
+
+	return (unsigned)kind < sizeof names / sizeof *names ? names[kind] : "an unknown kind";
+}
+
 static bool fits(const struct disk *disk, const struct store_spec *spec, weir_error *err)
 {
 	const struct meta *m = &disk->meta;
 
 	if (m->kind != spec->kind)
 		return weir_fail(err, WEIR_STATE, "store partition %s holds %s on disk, the topology wants %s",
-				 disk->family->name, m->kind == STORE_WINDOW ? "windows" : "keys and values",
-				 spec->kind == STORE_WINDOW ? "windows" : "keys and values");
+				 disk->family->name, name_of(m->kind), name_of(spec->kind));
 	if (m->kind == STORE_WINDOW && m->window_size_ms != spec->window_size_ms)
 		return weir_fail(err, WEIR_STATE,
 				 "store partition %s was made with windows of %" PRId64
 				 " ms, the topology wants %" PRId64 " ms",
 				 disk->family->name, m->window_size_ms, spec->window_size_ms);
-	if (m->kind == STORE_WINDOW && m->segment_ms <= 0)
+	if (weir__store_kind_timed(m->kind) && m->segment_ms <= 0)
 		return weir_fail(err, WEIR_STORE, "store partition %s: segments of %" PRId64 " ms",
 				 disk->family->name, m->segment_ms);
 	return true;

@@ -22,7 +22,7 @@ static void drop_cached(weir_store *store, struct link *head)
 
 void weir__store_expire(weir_store *store, int64_t stream_time_ms)
 {
-	weir_assert(store->spec.kind == STORE_WINDOW && !store->flushing);
+	weir_assert(weir__store_kind_timed(store->spec.kind) && !store->flushing);
 	int64_t floor = floor_for(store, stream_time_ms);
 	int64_t live = floor > 0 ? floor / store->segment_ms : 0;
 
@@ -48,7 +48,7 @@ void weir__purge_note(weir_store *store, int64_t offset, int64_t start_max)
 {
 	struct purge_point *points = store->purge, *last = points + store->purge_count - 1;
 
-	if (store->spec.kind != STORE_WINDOW || offset < 0 || start_max == INT64_MIN)
+	if (!weir__store_kind_timed(store->spec.kind) || offset < 0 || start_max == INT64_MIN)
 		return;
 	/* A point may always be moved on, which only makes it coarser: so a few dozen cover the retention. */
 	if (store->purge_count > 1 &&

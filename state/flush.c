@@ -24,10 +24,41 @@ static struct store_change describe(weir_store *store, const struct entry *e)
 	return c;
 }
 
+/* It was not there and is not: nobody is told. But the changelog must know the newest time, or a store that is
+ * restored would hide less than this one. */
+static bool was_nothing(const struct weir_store *store, const struct entry *e)
+{
+	enum store_kind kind = store->spec.kind;
+
+	return store->spec.keep_old && !e->present && !e->old &&
+	       !(weir__store_kind_timed(kind) &&
+		 weir__key_time(kind, weir__entry_key(e)) == store->times.start_max);
+}
+
+static bool forget_entry(weir_store *store, struct entry *e)
+{
+	if (!e->fresh) { /* but the disk may still have it */
+		e->state = ENTRY_UNSAVED;
+		e->txn = store->txn;
+		weir__list_remove(&e->link);
+		weir__list_append(&store->cache.flushed, &e->link);
+		store->flushed_count++;
+		return true;
+	}
+	store->version++;
+	weir__store_make_clean(store, e);
+	if (store->in_memory)
+		weir__store_drop(store, e);
+	return true;
+}
+
 static bool flush_entry(weir_store *store, struct entry *e, store_flush_fn *fn, void *user)
 {
 	struct cache *cache = &store->cache;
 	struct saved *old = e->old;
+
+	if (was_nothing(store, e))
+		return forget_entry(store, e);
 	struct store_change c = describe(store, e);
 
 	__builtin_prefetch(e->link.next);

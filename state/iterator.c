@@ -20,8 +20,11 @@ static enum verdict judge_one_key(weir_iterator *it, struct place place, int64_t
 		*jump_segment = it->reverse ? place.segment : place.segment + 1;
 		return VERDICT_JUMP;
 	}
+	enum store_kind kind = it->store->spec.kind;
 	size_t len = it->prefix_len;
-	if (place.key.len != len + WINDOW_SUFFIX || memcmp(place.key.data, it->low.key.data, len) != 0)
+	if (place.key.len != len + weir__key_suffix(kind) || memcmp(place.key.data, it->low.key.data, len) != 0)
+		return VERDICT_SKIP;
+	if (kind == STORE_SESSION && weir_get_be64((const char *)place.key.data + len + 8) > it->latest_ms)
 		return VERDICT_SKIP;
 	return VERDICT_GIVE;
 }
@@ -32,9 +35,10 @@ enum verdict weir__iterator_judge(weir_iterator *it, struct place place, int64_t
 		return VERDICT_GIVE;
 	if (it->shape == SHAPE_ONE_KEY)
 		return judge_one_key(it, place, jump_segment);
-	int64_t start = weir__window_start(place.key);
+	enum store_kind kind = it->store->spec.kind;
+	int64_t start = weir__key_time(kind, place.key);
 	/* the bytes of a start may look like the rest of a prefix */
-	bool whole = place.key.len - WINDOW_SUFFIX >= it->prefix_len;
+	bool whole = place.key.len - weir__key_suffix(kind) >= it->prefix_len;
 	return whole && start >= it->from_ms && start <= it->to_ms ? VERDICT_GIVE : VERDICT_SKIP;
 }
 
@@ -145,9 +149,11 @@ bool weir_iterator_next(weir_iterator *it, weir_entry *entry)
 	it->last.segment = place.segment;
 	weir__buffer_set(&it->last.key, place.key);
 	entry->key = place.key;
-	entry->start_ms = 0;
+	entry->start_ms = entry->end_ms = 0;
 	if (it->store->spec.kind == STORE_WINDOW)
 		weir__window_key_split(place.key, &entry->key, &entry->start_ms);
+	else if (it->store->spec.kind == STORE_SESSION)
+		weir__session_key_split(place.key, &entry->key, &entry->start_ms, &entry->end_ms);
 	return true;
 }
 
@@ -247,23 +253,32 @@ weir_iterator *weir_store_range(weir_store *store, weir_bytes from, weir_bytes t
 	return it;
 }
 
-weir_iterator *weir_store_prefix(weir_store *store, weir_bytes prefix)
+static weir_iterator *prefix_of(weir_store *store, weir_bytes prefix, bool reverse)
 {
 	weir_assert(store->spec.kind == STORE_KEY_VALUE);
-	weir_iterator *it = make(store, SHAPE_ALL, false);
+	weir_iterator *it = make(store, SHAPE_ALL, reverse);
 
 	weir__buffer_set(&it->low.key, prefix);
 	it->high_open = !prefix_end(&it->high.key, prefix);
 	return it;
 }
 
-/* Of the starts only those that can be seen. False: none, and the bounds hold nothing. */
+weir_iterator *weir_store_prefix(weir_store *store, weir_bytes prefix)
+{
+	return prefix_of(store, prefix, false);
+}
+
+weir_iterator *weir_store_prefix_reverse(weir_store *store, weir_bytes prefix)
+{
+	return prefix_of(store, prefix, true);
+}
+
+/* Of the starts (sessions: ends) only those that can be seen. False: none, and the bounds hold nothing. */
 static bool set_starts(weir_iterator *it, int64_t from_ms, int64_t to_ms)
 {
 	const weir_store *store = it->store;
 	int64_t newest = store->times.start_max, floor = weir__store_floor(store, newest);
 
-	weir_assert(store->spec.kind == STORE_WINDOW);
 	floor = floor > 0 ? floor : 0;
 	it->from_ms = from_ms > floor ? from_ms : floor;
 	it->to_ms = to_ms < newest ? to_ms : newest;
@@ -278,7 +293,7 @@ static bool set_starts(weir_iterator *it, int64_t from_ms, int64_t to_ms)
 
 weir_iterator *weir_window_fetch(weir_store *store, weir_bytes key, int64_t from_ms, int64_t to_ms, bool reverse)
 {
-	weir_assert(!weir_is_null(key));
+	weir_assert(store->spec.kind == STORE_WINDOW && !weir_is_null(key));
 	weir_iterator *it = make(store, SHAPE_ONE_KEY, reverse);
 
 	if (!set_starts(it, from_ms, to_ms))
@@ -290,17 +305,29 @@ weir_iterator *weir_window_fetch(weir_store *store, weir_bytes key, int64_t from
 	return it;
 }
 
-weir_iterator *weir_window_fetch_all(weir_store *store, int64_t from_ms, int64_t to_ms)
+static weir_iterator *fetch_all(weir_store *store, int64_t from_ms, int64_t to_ms, bool reverse)
 {
-	weir_iterator *it = make(store, SHAPE_STARTS, false);
+	weir_assert(store->spec.kind == STORE_WINDOW);
+	weir_iterator *it = make(store, SHAPE_STARTS, reverse);
 
 	if (set_starts(it, from_ms, to_ms))
 		it->high.segment++;
 	return it;
 }
 
+weir_iterator *weir_window_fetch_all(weir_store *store, int64_t from_ms, int64_t to_ms)
+{
+	return fetch_all(store, from_ms, to_ms, false);
+}
+
+weir_iterator *weir_window_fetch_all_reverse(weir_store *store, int64_t from_ms, int64_t to_ms)
+{
+	return fetch_all(store, from_ms, to_ms, true);
+}
+
 weir_iterator *weir_window_prefix(weir_store *store, weir_bytes prefix, int64_t start_ms)
 {
+	weir_assert(store->spec.kind == STORE_WINDOW);
 	weir_iterator *it = make(store, SHAPE_STARTS, false);
 
 	if (!set_starts(it, start_ms, start_ms))
@@ -308,6 +335,32 @@ weir_iterator *weir_window_prefix(weir_store *store, weir_bytes prefix, int64_t 
 	it->prefix_len = prefix.len;
 	weir__buffer_set(&it->low.key, prefix);
 	if (!prefix_end(&it->high.key, prefix))
+		it->high.segment++;
+	return it;
+}
+
+weir_iterator *weir_session_find(weir_store *store, weir_bytes key, int64_t earliest_end_ms,
+				 int64_t latest_start_ms, bool reverse)
+{
+	weir_assert(store->spec.kind == STORE_SESSION && !weir_is_null(key));
+	weir_iterator *it = make(store, SHAPE_ONE_KEY, reverse);
+
+	it->latest_ms = latest_start_ms;
+	if (!set_starts(it, earliest_end_ms, INT64_MAX))
+		return it;
+	it->prefix_len = key.len;
+	weir__session_key_encode(&it->low.key, key, 0, it->from_ms);
+	weir__session_key_encode(&it->high.key, key, INT64_MAX, it->to_ms);
+	key_after(&it->high.key);
+	return it;
+}
+
+weir_iterator *weir_session_find_all(weir_store *store, int64_t earliest_end_ms, int64_t latest_end_ms)
+{
+	weir_assert(store->spec.kind == STORE_SESSION);
+	weir_iterator *it = make(store, SHAPE_STARTS, false);
+
+	if (set_starts(it, earliest_end_ms, latest_end_ms))
 		it->high.segment++;
 	return it;
 }

@@ -10,8 +10,9 @@
 
 enum shape {
 	SHAPE_ALL,     /* all in the bounds */
-	SHAPE_ONE_KEY, /* windows of one key */
-	SHAPE_STARTS,  /* windows with from_ms <= start <= to_ms, of keys at least as long as a prefix */
+	SHAPE_ONE_KEY, /* windows of one key; sessions of one key that start at latest_ms or before */
+	/* windows with from_ms <= start <= to_ms, of keys at least as long as a prefix; sessions by their ends */
+	SHAPE_STARTS,
 };
 
 /* A place that owns its bytes. */
@@ -25,7 +26,7 @@ struct weir_iterator {
 	weir_store *store;   /* NULL: the store is closed */
 	enum shape shape;
 	bool reverse;
-	int64_t from_ms, to_ms;
+	int64_t from_ms, to_ms, latest_ms;
 	size_t prefix_len;
 	struct bound low,
 		high; /* included, not included; for SHAPE_ONE_KEY their keys are those of each segment, too */

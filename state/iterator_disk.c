@@ -46,13 +46,19 @@ void weir__iterator_disk_close(weir_iterator *it)
 	it->disk_valid = it->disk_done = false;
 }
 
+/* What is asked for is newer than all that was ever written: no need to look. */
+static bool above_all(const weir_iterator *it)
+{
+	return it->shape != SHAPE_ALL && it->from_ms > it->store->disk.meta.start_max;
+}
+
 void weir__iterator_disk_open(weir_iterator *it)
 {
 	struct disk *disk = &it->store->disk;
 
 	weir__iterator_disk_close(it);
 	it->writes = disk->writes;
-	if (it->store->in_memory || !disk->rows)
+	if (it->store->in_memory || !disk->rows || above_all(it))
 		return;
 	set_bounds(it);
 	it->disk = rocksdb_create_iterator_cf(disk->state->db, it->disk_options, disk->family->handle);

@@ -8,7 +8,9 @@ static struct place place_of(const struct order *order, const struct entry *e)
 {
 	weir_bytes key = weir__entry_key(e);
 
-	return (struct place){ order->kind == STORE_WINDOW ? weir__window_start(key) / order->segment_ms : 0, key };
+	return (struct place){
+		weir__store_kind_timed(order->kind) ? weir__key_time(order->kind, key) / order->segment_ms : 0, key
+	};
 }
 
 static struct order_slot slot_for(struct place place, void *below)

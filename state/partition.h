@@ -7,7 +7,7 @@
 #include "state/run.h"
 
 struct times {
-	int64_t start_max;     /* of windows; INT64_MIN = none */
+	int64_t start_max;     /* of windows; of sessions the greatest end; INT64_MIN = none */
 	int64_t timestamp_max; /* of everything */
 };
 
@@ -56,7 +56,8 @@ struct weir_store {
 
 static inline struct place weir__place_of(const weir_store *store, weir_bytes key)
 {
-	int64_t segment = store->spec.kind == STORE_WINDOW ? weir__window_start(key) / store->segment_ms : 0;
+	enum store_kind kind = store->spec.kind;
+	int64_t segment = weir__store_kind_timed(kind) ? weir__key_time(kind, key) / store->segment_ms : 0;
 
 	return (struct place){ segment, key };
 }
@@ -67,6 +68,12 @@ static inline int64_t weir__store_floor(const weir_store *store, int64_t start_m
 	return start_max == INT64_MIN ? INT64_MIN : weir_time_sub(start_max, store->spec.retention_ms);
 }
 
+/** Makes store->key the key as in the changelog. start_ms: of windows and sessions; end_ms: of sessions. False:
+ * past retention. */
+bool weir__store_key(weir_store *store, weir_bytes key, int64_t start_ms, int64_t end_ms);
+/** The value under a key as in the changelog, or null. */
+weir_bytes weir__store_read(weir_store *store, weir_bytes key, int64_t *timestamp_ms);
+void weir__store_write(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms);
 /** Encoded value of an entry, null if it is absent. */
 weir_bytes weir__store_value(const weir_store *store, const struct entry *e);
 /** Takes note of a window start and a timestamp. */

@@ -99,12 +99,12 @@ static void put_for_disk(weir_store *store, weir_bytes key, weir_bytes value, in
 
 void weir__store_restore_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
 {
-	bool windows = store->spec.kind == STORE_WINDOW;
+	bool windows = weir__store_kind_timed(store->spec.kind);
 	int64_t start_ms = INT64_MIN;
 
-	if (weir_is_null(key) || (windows && key.len < WINDOW_SUFFIX))
+	if (weir_is_null(key) || (windows && key.len < weir__key_suffix(store->spec.kind)))
 		return; /* no key of such a store: nobody could read it */
-	if (windows && (start_ms = weir__window_start(key)) < 0)
+	if (windows && (start_ms = weir__key_time(store->spec.kind, key)) < 0)
 		return;
 	weir__times_see(&store->times, start_ms, timestamp_ms);
 	if (windows && (start_ms < weir__store_floor(store, store->times.start_max) ||

@@ -231,7 +231,8 @@ static bool may_be_on_disk(const weir_store *store, struct place place)
 	if (store->spec.kind == STORE_KEY_VALUE)
 		return true;
 	/* A window that starts after all that was ever written is new: no need to look. */
-	return place.segment >= disk->segment_min && weir__window_start(place.key) <= disk->meta.start_max;
+	return place.segment >= disk->segment_min &&
+	       weir__key_time(store->spec.kind, place.key) <= disk->meta.start_max;
 }
 
 /* From disk into the cache, also when there is nothing. NULL: the database failed. */
@@ -289,6 +290,7 @@ static struct entry *change(weir_store *store, struct entry *e, size_t room)
 		return e;
 	if (store->spec.keep_old && e->present)
 		weir__cache_save_old(&store->cache, e);
+	e->fresh = store->spec.keep_old && !e->present && e->state == ENTRY_CLEAN;
 	bool was_in_order = in_order(store, e);
 	e->state = ENTRY_CHANGED;
 	if (!was_in_order && in_order(store, e))
@@ -306,7 +308,7 @@ void weir__times_see(struct times *times, int64_t start_ms, int64_t timestamp_ms
 		times->timestamp_max = timestamp_ms;
 }
 
-static void put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
+void weir__store_write(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
 {
 	uint32_t hash = weir__cache_hash(key);
 	struct entry *e =
@@ -341,7 +343,7 @@ void weir__store_put_committed(weir_store *store, weir_bytes key, weir_bytes val
 
 /* --- what a processor calls ----------------------------------------------------------------------------------- */
 
-static weir_bytes get(weir_store *store, weir_bytes key, int64_t *timestamp_ms)
+weir_bytes weir__store_read(weir_store *store, weir_bytes key, int64_t *timestamp_ms)
 {
 	struct entry *e = find(store, key, weir__cache_hash(key));
 
@@ -357,7 +359,7 @@ static weir_bytes get_flushed(weir_store *store, weir_bytes key, int64_t *timest
 	struct entry *e = find(store, key, weir__cache_hash(key));
 
 	if (!e || e->state != ENTRY_CHANGED)
-		return get(store, key, timestamp_ms);
+		return weir__store_read(store, key, timestamp_ms);
 	if (!e->old)
 		return WEIR_NULL;
 	*timestamp_ms = e->old->timestamp_ms;
@@ -369,31 +371,47 @@ static weir_bytes get_flushed(weir_store *store, weir_bytes key, int64_t *timest
 weir_bytes weir_store_get(weir_store *store, weir_bytes key, int64_t *timestamp_ms)
 {
 	weir_assert(store->spec.kind == STORE_KEY_VALUE && !weir_is_null(key));
-	return get(store, key, timestamp_ms);
+	return weir__store_read(store, key, timestamp_ms);
 }
 
 void weir_store_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
 {
 	weir_assert(store->spec.kind == STORE_KEY_VALUE && !weir_is_null(key));
 	weir__times_see(&store->times, INT64_MIN, timestamp_ms);
-	put(store, key, value, timestamp_ms);
+	weir__store_write(store, key, value, timestamp_ms);
+}
+
+bool weir__store_key(weir_store *store, weir_bytes key, int64_t start_ms, int64_t end_ms)
+{
+	enum store_kind kind = store->spec.kind;
+
+	weir_assert(!weir_is_null(key));
+	if (kind == STORE_KEY_VALUE) {
+		weir__buffer_set(&store->key, key);
+		return true;
+	}
+	if (start_ms < 0 ||
+	    (kind == STORE_SESSION ? end_ms : start_ms) < weir__store_floor(store, store->times.start_max))
+		return false;
+	if (kind == STORE_SESSION)
+		weir__session_key_encode(&store->key, key, start_ms, end_ms);
+	else
+		weir__window_key_encode(&store->key, key, start_ms, 0);
+	return true;
 }
 
 /* False: past retention. Else store->key is the changelog key. */
 static bool window_key(weir_store *store, weir_bytes key, int64_t start_ms)
 {
-	weir_assert(store->spec.kind == STORE_WINDOW && !weir_is_null(key));
-	if (start_ms < 0 || start_ms < weir__store_floor(store, store->times.start_max))
-		return false;
-	weir__window_key_encode(&store->key, key, start_ms, 0);
-	return true;
+	weir_assert(store->spec.kind == STORE_WINDOW);
+	return weir__store_key(store, key, start_ms, 0);
 }
 
 weir_bytes weir_window_get(weir_store *store, weir_bytes key, int64_t start_ms, int64_t *timestamp_ms)
 {
 	if (!window_key(store, key, start_ms))
 		return WEIR_NULL;
-	return get(store, weir__buffer_view(&store->key), timestamp_ms);
+	return weir__store_read(store, weir__buffer_view(&store->key), timestamp_ms);
 }
 
 void weir_window_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t start_ms, int64_t timestamp_ms)
@@ -401,15 +419,14 @@ void weir_window_put(weir_store *store, weir_bytes key, weir_bytes value, int64_
 	if (!window_key(store, key, start_ms))
 		return;
 	weir__times_see(&store->times, start_ms, timestamp_ms);
-	put(store, weir__buffer_view(&store->key), value, timestamp_ms);
+	weir__store_write(store, weir__buffer_view(&store->key), value, timestamp_ms);
 }
 
-weir_bytes weir__store_get_flushed(weir_store *store, weir_bytes key, int64_t start_ms, int64_t *timestamp_ms)
+weir_bytes weir__store_get_flushed(weir_store *store, weir_bytes key, int64_t start_ms, int64_t end_ms,
+				   int64_t *timestamp_ms)
 {
-	weir_assert(store->spec.keep_old && !weir_is_null(key));
-	if (store->spec.kind != STORE_WINDOW)
-		return get_flushed(store, key, timestamp_ms);
-	if (!window_key(store, key, start_ms))
+	weir_assert(store->spec.keep_old);
+	if (!weir__store_key(store, key, start_ms, end_ms))
 		return WEIR_NULL;
 	return get_flushed(store, weir__buffer_view(&store->key), timestamp_ms);
 }

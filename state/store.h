@@ -46,7 +46,9 @@ bool weir__state_note_put(struct state *state, const char *name, const char *val
 
 enum store_kind {
 	STORE_KEY_VALUE,
-	STORE_WINDOW, /* key in the changelog and below: key | start (8, BE) | seq (4, BE), as Kafka Streams' */
+	/* Key in the changelog and below, as Kafka Streams': */
+	STORE_WINDOW,  /* key | start (8, BE) | seq (4, BE) */
+	STORE_SESSION, /* key | end (8, BE) | start (8, BE) */
 };
 
 /* Live form of a value of fixed size, changed in place; bytes only at the edges. */
@@ -62,13 +64,15 @@ struct store_codec {
 struct store_spec {
 	const char *name;
 	enum store_kind kind;
-	int64_t retention_ms;  /* windows: reads hide what starts before (greatest start seen) - retention */
+	/* windows: reads hide what starts before (greatest start seen) - retention; sessions: by their ends */
+	int64_t retention_ms;
 	int64_t segment_ms;    /* windows: 0 = max(retention / 2, 60 s), as Kafka Streams */
 	int64_t window_size_ms;/* kept beside the data: another size is refused at open (WEIR_STATE) */
 	bool in_memory;        /* no checkpoint: restored whole */
 	bool logged;           /* has a changelog; else its checkpoint is its only life */
 	bool ordered;          /* an ordered index over cached keys: range reads are cheap */
-	bool keep_old;         /* flush gives the value as of the last flush, too */
+	/* flush gives the value as of the last flush, too, and leaves out what was not there then and is not now */
+	bool keep_old;
 	struct store_codec codec; /* size 0 = values are bytes */
 };
 
@@ -102,8 +106,10 @@ bool weir__store_restore_done(weir_store *store, int64_t next_offset, weir_error
 void *weir__store_object(weir_store *store, weir_bytes key, int64_t start_ms, int64_t timestamp_ms, bool *created);
 
 /** The value as of the last flush (what the flush at work has not given out yet is not seen), valid until the next
- *  call on the store; null when there was none. start_ms: of windows. Only with keep_old. */
-weir_bytes weir__store_get_flushed(weir_store *store, weir_bytes key, int64_t start_ms, int64_t *timestamp_ms);
+ *  call on the store; null when there was none. start_ms: of windows and sessions; end_ms: of sessions. Only with
+ *  keep_old. */
+weir_bytes weir__store_get_flushed(weir_store *store, weir_bytes key, int64_t start_ms, int64_t end_ms,
+				   int64_t *timestamp_ms);
 
 struct store_change {
 	weir_bytes key;      /* as in the changelog: with window start and seq */
@@ -115,8 +121,8 @@ struct store_change {
 /**
  * Gives each key changed since the last flush once, in the order in which they first changed, with its newest
  * value; fn may write to other stores, and to this one (then the key comes again in this same flush). Deletions of
- * keys that did not exist at the last flush and never reached the changelog come too. fn false = stop: the flush
- * fails and false is returned.
+ * keys that did not exist at the last flush and never reached the changelog come too, unless with keep_old. fn
+ * false = stop: the flush fails and false is returned.
  */
 typedef bool store_flush_fn(const struct store_change *change, void *user);
 bool weir__store_flush(weir_store *store, store_flush_fn *fn, void *user);
@@ -142,15 +148,49 @@ size_t weir__store_memory_bytes(const weir_store *store);
  *  then). */
 size_t weir__store_shrink(weir_store *store, size_t bytes);
 
-/** Windows: drops segments that lie wholly before `stream_time_ms` - retention, from cache and disk. Cheap if there
- *  is none. */
+/** Windows and sessions: drops segments that lie wholly before `stream_time_ms` - retention, from cache and disk.
+ *  Cheap if there is none. */
 void weir__store_expire(weir_store *store, int64_t stream_time_ms);
-/** Windows: the changelog offset below which every record has expired (DeleteRecords may cut there); -1 = nothing
- *  new. */
+/** Windows and sessions: the changelog offset below which every record has expired (DeleteRecords may cut there);
+ *  -1 = nothing new. */
 int64_t weir__store_purge_offset(weir_store *store, int64_t stream_time_ms);
 
 /** Keys (estimate) and bytes on disk, for metrics. */
 void weir__store_size(weir_store *store, int64_t *keys, int64_t *disk_bytes);
+
+/** Whether keys of such a store have a time, by which they expire. */
+static inline bool weir__store_kind_timed(enum store_kind kind)
+{
+	return kind != STORE_KEY_VALUE;
+}
+
+enum { WINDOW_SUFFIX = 12, SESSION_SUFFIX = 16 };
+
+/** What stands behind the user's key. */
+static inline size_t weir__key_suffix(enum store_kind kind)
+{
+	if (kind == STORE_KEY_VALUE)
+		return 0;
+	return kind == STORE_WINDOW ? WINDOW_SUFFIX : SESSION_SUFFIX;
+}
+
+/** The time of a key that has one: a window's start, a session's end. Never negative. */
+static inline int64_t weir__key_time(enum store_kind kind, weir_bytes changelog_key)
+{
+	return weir_get_be64((const char *)changelog_key.data + changelog_key.len - weir__key_suffix(kind));
+}
+
+/** The fields of a session store's changelog key. False if it is too short. */
+static inline bool weir__session_key_split(weir_bytes changelog_key, weir_bytes *key, int64_t *start_ms,
+					   int64_t *end_ms)
+{
+	if (changelog_key.len < 16)
+		return false;
+	*key = (weir_bytes){ changelog_key.data, changelog_key.len - 16 };
+	*end_ms = weir_get_be64((const char *)changelog_key.data + key->len);
+	*start_ms = weir_get_be64((const char *)changelog_key.data + key->len + 8);
+	return true;
+}
 
 /** The two fields of a window store's changelog key. False if it is too short. */
 static inline bool weir__window_key_split(weir_bytes changelog_key, weir_bytes *key, int64_t *start_ms)

@@ -1,13 +1,15 @@
 #ifndef WEIR_STATE_WINDOW_KEY_H
 #define WEIR_STATE_WINDOW_KEY_H
 /*
- * Keys. In the changelog, in the cache and towards users: key, or for windows key | start (8, BE) | seq (4, BE).
- * In RocksDB a tag byte comes first, so that the checkpoint's own record lies in the same family, and for windows
- * the time segment (8, BE), so that a segment is one range and expires as one:
+ * Keys. In the changelog, in the cache and towards users: key, or for windows key | start (8, BE) | seq (4, BE),
+ * or for sessions key | end (8, BE) | start (8, BE). In RocksDB a tag byte comes first, so that the checkpoint's
+ * own record lies in the same family, and where keys have a time (windows their start, sessions their end) the time
+ * segment (8, BE), so that a segment is one range and expires as one:
  *
- *   00                              the checkpoint's record (struct meta)
- *   01 | key                        key-value
+ *   00                                 the checkpoint's record (struct meta)
+ *   01 | key                           key-value
  *   01 | segment | key | start | seq   windows; segment = start / segment_ms
+ *   01 | segment | key | end | start   sessions; segment = end / segment_ms
  *
  * A place in a store is thus (segment, changelog key); the segment is 0 in a key-value store.
  */
@@ -15,7 +17,6 @@
 #include "state/store.h"
 
 enum { TAG_META = 0, TAG_DATA = 1 };
-enum { WINDOW_SUFFIX = 12 };
 
 struct place {
 	int64_t segment;
@@ -29,10 +30,15 @@ static inline int weir__place_compare(struct place a, struct place b)
 	return weir_bytes_compare(a.key, b.key);
 }
 
-/** Window starts are never negative. */
-static inline int64_t weir__window_start(weir_bytes changelog_key)
+static inline void weir__session_key_encode(struct buffer *to, weir_bytes key, int64_t start_ms, int64_t end_ms)
 {
-	return weir_get_be64((const char *)changelog_key.data + changelog_key.len - WINDOW_SUFFIX);
+	char *p = weir__buffer_reserve(to, key.len + SESSION_SUFFIX);
+
+	if (key.len)
+		memcpy(p, key.data, key.len);
+	weir_put_be64(p + key.len, end_ms);
+	weir_put_be64(p + key.len + 8, start_ms);
+	to->len = key.len + SESSION_SUFFIX;
 }
 
 static inline void weir__window_key_encode(struct buffer *to, weir_bytes key, int64_t start_ms, uint32_t seq)
@@ -48,11 +54,11 @@ static inline void weir__window_key_encode(struct buffer *to, weir_bytes key, in
 
 static inline void weir__disk_key_encode(struct buffer *to, enum store_kind kind, struct place place)
 {
-	size_t head = kind == STORE_WINDOW ? 9 : 1;
+	size_t head = weir__store_kind_timed(kind) ? 9 : 1;
 	char *p = weir__buffer_reserve(to, head + place.key.len);
 
 	p[0] = TAG_DATA;
-	if (kind == STORE_WINDOW)
+	if (head == 9)
 		weir_put_be64(p + 1, place.segment);
 	if (place.key.len)
 		memcpy(p + head, place.key.data, place.key.len);
@@ -62,12 +68,12 @@ static inline void weir__disk_key_encode(struct buffer *to, enum store_kind kind
 /** False if these bytes are no key of such a store. */
 static inline bool weir__disk_key_decode(weir_bytes bytes, enum store_kind kind, struct place *place)
 {
-	size_t head = kind == STORE_WINDOW ? 9 : 1;
+	size_t head = weir__store_kind_timed(kind) ? 9 : 1;
 	const char *p = bytes.data;
 
-	if (bytes.len < head + (kind == STORE_WINDOW ? WINDOW_SUFFIX : 0) || p[0] != TAG_DATA)
+	if (bytes.len < head + weir__key_suffix(kind) || p[0] != TAG_DATA)
 		return false;
-	place->segment = kind == STORE_WINDOW ? weir_get_be64(p + 1) : 0;
+	place->segment = head == 9 ? weir_get_be64(p + 1) : 0;
 	place->key = (weir_bytes){ p + head, bytes.len - head };
 	return true;
 }

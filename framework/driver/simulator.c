@@ -426,7 +426,7 @@ static bool make_topics(weir_simulation *s, weir_error *err)
 		char *name = weir__asprintf("%s-%s-changelog", t->name, t->stores[i]->spec.name);
 
 		ok = !t->stores[i]->spec.logged ||
-		     make_topic(s, name, true, t->stores[i]->spec.kind == STORE_WINDOW, err);
+		     make_topic(s, name, true, weir__store_kind_timed(t->stores[i]->spec.kind), err);
 		free(name);
 	}
 	return ok;

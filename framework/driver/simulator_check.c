@@ -223,43 +223,50 @@ static void add_record(const weir_kafka_record *record, void *user)
 
 static void read_store(struct rows *rows, weir_store *store)
 {
-	bool windows = weir__store_spec(store)->kind == STORE_WINDOW;
-	weir_iterator *it = windows ? weir_window_fetch_all(store, 0, INT64_MAX)
-				    : weir_store_range(store, WEIR_NULL, WEIR_NULL, false);
+	enum store_kind kind = weir__store_spec(store)->kind;
+	weir_iterator *it = kind == STORE_WINDOW    ? weir_window_fetch_all(store, 0, INT64_MAX)
+			    : kind == STORE_SESSION ? weir_session_find_all(store, 0, INT64_MAX)
+						    : weir_store_range(store, WEIR_NULL, WEIR_NULL, false);
 	weir_entry e;
 
 	while (weir_iterator_next(it, &e)) {
-		char *key = weir__malloc(e.key.len + 12);
+		char *key = weir__calloc(1, e.key.len + SESSION_SUFFIX), *time = key + e.key.len;
 
 		if (e.key.len)
 			memcpy(key, e.key.data, e.key.len);
-		weir_put_be64(key + e.key.len, e.start_ms);
-		weir_put_be32(key + e.key.len + 8, 0);
-		rows_add(rows, weir_bytes_of(key, e.key.len + (windows ? 12 : 0)), e.value, e.timestamp_ms);
+		weir_put_be64(time, kind == STORE_SESSION ? e.end_ms : e.start_ms);
+		if (kind == STORE_SESSION)
+			weir_put_be64(time + 8, e.start_ms);
+		rows_add(rows, weir_bytes_of(key, e.key.len + weir__key_suffix(kind)), e.value, e.timestamp_ms);
 		free(key);
 	}
 	weir_iterator_close(it);
 }
 
+static int64_t time_of(const struct row *r, enum store_kind kind)
+{
+	return weir__key_time(kind, weir_bytes_of(r->key, r->key_len));
+}
+
 /* Sorted, the newest of each key, without what is deleted or past retention. */
 static void newest(struct rows *rows, const struct store_spec *spec)
 {
+	bool timed = weir__store_kind_timed(spec->kind);
 	int64_t seen_ms = INT64_MIN;
 	size_t kept = 0;
 
 	if (rows->count == 0)
 		return;
 	qsort(rows->items, rows->count, sizeof *rows->items, compare_rows);
-	for (size_t i = 0; spec->kind == STORE_WINDOW && i < rows->count; i++) {
-		int64_t start_ms = weir_get_be64(rows->items[i].key + rows->items[i].key_len - 12);
+	for (size_t i = 0; timed && i < rows->count; i++) {
+		int64_t time_ms = time_of(&rows->items[i], spec->kind);
 
-		seen_ms = start_ms > seen_ms ? start_ms : seen_ms;
+		seen_ms = time_ms > seen_ms ? time_ms : seen_ms;
 	}
 	for (size_t i = 0; i < rows->count; i++) {
 		struct row *r = &rows->items[i];
 		bool last = i + 1 == rows->count || compare_keys(r, r + 1) != 0;
-		bool gone = spec->kind == STORE_WINDOW &&
-			    weir_get_be64(r->key + r->key_len - 12) < weir_time_sub(seen_ms, spec->retention_ms);
+		bool gone = timed && time_of(r, spec->kind) < weir_time_sub(seen_ms, spec->retention_ms);
 
 		if (last && !r->deleted && !gone) {
 			rows->items[kept++] = *r;

@@ -1,18 +1,19 @@
-/* count, reduce and aggregate, plain or in tumbling and hopping windows. */
-#include "framework/operators/operator.h"
-
-struct aggregate {
-	weir_aggregator aggregator;
-	weir_window window;
-	bool takes_null_values; /* windowed aggregates do, plain ones do not: as in Kafka Streams' code */
-	/* reduce: */
-	weir_reduce_fn *reduce;
-};
+/* count, reduce and aggregate, plain or in windows; what a window is of which kind is the matter of each kind. */
+#include "framework/operators/aggregate.h"
 
 static void count_add(weir_context *cx, const weir_record *r, void *aggregate, void *user)
 {
 	(void)cx, (void)r, (void)user;
 	++*(int64_t *)aggregate;
+}
+
+static const void *count_merge(weir_context *cx, weir_bytes key, const void *x, const void *y, void *user)
+{
+	int64_t *n = weir_alloc(cx, sizeof *n);
+
+	(void)key, (void)user;
+	*n = *(const int64_t *)x + *(const int64_t *)y;
+	return n;
 }
 
 /* Folds r into the aggregate of (key, start); false: the store does not take that window any more. */
@@ -41,7 +42,7 @@ static void add_by_fold(struct instance *in, weir_context *cx, const weir_record
 {
 	const struct aggregate *a = in->node->opts;
 	const weir_serde *serde = in->node->value;
-	bool windowed = a->window.size_ms != 0;
+	bool windowed = a->kind != WINDOW_NONE;
 	int64_t old_ms = INT64_MIN;
 	weir_bytes old = windowed ? weir_window_get(in->stores[0], r->key, start_ms, &old_ms)
 				  : weir_store_get(in->stores[0], r->key, &old_ms);
@@ -64,6 +65,63 @@ static void add_by_fold(struct instance *in, weir_context *cx, const weir_record
 		weir_store_put(in->stores[0], r->key, value, ms);
 }
 
+/* --- an aggregate on its way ---------------------------------------------------------------------------------- */
+
+const void *weir__aggregate_first(const struct aggregate *a, weir_context *cx)
+{
+	const weir_aggregator *g = &a->aggregator;
+
+	if (!g->add)
+		return NULL;
+	void *object = weir_alloc(cx, g->value->size);
+
+	memset(object, 0, g->value->size);
+	if (g->init)
+		g->init(cx, object, g->user);
+	return object;
+}
+
+const void *weir__aggregate_add(const struct aggregate *a, weir_context *cx, const weir_record *r, const void *old)
+{
+	const weir_aggregator *g = &a->aggregator;
+
+	if (!g->add)
+		return fold(a, cx, r, old);
+	void *object = weir_alloc(cx, g->value->size);
+
+	memcpy(object, old ? old : weir__aggregate_first(a, cx), g->value->size);
+	g->add(cx, r, object, g->user);
+	return object;
+}
+
+const void *weir__aggregate_merge(const struct aggregate *a, weir_context *cx, weir_bytes key, const void *x,
+				  const void *y)
+{
+	if (!x || !y)
+		return x ? x : y;
+	return a->reduce ? a->reduce(cx, x, y, a->aggregator.user)
+			 : a->aggregator.merge(cx, key, x, y, a->aggregator.user);
+}
+
+const void *weir__aggregate_read(struct instance *in, weir_context *cx, weir_bytes stored)
+{
+	weir_record r = { .encoded = weir__arena_copy(&cx->arena, stored),
+			  .has_encoded = true,
+			  .serde = in->node->value,
+			  .cx = cx };
+
+	return weir_value(&r);
+}
+
+weir_bytes weir__aggregate_write(struct instance *in, weir_context *cx, const void *aggregate)
+{
+	weir_record r = { .serde = in->node->value, .object = aggregate, .cx = cx };
+
+	return weir_value_bytes(&r);
+}
+
+/* --- records in ----------------------------------------------------------------------------------------------- */
+
 static bool add_to(struct instance *in, weir_context *cx, const weir_record *r, int64_t start_ms)
 {
 	const struct aggregate *a = in->node->opts;
@@ -72,6 +130,42 @@ static bool add_to(struct instance *in, weir_context *cx, const weir_record *r, 
 		return add_in_place(in, cx, r, start_ms);
 	add_by_fold(in, cx, r, start_ms);
 	return true;
+}
+
+/* Tumbling and hopping windows. */
+static void add_to_windows(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	const struct aggregate *a = in->node->opts;
+	int64_t close_ms = weir_time_sub(in->observed_ms, a->window.grace_ms);
+	int64_t advance = a->window.advance_ms, first = r->timestamp_ms - a->window.size_ms + advance;
+	weir_record in_window = *r; /* what add and fold see: with its window */
+	bool taken = false;
+
+	for (int64_t start = (first > 0 ? first : 0) / advance * advance; start <= r->timestamp_ms;
+	     start += advance) {
+		in_window.window_start_ms = start;
+		in_window.window_end_ms = weir_time_add(start, a->window.size_ms);
+		if (in_window.window_end_ms > close_ms)
+			taken |= add_to(in, cx, &in_window, start);
+		if (start > INT64_MAX - advance)
+			break;
+	}
+	if (!taken)
+		weir_dead_letter(cx, r, "late");
+}
+
+static void add_to_unlimited(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	const struct aggregate *a = in->node->opts;
+	weir_record in_window = *r;
+
+	if (r->timestamp_ms < a->window.start_ms) {
+		weir_dead_letter(cx, r, "before the first window");
+		return;
+	}
+	in_window.window_start_ms = a->window.start_ms;
+	in_window.window_end_ms = INT64_MAX;
+	add_to(in, cx, &in_window, a->window.start_ms);
 }
 
 /* A key goes into the changelog with a window behind it, and into results: one that is as large as the broker just
@@ -94,32 +188,29 @@ static void aggregate_process(struct instance *in, weir_context *cx, const weir_
 		weir_dead_letter(cx, r, "null value");
 		return;
 	}
-	if (a->window.size_ms == 0) {
-		add_to(in, cx, r, 0);
-		return;
-	}
-	if (r->timestamp_ms < 0) { /* a step above has set it */
+	if (a->kind != WINDOW_NONE && r->timestamp_ms < 0) { /* a step above has set it */
 		weir_dead_letter(cx, r, "negative timestamp");
 		return;
 	}
-	weir__time_seen(in, r->timestamp_ms); /* before the test, by the record itself */
-	int64_t close_ms = weir_time_sub(in->observed_ms, a->window.grace_ms);
-	int64_t advance = a->window.advance_ms, first = r->timestamp_ms - a->window.size_ms + advance;
-	bool taken = false;
-
-	weir_record in_window = *r; /* what add and fold see: with its window */
-
-	for (int64_t start = (first > 0 ? first : 0) / advance * advance; start <= r->timestamp_ms;
-	     start += advance) {
-		in_window.window_start_ms = start;
-		in_window.window_end_ms = weir_time_add(start, a->window.size_ms);
-		if (in_window.window_end_ms > close_ms)
-			taken |= add_to(in, cx, &in_window, start);
-		if (start > INT64_MAX - advance)
-			break;
+	if (a->kind != WINDOW_NONE)
+		weir__time_seen(in, r->timestamp_ms); /* before any test, by the record itself */
+	switch (a->kind) {
+	case WINDOW_NONE:
+		add_to(in, cx, r, 0);
+		break;
+	case WINDOW_TIME:
+		add_to_windows(in, cx, r);
+		break;
+	case WINDOW_SESSION:
+		weir__session_process(in, cx, r);
+		break;
+	case WINDOW_SLIDING:
+		weir__sliding_process(in, cx, r);
+		break;
+	case WINDOW_UNLIMITED:
+		add_to_unlimited(in, cx, r);
+		break;
 	}
-	if (!taken)
-		weir_dead_letter(cx, r, "late");
 }
 
 #define AGGREGATE(kind_) \
@@ -131,27 +222,24 @@ static const struct operator count_op = AGGREGATE("count");
 static const struct operator reduce_op = AGGREGATE("reduce");
 static const struct operator aggregate_op = AGGREGATE("aggregate");
 
-static void check_window(weir_topology *t, const char *name, weir_window *w)
+static struct store_spec store_spec(const struct aggregate *a, const weir_serde *value)
 {
-	if (w->size_ms < 0 || w->advance_ms < 0 || w->grace_ms < 0 || w->retain_ms < 0)
-		weir__graph_mistake(t, name, "a window's times must not be negative");
-	if (w->size_ms == 0) {
-		if (w->advance_ms || w->grace_ms || w->retain_ms)
-			weir__graph_mistake(t, name, "a window of no size has no advance, grace or retention");
-		return;
-	}
-	if (w->advance_ms == 0)
-		w->advance_ms = w->size_ms;
-	if (w->advance_ms > w->size_ms)
-		weir__graph_mistake(t, name, "windows of %lld ms that advance by %lld ms leave gaps",
-				    (long long)w->size_ms, (long long)w->advance_ms);
-	int64_t least = weir_time_add(w->size_ms, w->grace_ms);
+	struct store_spec spec = {
+		.kind = a->kind == WINDOW_NONE      ? STORE_KEY_VALUE
+			: a->kind == WINDOW_SESSION ? STORE_SESSION
+						    : STORE_WINDOW,
+		.retention_ms = a->window.retain_ms,
+		.window_size_ms = a->window.size_ms,
+		.logged = true,
+		/* each record reads a range of them, and what is found goes from one window to another */
+		.ordered = a->kind == WINDOW_SESSION || a->kind == WINDOW_SLIDING,
+		/* a session that has come and gone since the last commit is nobody's business */
+		.keep_old = a->kind == WINDOW_SESSION,
+	};
 
-	if (w->retain_ms == 0)
-		w->retain_ms = least;
-	if (w->retain_ms < least)
-		weir__graph_mistake(t, name, "retain_ms %lld is less than size and grace together, %lld",
-				    (long long)w->retain_ms, (long long)least);
+	if (!spec.ordered && a->aggregator.add && value)
+		spec.codec.size = value->size;
+	return spec;
 }
 
 static weir_table *add(weir_stream *s, const char *name, const struct operator* op, struct aggregate a,
@@ -160,19 +248,13 @@ static weir_table *add(weir_stream *s, const char *name, const struct operator* 
 	struct node *input = weir__keyed_input(node_of_stream(s), name);
 	weir_topology *t = input->topology;
 
-	check_window(t, name, &a.window);
-	a.takes_null_values = a.window.size_ms != 0 && !a.reduce;
+	a.kind = weir__window_check(t, name, &a.window);
+	a.takes_null_values = a.kind != WINDOW_NONE && a.kind != WINDOW_SLIDING && !a.reduce;
 	struct node *n = weir__graph_add(t, input, name, op, &a, sizeof a);
 
 	n->value = value;
-	n->windowed = a.window.size_ms != 0;
-	struct store_spec spec = {
-		.kind = n->windowed ? STORE_WINDOW : STORE_KEY_VALUE,
-		.retention_ms = a.window.retain_ms,
-		.window_size_ms = a.window.size_ms,
-		.logged = true,
-		.codec.size = a.aggregator.add && value ? value->size : 0,
-	};
+	n->windowed = a.kind != WINDOW_NONE;
+	struct store_spec spec = store_spec(&a, value);
 	struct graph_store *store = weir__graph_store_add(t, name, &spec, value);
 
 	store->owner = n;
@@ -184,7 +266,8 @@ static weir_table *add(weir_stream *s, const char *name, const struct operator* 
 
 weir_table *weir_count(weir_stream *s, const char *name, weir_window window)
 {
-	struct aggregate a = { .aggregator = { .value = &weir_int64, .add = count_add }, .window = window };
+	struct aggregate a = { .aggregator = { .value = &weir_int64, .add = count_add, .merge = count_merge },
+			       .window = window };
 
 	return add(s, name, &count_op, a, &weir_int64);
 }
@@ -207,6 +290,8 @@ weir_table *weir_aggregate(weir_stream *s, const char *name, weir_aggregator agg
 		weir__graph_mistake(t, name, "an aggregator has either add or fold");
 	if (aggregator.add && (!aggregator.value || aggregator.value->size == 0))
 		weir__graph_mistake(t, name, "add changes aggregates in place: their serde must have a size");
+	if (window.gap_ms && !aggregator.merge)
+		weir__graph_mistake(t, name, "sessions grow together: their aggregator has a merge");
 	return add(s, name, &aggregate_op, a, aggregator.value);
 }
 

@@ -51,6 +51,20 @@ const weir_headers *weir_record_headers(const weir_record *r)
 	return r->cx->source ? weir_kafka_record_headers(r->cx->source) : &none;
 }
 
+weir_bytes weir__windowed_key(weir_context *cx, const weir_record *r)
+{
+	char *p = weir_alloc(cx, r->key.len + 16), *at = p + r->key.len;
+
+	if (r->key.len)
+		memcpy(p, r->key.data, r->key.len);
+	if (r->session) {
+		weir_put_be64(at, r->window_end_ms);
+		at += 8;
+	}
+	weir_put_be64(at, r->window_start_ms);
+	return weir_bytes_of(p, (size_t)(at + 8 - p));
+}
+
 const weir_serde *weir_step_serde(const weir_context *cx)
 {
 	return cx->current->node->value;

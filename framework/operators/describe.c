@@ -137,7 +137,7 @@ static void describe_json(weir_topology *t, FILE *out)
 	fprintf(out, "],\"stores\":[");
 	for (size_t i = 0; i < t->store_count; i++)
 		fprintf(out, "%s{\"name\":\"%s\",\"windowed\":%s,\"logged\":%s}", i ? "," : "",
-			t->stores[i]->spec.name, t->stores[i]->spec.kind == STORE_WINDOW ? "true" : "false",
+			t->stores[i]->spec.name, weir__store_kind_timed(t->stores[i]->spec.kind) ? "true" : "false",
 			t->stores[i]->spec.logged ? "true" : "false");
 	fprintf(out, "]}\n");
 }

@@ -31,6 +31,7 @@ static void map_process(struct instance *in, weir_context *cx, const weir_record
 	weir_record out = weir__copy_for(in, r);
 
 	out.window_start_ms = out.window_end_ms = 0;
+	out.session = false;
 	m->fn.record(cx, r, &out, m->user);
 	weir__pass_on(in, cx, &out);
 }
@@ -51,6 +52,7 @@ static void flat_map_process(struct instance *in, weir_context *cx, const weir_r
 	weir_record out = weir__copy_for(in, r);
 
 	out.window_start_ms = out.window_end_ms = 0;
+	out.session = false;
 	m->fn.many(cx, &out, m->user);
 }
 

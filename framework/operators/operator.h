@@ -127,6 +127,9 @@ void weir__table_store_add(struct node *n, weir_table_opts opts);
 /** The same for a table that can be computed: only if opts has a name. False: it has none. */
 bool weir__table_store_of_view(struct node *n, weir_table_opts opts);
 
+/** The key together with its window: as sinks write it. */
+weir_bytes weir__windowed_key(weir_context *cx, const weir_record *r);
+
 extern const struct operator weir__sink_op;
 /** The topic that a sink writes to; NULL when each record says where. */
 const char *weir__sink_topic(const struct node *node);

@@ -33,15 +33,11 @@ static void sink_process(struct instance *in, weir_context *cx, const weir_recor
 	}
 	if (opts->partition && !chosen_partition(in, cx, r, topic, &partition))
 		return;
-	if (r->window_end_ms && !weir_is_null(r->key) && (!opts->key || opts->key->windowed)) {
+	if (weir_has_window(r) && !weir_is_null(r->key) && (!opts->key || opts->key->windowed)) {
 		/* As Kafka Streams: by the inner key, so that all windows of a key share a partition. */
 		if (partition < 0)
 			partition = weir_partition_for_key(r->key, cx->ops->partitions(cx, topic));
-		char *windowed = weir_alloc(cx, r->key.len + 8);
-
-		memcpy(windowed, r->key.data, r->key.len);
-		weir_put_be64(windowed + r->key.len, r->window_start_ms);
-		key = weir_bytes_of(windowed, r->key.len + 8);
+		key = weir__windowed_key(cx, r);
 	}
 	cx->ops->send(cx, topic, partition, &out, key);
 }

@@ -102,7 +102,11 @@ void weir__table_changed(struct instance *in, weir_context *cx, const struct sto
 		.cx = cx,
 	};
 
-	if (spec->kind == STORE_WINDOW) {
+	if (spec->kind == STORE_SESSION) {
+		weir__session_key_split(change->key, &r.key, &r.window_start_ms, &r.window_end_ms);
+		r.session = true;
+		r.timestamp_ms = r.window_end_ms; /* the row has the time of the record that changed it last */
+	} else if (spec->kind == STORE_WINDOW) {
 		weir__window_key_split(change->key, &r.key, &r.window_start_ms);
 		r.window_end_ms = weir_time_add(r.window_start_ms, spec->window_size_ms);
 	}
@@ -114,23 +118,26 @@ void weir__table_changed(struct instance *in, weir_context *cx, const struct sto
 bool weir__table_look_up(struct instance *in, weir_context *cx, const weir_record *of, enum table_view view,
 			 weir_record *row)
 {
-	bool windowed = in->node->windowed;
+	enum store_kind kind = in->node->stores[0]->spec.kind;
 	weir_store *store = in->stores[0];
 	int64_t ms = 0;
 	weir_bytes value;
 
 	if (view == TABLE_PASSED_ON)
-		value = weir__store_get_flushed(store, of->key, of->window_start_ms, &ms);
+		value = weir__store_get_flushed(store, of->key, of->window_start_ms, of->window_end_ms, &ms);
+	else if (kind == STORE_SESSION)
+		value = weir_session_get(store, of->key, of->window_start_ms, of->window_end_ms, &ms);
 	else
-		value = windowed ? weir_window_get(store, of->key, of->window_start_ms, &ms)
-				 : weir_store_get(store, of->key, &ms);
+		value = kind == STORE_WINDOW ? weir_window_get(store, of->key, of->window_start_ms, &ms)
+					     : weir_store_get(store, of->key, &ms);
 	if (weir_is_null(value))
 		return false;
 	*row = (weir_record){
 		.key = of->key,
-		.timestamp_ms = ms,
+		.timestamp_ms = kind == STORE_SESSION ? of->window_end_ms : ms,
 		.window_start_ms = of->window_start_ms,
 		.window_end_ms = of->window_end_ms,
+		.session = of->session,
 		.encoded = weir__arena_copy(&cx->arena, value),
 		.has_encoded = true,
 		.serde = in->node->value,

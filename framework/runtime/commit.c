@@ -228,7 +228,7 @@ static void committed_store(struct task_store *s, int64_t now_us)
 
 	weir__store_committed(s->store, next);
 	s->wrote = false;
-	if (s->graph->spec.kind == STORE_WINDOW)
+	if (weir__store_kind_timed(s->graph->spec.kind))
 		weir__store_expire(s->store, weir__store_time(s->store));
 	if (!checkpoint_due(s, now_us))
 		return;

@@ -41,7 +41,7 @@ static void collect(struct task *t, struct list *list)
 			add(list, in->topic, in->partition, expired_offset(in, opts->retain_ms));
 	}
 	for (size_t i = 0; i < t->store_count; i++)
-		if (t->stores[i].changelog && t->stores[i].graph->spec.kind == STORE_WINDOW)
+		if (t->stores[i].changelog && weir__store_kind_timed(t->stores[i].graph->spec.kind))
 			add(list, t->stores[i].changelog, t->partition,
 			    weir__store_purge_offset(t->stores[i].store, weir__store_time(t->stores[i].store)));
 }

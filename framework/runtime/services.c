@@ -51,7 +51,7 @@ static size_t own_headers(weir_context *cx, const struct letter *l, weir_header 
 		return n;
 	}
 	own[n++] = (weir_header){ "step", weir_str(cx->current->node->name) };
-	if (l->result->window_end_ms)
+	if (weir_has_window(l->result))
 		own[n++] = (weir_header){ "window-start", number(cx, l->result->window_start_ms) };
 	return n;
 }

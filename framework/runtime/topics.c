@@ -258,7 +258,7 @@ bool weir__topics_prepare(weir_app *app, weir_error *err)
 		if (!s->spec.logged || s->source_topic)
 			continue;
 		app->changelogs[i] = weir__asprintf("%s-%s-changelog", app->settings.application_id, s->spec.name);
-		bool windowed = s->spec.kind == STORE_WINDOW;
+		bool windowed = weir__store_kind_timed(s->spec.kind);
 
 		if (!make_or_check(app, app->changelogs[i], app->task_counts[s->subtopology],
 				   windowed ? window_changelog : changelog, windowed ? 2 : 1, err))

@@ -119,6 +119,117 @@ static bool check_windowed(weir_simulation *s, void *user, weir_error *err)
 		      err);
 }
 
+/* --- sessions ----------------------------------------------------------------------------------------------------
+ * */
+
+enum { GAP_MS = 400, RETAIN_MS = 2 * GAP_MS + GRACE_MS, SESSIONS_MAX = 4096 };
+
+static weir_topology *build_sessions(void)
+{
+	weir_topology *t = weir_topology_new("sessions");
+	weir_stream *in = weir_source(t, "in", (weir_source_opts){ .value = &weir_utf8 });
+	weir_table *counts = weir_count(in, "counts", (weir_window){ .gap_ms = GAP_MS, .grace_ms = GRACE_MS });
+
+	weir_sink(weir_changes(counts), "out", (weir_sink_opts){ 0 });
+	return t;
+}
+
+struct session {
+	char key[16];
+	int64_t start_ms, end_ms, count;
+};
+
+struct sessions {
+	struct session all[SESSIONS_MAX];
+	size_t count;
+	struct recount *c;
+};
+
+/* Those past retention are not found any more. */
+static bool joins(const struct session *s, const char *key, int64_t ms, int64_t seen_ms)
+{
+	return strcmp(s->key, key) == 0 && s->end_ms >= ms - GAP_MS && s->end_ms >= seen_ms - RETAIN_MS &&
+	       s->start_ms <= ms + GAP_MS;
+}
+
+static void expect_session(const weir_kafka_record *r, void *user)
+{
+	struct sessions *m = user;
+	int64_t ms = r->timestamp_ms, *seen_ms = &m->c->seen_ms[r->partition];
+	struct session with = { .start_ms = ms, .end_ms = ms, .count = 1 };
+	char name[80];
+	size_t kept = 0;
+
+	text_of(r->key, with.key, sizeof with.key);
+	if (ms > *seen_ms)
+		*seen_ms = ms;
+	for (size_t i = 0; i < m->count; i++)
+		if (joins(&m->all[i], with.key, ms, *seen_ms) && m->all[i].end_ms > with.end_ms)
+			with.end_ms = m->all[i].end_ms;
+	if (with.end_ms < *seen_ms - GRACE_MS - GAP_MS) {
+		snprintf(name, sizeof name, "%d@%lld", (int)r->partition, (long long)r->offset);
+		++*tally_at(&m->c->letters_wanted, name);
+		return;
+	}
+	for (size_t i = 0; i < m->count; i++) {
+		struct session s = m->all[i];
+
+		if (!joins(&s, with.key, ms, *seen_ms)) {
+			m->all[kept++] = s;
+			continue;
+		}
+		with.start_ms = s.start_ms < with.start_ms ? s.start_ms : with.start_ms;
+		with.count += s.count;
+	}
+	m->count = kept;
+	if (m->count < SESSIONS_MAX)
+		m->all[m->count++] = with;
+	else
+		weir_fail(&m->c->error, WEIR_STATE, "more sessions than there is room for");
+}
+
+static void session_name(char *to, size_t size, const char *key, int64_t start_ms, int64_t end_ms)
+{
+	snprintf(to, size, "%s[%lld,%lld]", key, (long long)start_ms, (long long)end_ms);
+}
+
+static void take_session(const weir_kafka_record *r, void *user)
+{
+	struct sessions *m = user;
+	const char *at = (const char *)r->key.data + r->key.len - 16;
+	char key[16], name[80];
+
+	session_name(name, sizeof name, text_of(weir_bytes_of(r->key.data, r->key.len - 16), key, sizeof key),
+		     weir_get_be64(at + 8), weir_get_be64(at));
+	*tally_at(&m->c->got, name) = weir_is_null(r->value) ? 0 : weir_get_be64(r->value.data);
+}
+
+static bool check_sessions(weir_simulation *s, void *user, weir_error *err)
+{
+	struct recount c = { 0 };
+	struct sessions *m = calloc(1, sizeof *m);
+
+	(void)user;
+	m->c = &c;
+	bool ok = weir_simulation_read(s, "in", expect_session, m, err) &&
+		  weir_simulation_read(s, "out", take_session, m, err) &&
+		  weir_simulation_read(s, "dead-letters", count_letter, &c, err);
+
+	for (size_t i = 0; i < m->count; i++) {
+		const struct session *one = &m->all[i];
+		char name[80];
+
+		session_name(name, sizeof name, one->key, one->start_ms, one->end_ms);
+		*tally_at(&c.wanted, name) = one->count;
+	}
+	free(m);
+	if (ok && c.error.code) {
+		*err = c.error;
+		ok = false;
+	}
+	return finish(&c, ok, err);
+}
+
 /* --- count through a repartition ---------------------------------------------------------------------------------
  * */
 
@@ -424,6 +535,7 @@ static bool check_merged(weir_simulation *s, void *user, weir_error *err)
 
 const struct simulated simulated[] = {
 	{ "windowed", build_windowed, feed_numbers, check_windowed },
+	{ "sessions", build_sessions, feed_numbers, check_sessions },
 	{ "repartition", build_repartition, feed_numbers, check_repartition },
 	{ "pass", build_pass, feed_numbers, check_pass },
 	{ "process", build_process, feed_numbers, check_process },

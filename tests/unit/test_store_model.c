@@ -32,7 +32,7 @@ static struct model {
 	weir_rng rng;
 	uint64_t seed;
 	int steps, step, cells;
-	bool windows, objects;
+	bool windows, sessions, objects; /* sessions are windows by their ends */
 	struct cell live[CELLS], flushed[CELLS], committed[CELLS];
 	int changed[2 * CELLS], changed_count; /* in order of first change since the last flush */
 	bool is_changed[CELLS];
@@ -85,9 +85,18 @@ static weir_bytes cell_key(int cell)
 	return key_of(m.windows ? cell / SLOTS : cell);
 }
 
+/* Of sessions the end. */
 static int64_t cell_start(int cell)
 {
 	return m.windows ? cell % SLOTS * SLOT_MS : 0;
+}
+
+/* Of sessions. */
+static int64_t cell_first(int cell)
+{
+	int64_t end = cell_start(cell), length = cell % 3 * 15;
+
+	return end > length ? end - length : 0;
 }
 
 static int cell_of(weir_bytes key, int64_t start_ms)
@@ -110,6 +119,10 @@ static weir_bytes cell_changelog_key(int cell)
 	if (key.len)
 		memcpy(text, key.data, key.len);
 	weir_put_be64(text + key.len, cell_start(cell));
+	if (m.sessions) {
+		weir_put_be64(text + key.len + 8, cell_first(cell));
+		return (weir_bytes){ text, key.len + 16 };
+	}
 	weir_put_be32(text + key.len + 8, 0);
 	return (weir_bytes){ text, key.len + 12 };
 }
@@ -186,7 +199,10 @@ static void step_put(bool deletion)
 	int cell = random_cell();
 	int64_t value = deletion ? 0 : ++m.next_value, timestamp = cell_start(cell) + below(SLOT_MS);
 
-	if (m.windows)
+	if (m.sessions)
+		weir_session_put(m.f->store, cell_key(cell), text_of(value), cell_first(cell), cell_start(cell),
+				 timestamp);
+	else if (m.windows)
 		weir_window_put(m.f->store, cell_key(cell), text_of(value), cell_start(cell), timestamp);
 	else
 		weir_store_put(m.f->store, cell_key(cell), text_of(value), timestamp);
@@ -213,6 +229,9 @@ static void step_object(void)
 
 static weir_bytes get_cell(int cell, int64_t *timestamp_ms)
 {
+	if (m.sessions)
+		return weir_session_get(m.f->store, cell_key(cell), cell_first(cell), cell_start(cell),
+					timestamp_ms);
 	if (m.windows)
 		return weir_window_get(m.f->store, cell_key(cell), cell_start(cell), timestamp_ms);
 	return weir_store_get(m.f->store, cell_key(cell), timestamp_ms);
@@ -246,6 +265,17 @@ static int compare_cells(const void *a, const void *b)
 	return weir_bytes_compare((weir_bytes){ key, kx.len }, cell_changelog_key(y));
 }
 
+static int64_t time_of(const weir_entry *e)
+{
+	return m.sessions ? e->end_ms : e->start_ms;
+}
+
+static weir_iterator *all_windows(int64_t from_ms, int64_t to_ms)
+{
+	return m.sessions ? weir_session_find_all(m.f->store, from_ms, to_ms)
+			  : weir_window_fetch_all(m.f->store, from_ms, to_ms);
+}
+
 typedef bool wanted_fn(int cell, weir_bytes from, weir_bytes to, int64_t from_ms, int64_t to_ms);
 
 static void check_range(weir_iterator *it, bool reverse, wanted_fn *wanted, weir_bytes from, weir_bytes to,
@@ -261,7 +291,8 @@ static void check_range(weir_iterator *it, bool reverse, wanted_fn *wanted, weir
 	for (; i < stop_after && weir_iterator_next(it, &e); i++) {
 		check(i < n);
 		int cell = cells[reverse ? n - 1 - i : i];
-		check(weir_bytes_equal(e.key, cell_key(cell)) && e.start_ms == cell_start(cell));
+		check(weir_bytes_equal(e.key, cell_key(cell)) && time_of(&e) == cell_start(cell));
+		check(!m.sessions || e.start_ms == cell_first(cell));
 		check(weir_bytes_equal(e.value, text_of(m.live[cell].value)));
 		check(e.timestamp_ms == m.live[cell].timestamp_ms);
 		if (one_in(20))
@@ -287,6 +318,13 @@ static bool with_prefix(int cell, weir_bytes prefix, weir_bytes to, int64_t from
 	       cell_start(cell) >= from_ms && cell_start(cell) <= to_ms;
 }
 
+/* Sessions that end at from_ms or later and start at to_ms or before. */
+static bool overlapping(int cell, weir_bytes from, weir_bytes to, int64_t from_ms, int64_t to_ms)
+{
+	(void)to;
+	return weir_bytes_equal(cell_key(cell), from) && cell_start(cell) >= from_ms && cell_first(cell) <= to_ms;
+}
+
 static void step_range(void)
 {
 	weir_bytes a = one_in(4) ? WEIR_NULL : key_of(below(40)), b = one_in(4) ? WEIR_NULL : key_of(below(40));
@@ -301,7 +339,10 @@ static void step_range(void)
 	} else if (one_in(3)) {
 		from = one_in(3) ? INT64_MIN : from;
 		to = one_in(3) ? INT64_MAX : to;
-		check_range(weir_window_fetch_all(m.f->store, from, to), false, within, WEIR_NULL, WEIR_NULL, from,
+		check_range(all_windows(from, to), false, within, WEIR_NULL, WEIR_NULL, from, to);
+	} else if (m.sessions) {
+		a = key_of(below(WINDOW_KEYS));
+		check_range(weir_session_find(m.f->store, a, from, to, reverse), reverse, overlapping, a, a, from,
 			    to);
 	} else if (one_in(2)) {
 		a = key_of(below(WINDOW_KEYS));
@@ -316,8 +357,7 @@ static void step_range(void)
 static void check_everything(void)
 {
 	if (m.windows)
-		check_range(weir_window_fetch_all(m.f->store, 0, INT64_MAX), false, within, WEIR_NULL, WEIR_NULL, 0,
-			    INT64_MAX);
+		check_range(all_windows(0, INT64_MAX), false, within, WEIR_NULL, WEIR_NULL, 0, INT64_MAX);
 	else
 		check_range(weir_store_range(m.f->store, WEIR_NULL, WEIR_NULL, false), false, within, WEIR_NULL,
 			    WEIR_NULL, 0, 0);
@@ -328,13 +368,13 @@ static void check_everything(void)
 /* An iterator over which writes go on need only stay in order and in its senses. */
 static void step_range_with_writes(void)
 {
-	weir_iterator *it = m.windows ? weir_window_fetch_all(m.f->store, 0, INT64_MAX)
-				      : weir_store_range(m.f->store, WEIR_NULL, WEIR_NULL, false);
+	weir_iterator *it =
+		m.windows ? all_windows(0, INT64_MAX) : weir_store_range(m.f->store, WEIR_NULL, WEIR_NULL, false);
 	int last = -1;
 	weir_entry e;
 
 	for (int i = 0; i < 2 * CELLS && weir_iterator_next(it, &e); i++) {
-		int cell = cell_of(e.key, e.start_ms);
+		int cell = cell_of(e.key, time_of(&e));
 
 		check(last < 0 || compare_cells(&last, &cell) < 0);
 		check(!visible(cell) || weir_bytes_equal(e.value, text_of(m.live[cell].value)));
@@ -347,13 +387,29 @@ static void step_range_with_writes(void)
 
 /* --- transactions --------------------------------------------------------------------------------------------- */
 
+/* What was not there at the last flush and is not there now is not told, but for the newest time. */
+static void skip_what_is_not_told(void)
+{
+	while (m.f->spec.keep_old && m.changed_count > 0) {
+		int cell = m.changed[0];
+
+		if (m.live[cell].value || m.flushed[cell].value || (m.windows && cell_start(cell) == m.start_max))
+			return;
+		memmove(m.changed, m.changed + 1, (size_t)--m.changed_count * sizeof *m.changed);
+		m.is_changed[cell] = false;
+	}
+}
+
 static bool take_change(const struct store_change *c, void *user)
 {
 	weir_bytes key = c->key;
-	int64_t start = 0;
+	int64_t start = 0, first;
 
 	(void)user;
-	if (m.windows)
+	skip_what_is_not_told();
+	if (m.sessions)
+		check(weir__session_key_split(c->key, &key, &first, &start));
+	else if (m.windows)
 		check(weir__window_key_split(c->key, &key, &start));
 	check(m.changed_count > 0);
 	int cell = m.changed[0];
@@ -380,6 +436,7 @@ static void step_flush(void)
 {
 	check(weir__store_changed(m.f->store) == (m.changed_count > 0));
 	check(weir__store_flush(m.f->store, take_change, NULL));
+	skip_what_is_not_told();
 	check(m.changed_count == 0 && !weir__store_changed(m.f->store));
 }
 
@@ -656,11 +713,14 @@ static void run_seed(uint64_t seed)
 	m.steps = steps;
 	m.rng = weir_rng_seeded(seed);
 	m.windows = seed & 1;
-	m.objects = seed & 2;
+	m.sessions = m.windows && seed & 16;
+	m.objects = seed & 2 && !m.sessions;
 	m.cells = m.windows ? CELLS : 40;
 	m.start_max = m.start_max_committed = m.windows ? -1 : 0;
 	m.durable = -1;
-	struct store_spec spec = { .kind = m.windows ? STORE_WINDOW : STORE_KEY_VALUE,
+	struct store_spec spec = { .kind = m.sessions  ? STORE_SESSION
+					   : m.windows ? STORE_WINDOW
+						       : STORE_KEY_VALUE,
 				   .retention_ms = RETENTION_MS,
 				   .segment_ms = 20 + below(120),
 				   .keep_old = seed & 4,

@@ -20,7 +20,8 @@ static struct place place_of(const struct entry *e)
 {
 	weir_bytes key = weir__entry_key(e);
 
-	return (struct place){ order.kind == STORE_WINDOW ? weir__window_start(key) / order.segment_ms : 0, key };
+	return (struct place){ order.kind == STORE_WINDOW ? weir__key_time(order.kind, key) / order.segment_ms : 0,
+			       key };
 }
 
 static int compare_entries(const void *a, const void *b)

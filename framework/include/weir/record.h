@@ -10,7 +10,9 @@
 typedef struct weir_record {
 	weir_bytes key; /* encoded; null is a valid key */
 	int64_t timestamp_ms;
-	int64_t window_start_ms, window_end_ms; /* of windowed streams; both 0 = no window */
+	/* Of windowed streams; both 0 = no window, unless it is a session. */
+	int64_t window_start_ms, window_end_ms;
+	bool session; /* the window is a session: its end belongs to it */
 
 	/* The value, in one or both forms: use the functions below. */
 	weir_bytes encoded;
@@ -44,11 +46,18 @@ static inline bool weir_value_is_null(const weir_record *r)
 /** Serde of the values that the running step passes on; NULL = bytes. */
 const weir_serde *weir_step_serde(const weir_context *cx);
 
+/** Whether it belongs to a window. */
+static inline bool weir_has_window(const weir_record *r)
+{
+	return r->window_end_ms != 0 || r->session;
+}
+
 /** Another key, encoded; takes the window away. */
 static inline void weir_set_key(weir_record *r, weir_bytes key)
 {
 	r->key = key;
 	r->window_start_ms = r->window_end_ms = 0;
+	r->session = false;
 }
 
 /** An object of the serde that the step declares for its values (NULL = a null value); from weir_alloc or

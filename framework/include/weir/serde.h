@@ -24,7 +24,7 @@ typedef struct weir_serde {
 	 *  in place need it. */
 	size_t size;
 	/** Keys only: the inner key is followed by the window's start (8 bytes, big-endian), as Kafka Streams'
-	 *  TimeWindowedSerializer lays it. */
+	 *  TimeWindowedSerializer lays it; by its end and its start for sessions, as SessionWindowedSerializer. */
 	bool windowed;
 } weir_serde;
 

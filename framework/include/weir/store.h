@@ -25,11 +25,14 @@ void weir_store_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t
 weir_iterator *weir_store_range(weir_store *store, weir_bytes from, weir_bytes to, bool reverse);
 /** Keys that begin with `prefix`. */
 weir_iterator *weir_store_prefix(weir_store *store, weir_bytes prefix);
+/** The same backwards. */
+weir_iterator *weir_store_prefix_reverse(weir_store *store, weir_bytes prefix);
 
 typedef struct weir_entry {
 	weir_bytes key, value;
 	int64_t timestamp_ms;
-	int64_t start_ms; /* of the window; 0 in a key-value store */
+	int64_t start_ms; /* of the window or session; 0 in a key-value store */
+	int64_t end_ms;   /* of the session; else 0 */
 } weir_entry;
 
 /** The next entry; false at the end. What it gives is valid until the next call on the iterator. */
@@ -46,7 +49,23 @@ void weir_window_put(weir_store *store, weir_bytes key, weir_bytes value, int64_
 weir_iterator *weir_window_fetch(weir_store *store, weir_bytes key, int64_t from_ms, int64_t to_ms, bool reverse);
 /** Windows of all keys with from_ms <= start <= to_ms; by time segment, then by key, then by start. */
 weir_iterator *weir_window_fetch_all(weir_store *store, int64_t from_ms, int64_t to_ms);
+/** The same backwards. */
+weir_iterator *weir_window_fetch_all_reverse(weir_store *store, int64_t from_ms, int64_t to_ms);
 /** Windows of all keys that begin with `prefix` whose start is start_ms; by key. */
 weir_iterator *weir_window_prefix(weir_store *store, weir_bytes prefix, int64_t start_ms);
+
+/* --- sessions: a value for each (key, start, end), both inclusive -------------------------------- */
+
+/** The value of that very session, or null. */
+weir_bytes weir_session_get(weir_store *store, weir_bytes key, int64_t start_ms, int64_t end_ms,
+			    int64_t *timestamp_ms);
+/** A session that ends past the store's retention is not stored. A null value deletes. */
+void weir_session_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t start_ms, int64_t end_ms,
+		      int64_t timestamp_ms);
+/** Sessions of one key with end >= earliest_end_ms and start <= latest_start_ms; by end, then by start. */
+weir_iterator *weir_session_find(weir_store *store, weir_bytes key, int64_t earliest_end_ms,
+				 int64_t latest_start_ms, bool reverse);
+/** Sessions of all keys with earliest_end_ms <= end <= latest_end_ms; by time segment, then by key, then by end. */
+weir_iterator *weir_session_find_all(weir_store *store, int64_t earliest_end_ms, int64_t latest_end_ms);
 
 #endif

@@ -48,7 +48,8 @@ weir_stream *weir_source(weir_topology *t, const char *name, weir_source_opts op
 
 typedef struct weir_sink_opts {
 	const char *topic;         /* NULL = the step's name */
-	/* windowed ones write key | start; NULL = windowed streams do so, others write the key */
+	/* windowed ones write key | start (sessions: key | end | start); NULL = windowed streams do so, others
+	 * write the key */
 	const weir_serde *key;
 	const weir_serde *value;   /* NULL = as it comes */
 	/** Partition for a record; -1 = by the key, any other that is not there stops the application. NULL =
@@ -120,19 +121,37 @@ typedef const void *weir_join_fn(weir_context *cx, weir_bytes key, const void *l
  * */
 
 /*
- * Tumbling windows, or hopping ones with advance_ms < size_ms: [start, start + size), aligned to the epoch. A
- * window takes a record while its end > stream time - grace; stream time is the greatest timestamp the step has
- * seen, this record's included. Later ones are dead letters. size_ms 0 = no windows.
+ * Windows of one kind; all zero = none, one aggregate for all records of a key. Stream time is the greatest
+ * timestamp that the step has seen, this record's included; what comes too late for all its windows is a dead
+ * letter.
+ *
+ * size_ms        tumbling windows, or hopping ones with advance_ms < size_ms: [start, start + size), aligned to the
+ *                epoch. A window takes a record while its end > stream time - grace.
+ * gap_ms         sessions: records of a key that are no further apart than that. A session is [first, last], both
+ *                included. It takes a record while its end, this record included, >= stream time - grace - gap. One
+ *                that grows or joins others is deleted under its old ends and comes again under the new ones.
+ *                Results have the session's end as their timestamp. A session past retain_ms joins nothing more.
+ * difference_ms  sliding windows (KIP-450), both ends included: for each record the one of that length that ends
+ *                with it, and the one that begins 1 ms behind it if others follow within it. A window takes a
+ *                record while its end >= stream time - grace. Before the epoch there are none: records earlier
+ *                than difference_ms share [0, difference_ms]. Records without a value are dead letters.
+ * unlimited      one window for each key, from start_ms to the end of time. Earlier records are dead letters.
  */
 typedef struct weir_window {
 	int64_t size_ms;
 	int64_t advance_ms;        /* 0 = size_ms */
 	int64_t grace_ms;
-	int64_t retain_ms;         /* 0 = size + grace; at least that */
+	/* how long windows are kept, back from the newest; 0 = size + grace, for sessions twice the gap + grace,
+	 * for sliding ones twice the difference + grace */
+	int64_t retain_ms;
+	int64_t gap_ms;
+	int64_t difference_ms;
+	bool unlimited;
+	int64_t start_ms;          /* unlimited */
 } weir_window;
 
-/* In all aggregates records without a key, or with one of over 512 KiB, are dead letters; without windows, and in
- * weir_reduce, those without a value are, too. */
+/* In all aggregates records without a key, or with one of over 512 KiB, are dead letters; without windows, in
+ * sliding ones, and in weir_reduce, those without a value are, too. */
 
 /** Records of each key (and window). Object of its values: int64_t (weir_int64). */
 weir_table *weir_count(weir_stream *s, const char *name, weir_window window);
@@ -151,6 +170,8 @@ typedef struct weir_aggregator {
 	void (*add)(weir_context *cx, const weir_record *record, void *aggregate, void *user);
 	/* Any size: from the old aggregate (NULL at first) to the new (NULL deletes it). */
 	const void *(*fold)(weir_context *cx, const weir_record *record, const void *aggregate, void *user);
+	/* Sessions only: the aggregate of two that have become one; a is the earlier one's, or what init makes. */
+	const void *(*merge)(weir_context *cx, weir_bytes key, const void *a, const void *b, void *user);
 	const char *stores[WEIR_PROCESSOR_STORES_MAX]; /* further stores that add and fold use */
 	void *user;
 } weir_aggregator;

@@ -1,0 +1,25 @@
+/* Sessions: windows whose end is not known beforehand, so it is part of the key, and decides when they expire. */
+#include "state/partition.h"
+
+static bool session_key(weir_store *store, weir_bytes key, int64_t start_ms, int64_t end_ms)
+{
+	weir_assert(store->spec.kind == STORE_SESSION && start_ms <= end_ms);
+	return weir__store_key(store, key, start_ms, end_ms);
+}
+
+weir_bytes weir_session_get(weir_store *store, weir_bytes key, int64_t start_ms, int64_t end_ms,
+			    int64_t *timestamp_ms)
+{
+	if (!session_key(store, key, start_ms, end_ms))
+		return WEIR_NULL;
+	return weir__store_read(store, weir__buffer_view(&store->key), timestamp_ms);
+}
+
+void weir_session_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t start_ms, int64_t end_ms,
+		      int64_t timestamp_ms)
+{
+	if (!session_key(store, key, start_ms, end_ms))
+		return;
+	weir__times_see(&store->times, end_ms, timestamp_ms);
+	weir__store_write(store, weir__buffer_view(&store->key), value, timestamp_ms);
+}
