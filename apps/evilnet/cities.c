@@ -97,7 +97,7 @@ static void accept_post(weir_context *cx, const weir_record *r, void *state, voi
 	if (is_repeated(seen, key, time_ms > r->timestamp_ms ? time_ms : r->timestamp_ms, o))
 		return;
 	time_ms = weir_step_time_seen(cx, r->timestamp_ms);
-	if (weir_time_add(start_ms, o->window_ms) <= weir_time_sub(time_ms, o->grace_ms)) {
+	if (start_ms <= weir_time_sub(time_ms, o->window_ms + o->grace_ms)) {
 		weir_dead_letter(cx, r, "late");
 		return;
 	}

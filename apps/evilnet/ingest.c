@@ -19,7 +19,7 @@ enum {
 	SERVE_EVERY = 64,    /* posts */
 	PROGRESS_MS = 10000,
 	LOG_EVERY_MS = 60000,
-	FLUSH_MS = 5000, /* when it is told to stop; and the producer's own, when it is closed */
+	FLUSH_MS = 5000,       /* when it is told to stop; and the producer's own, when it is closed */
 	SILENCE_MS = 86400000, /* in a recording, by its own time: longer ones are not waited out */
 };
 
@@ -82,7 +82,8 @@ static void wait_for_turn(struct ingest *in, int64_t created_ms)
 		in->replay_event_ms = created_ms;
 		in->replay_start_ms = now_ms();
 	}
-	double after_ms = (double)(created_ms - in->replay_event_ms) / in->speed;
+	/* at a tiny speed for as good as ever, in a number that time has */
+	double after_ms = fmin((double)(created_ms - in->replay_event_ms) / in->speed, 1e15);
 	int64_t left_ms;
 	while (!stopped(in) && (left_ms = in->replay_start_ms + (int64_t)after_ms - now_ms()) > 0)
 		outbox_serve(in->outbox, left_ms < WAIT_MS ? left_ms : WAIT_MS);

@@ -72,7 +72,9 @@ bool evilnet_db_expire(struct evilnet_db *db, int64_t retention_ms, int64_t budg
 
 	if (!find_widths(db, widths, &count, &newest_ms, err))
 		return false;
-	int64_t before_ms = weir_time_sub(newest_ms, retention_ms);
+	/* A row from the future must not make the present look old. */
+	int64_t now_ms = clock->wall_ms(clock);
+	int64_t before_ms = weir_time_sub(newest_ms < now_ms ? newest_ms : now_ms, retention_ms);
 	for (size_t i = 0; i < count; i++) {
 		uint64_t deleted = widths[i].oldest_ms < before_ms;
 

@@ -136,7 +136,8 @@ static bool add_to(struct instance *in, weir_context *cx, const weir_record *r, 
 static void add_to_windows(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	const struct aggregate *a = in->node->opts;
-	int64_t close_ms = weir_time_sub(in->observed_ms, a->window.grace_ms);
+	/* Starts up to here are closed (end <= stream time - grace, said so that no end lies behind all time). */
+	int64_t closed_ms = weir_time_sub(weir_time_sub(in->observed_ms, a->window.grace_ms), a->window.size_ms);
 	int64_t advance = a->window.advance_ms, first = r->timestamp_ms - a->window.size_ms + advance;
 	weir_record in_window = *r; /* what add and fold see: with its window */
 	bool taken = false;
@@ -145,7 +146,7 @@ static void add_to_windows(struct instance *in, weir_context *cx, const weir_rec
 	     start += advance) {
 		in_window.window_start_ms = start;
 		in_window.window_end_ms = weir_time_add(start, a->window.size_ms);
-		if (in_window.window_end_ms > close_ms)
+		if (start > closed_ms)
 			taken |= add_to(in, cx, &in_window, start);
 		if (start > INT64_MAX - advance)
 			break;

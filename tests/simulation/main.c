@@ -36,7 +36,8 @@ static void usage(FILE *to)
 	fprintf(to, "usage: simulate [options]\n\n"
 		    "  --first-seed S   default 1\n"
 		    "  --seeds N        default 100\n"
-		    "  --topology T     windowed, repartition, pass, process, merged, tables, foreign\n"
+		    "  --topology T     windowed, repartition, pass, process, merged, tables, foreign,\n"
+		    "                   sessions, hostile\n"
 		    "                   default: by the seed\n"
 		    "  --records N      of input\n"
 		    "  --disk N         one seed in N has its stores on disk; default 4, 0 = none\n"
@@ -136,7 +137,8 @@ static bool run_seed(const struct options *o, uint64_t seed, weir_simulation_rep
 {
 	const struct simulated *t = topology_of(o, seed);
 	bool on_disk = o->disk && seed / simulated_count % (uint64_t)o->disk == 0;
-	static const char *const idle[][2] = { { "max.task.idle.ms", "50" } };
+	const char *const config[][2] = { { "max.task.idle.ms", seed % 2 ? "50" : "0" },
+					  { t->config[0], t->config[1] } };
 
 	return weir_simulate(t->build(),
 			     (weir_simulation_opts){ .seed = seed,
@@ -145,8 +147,8 @@ static bool run_seed(const struct options *o, uint64_t seed, weir_simulation_rep
 						     .check = t->check,
 						     .state_dir = on_disk ? o->dir : NULL,
 						     .calm = o->calm,
-						     .config = idle,
-						     .config_count = seed % 2 },
+						     .config = config,
+						     .config_count = t->config[0] ? 2 : 1 },
 			     report, err);
 }
 

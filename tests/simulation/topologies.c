@@ -119,6 +119,77 @@ static bool check_windowed(weir_simulation *s, void *user, weir_error *err)
 		      err);
 }
 
+/* --- the same with hostile dates ---------------------------------------------------------------------------------
+ * */
+
+#define HOSTILE_LIMIT_MS WEIR_DAYS(365) /* longer than any simulation, skewed clocks included */
+
+static void do_nothing(weir_context *cx, int64_t time_ms, void *state)
+{
+	(void)cx, (void)time_ms, (void)state;
+}
+
+/* By stream time: what a date at the end of time must not make loop. */
+static void schedule_often(weir_context *cx, void *state, void *user)
+{
+	(void)state, (void)user;
+	weir_schedule(cx, 7, WEIR_STREAM_TIME, do_nothing);
+}
+
+static void pass_on(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	(void)state, (void)user;
+	weir_forward(cx, r);
+}
+
+static weir_topology *build_hostile(void)
+{
+	weir_topology *t = weir_topology_new("hostile");
+	weir_stream *in = weir_source(t, "in", (weir_source_opts){ .value = &weir_utf8 });
+
+	in = weir_process(in, "ticks",
+			  (weir_processor){ .init = schedule_often, .process = pass_on, .keeps_key = true });
+	weir_table *counts = weir_count(in, "counts", (weir_window){ .size_ms = SIZE_MS, .grace_ms = GRACE_MS });
+
+	weir_sink(weir_changes(counts), "out", (weir_sink_opts){ 0 });
+	return t;
+}
+
+static void feed_hostile(weir_rng *rng, int64_t number, int64_t now_ms, weir_simulation_input *in, void *user)
+{
+	const int64_t dates[] = { INT64_MAX, INT64_MAX - 1, INT64_MAX / 2, now_ms + 2 * HOSTILE_LIMIT_MS, 0,
+				  -1,        INT64_MIN };
+
+	feed_numbers(rng, number, now_ms, in, user);
+	if (weir_rng_chance(rng, 0.1))
+		in->timestamp_ms = dates[weir_rng_below(rng, sizeof dates / sizeof *dates)];
+}
+
+static void expect_hostile(const weir_kafka_record *r, void *user)
+{
+	struct recount *c = user;
+	char name[80];
+
+	if (r->timestamp_ms < INT64_C(1704067200000) + HOSTILE_LIMIT_MS) { /* where a simulation begins */
+		expect_window(r, user);
+		return;
+	}
+	snprintf(name, sizeof name, "%d@%lld", (int)r->partition, (long long)r->offset);
+	++*tally_at(&c->letters_wanted, name);
+}
+
+static bool check_hostile(weir_simulation *s, void *user, weir_error *err)
+{
+	struct recount c = { 0 };
+
+	(void)user;
+	return finish(&c,
+		      weir_simulation_read(s, "in", expect_hostile, &c, err) &&
+			      weir_simulation_read(s, "out", take_window, &c, err) &&
+			      weir_simulation_read(s, "dead-letters", count_letter, &c, err),
+		      err);
+}
+
 /* --- sessions ----------------------------------------------------------------------------------------------------
  * */
 
@@ -542,5 +613,10 @@ const struct simulated simulated[] = {
 	{ "merged", build_merged, feed_either, check_merged },
 	{ "tables", build_tables, feed_tables, check_tables },
 	{ "foreign", build_foreign, feed_tables, check_foreign },
+	{ "hostile",
+	  build_hostile,
+	  feed_hostile,
+	  check_hostile,
+	  { "max.future.record.timestamp.difference.ms", "365d" } },
 };
 const size_t simulated_count = sizeof simulated / sizeof *simulated;

@@ -8,6 +8,7 @@ struct simulated {
 	weir_topology *(*build)(void);
 	weir_simulation_feed_fn *feed;
 	weir_simulation_check_fn *check;
+	const char *config[2]; /* name and value of a key that it wants; NULL = none */
 };
 
 extern const struct simulated simulated[];

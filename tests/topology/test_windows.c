@@ -153,6 +153,64 @@ static void the_end_of_time_is_an_ordinary_time(void **state)
 	weir_driver_free(d);
 }
 
+/* Gives how often the newest result was counted, of windows that hold timestamp_ms; 0 = none came. */
+static int64_t counted_at(weir_driver *d, int64_t timestamp_ms, int64_t size_ms)
+{
+	weir_driver_record r;
+	int64_t count = 0;
+
+	while (weir_driver_read(d, "out", &r)) {
+		int64_t start_ms = weir_get_be64((const char *)r.key.data + 1);
+
+		assert_in_range(start_ms, timestamp_ms - size_ms < 0 ? 0 : timestamp_ms - size_ms + 1,
+				timestamp_ms);
+		count = weir_get_be64(r.value.data);
+	}
+	return count;
+}
+
+static void windows_of_every_kind_hold_the_ends_of_time_over_restarts(void **state)
+{
+	static const struct {
+		weir_window window;
+		bool open_for_ever;
+	} kinds[] = {
+		{ { .size_ms = 1 }, false },
+		{ { .size_ms = 10 }, false },
+		{ { .size_ms = 10, .advance_ms = 3 }, false },
+		{ { .size_ms = 10, .advance_ms = 3, .grace_ms = INT64_MAX }, true },
+		{ { .size_ms = 10, .retain_ms = INT64_MAX }, false },
+		{ { .size_ms = WEIR_DAYS(1), .advance_ms = WEIR_HOURS(7), .grace_ms = WEIR_DAYS(1) }, false },
+		{ { .size_ms = INT64_MAX }, false },
+		{ { .size_ms = INT64_MAX, .grace_ms = INT64_MAX, .retain_ms = INT64_MAX }, true },
+		{ { .size_ms = INT64_MAX / 2, .advance_ms = INT64_MAX / 3, .grace_ms = INT64_MAX / 2 }, false },
+	};
+	static const int64_t times[] = { 1, INT64_MAX / 2, INT64_MAX - 1, INT64_MAX };
+
+	(void)state;
+	for (size_t k = 0; k < LENGTH(kinds); k++) {
+		weir_driver *d = counting(kinds[k].window);
+
+		for (size_t i = 0; i < LENGTH(times); i++) {
+			pipe_at(d, times[i]);
+			int64_t first = counted_at(d, times[i], kinds[k].window.size_ms);
+
+			assert_true(first >= 1);
+			must(weir_driver_restart(d, i % 2, &err));
+			pipe_at(d, times[i]);
+			assert_int_equal(counted_at(d, times[i], kinds[k].window.size_ms), first + 1);
+		}
+		assert_nothing(d, "dead-letters");
+		pipe_at(d, 1);
+		if (kinds[k].open_for_ever)
+			assert_true(counted_at(d, 1, kinds[k].window.size_ms) >= 3);
+		else
+			assert_dead_letter(d, "1", "late");
+		assert_nothing(d, "dead-letters");
+		weir_driver_free(d);
+	}
+}
+
 static const weir_window kept_for_an_hour = { .size_ms = WEIR_MINUTES(1), .retain_ms = WEIR_HOURS(1) };
 
 static int64_t count_in(weir_driver *d, int64_t start_ms)
@@ -221,6 +279,7 @@ int main(void)
 		cmocka_unit_test(hopping_windows_close_one_by_one),
 		cmocka_unit_test(a_step_that_sets_a_negative_time_makes_a_dead_letter),
 		cmocka_unit_test(the_end_of_time_is_an_ordinary_time),
+		cmocka_unit_test(windows_of_every_kind_hold_the_ends_of_time_over_restarts),
 		cmocka_unit_test(closed_windows_can_be_read_as_long_as_they_are_retained),
 		cmocka_unit_test(expired_windows_leave_the_changelog_too),
 	};
