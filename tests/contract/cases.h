@@ -14,7 +14,9 @@
 	X(only_failures_are_reported_when_asked_so)                                                            \
 	X(the_producer_knows_how_far_it_has_delivered)                                                         \
 	X(a_record_from_the_future_is_refused)                                                                 \
+	X(a_topic_can_be_told_to_take_any_date)                                                                \
 	X(a_record_that_is_too_large_is_refused_at_once)                                                       \
+	X(large_records_of_any_bytes_come_back_as_they_went)                                                   \
 	X(a_compacted_topic_refuses_a_record_without_a_key)                                                    \
 	X(records_of_several_partitions_carry_the_user_pointer_of_theirs)                                      \
 	X(position_is_behind_the_record_that_was_handed_over)                                                  \

@@ -266,6 +266,28 @@ void a_record_from_the_future_is_refused(struct contract *c)
 	weir_producer_close(p);
 }
 
+void a_topic_can_be_told_to_take_any_date(struct contract *c)
+{
+	static const char *const configs[][2] = { { "message.timestamp.after.max.ms", "9223372036854775807" },
+						  { "retention.ms", "-1" } };
+	static const int64_t dates[] = { INT64_MAX, INT64_MAX - 1, INT64_MAX / 2, 1, INT64_MAX };
+	weir_topic_spec spec = { fresh(c, "any-date"), 1, 0, configs, 2 };
+	weir_producer *p = noting_producer(c, false);
+	weir_error err;
+
+	assert_done(weir_topics_create(c->cluster, &spec, 1, &err), err);
+	for (int i = 0; i < 5; i++)
+		put_tagged(p, spec.name, dates[i], (uint64_t)i);
+	flush(p);
+	assert_int_equal(deliveries.done, 5);
+	weir_producer_close(p);
+	reader_at(c, &r, spec.name, 0, 0);
+	reader_until(&r, 5);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(r.seen[i].timestamp_ms, dates[i]);
+	reader_close(&r);
+}
+
 void a_record_that_is_too_large_is_refused_at_once(struct contract *c)
 {
 	const char *topic = fresh_topic(c, 1);
@@ -285,6 +307,65 @@ void a_record_that_is_too_large_is_refused_at_once(struct contract *c)
 	assert_int_equal(deliveries.failed, 0);
 	weir_producer_close(p);
 	free(large);
+}
+
+enum { ANY_BYTES = 900000 };
+
+/* Byte i of what is sent: all values, in no order that a text has. */
+static char any_byte(size_t i, size_t shift)
+{
+	return (char)((i * 167 + i / 256 + shift) & 255);
+}
+
+static bool are_any_bytes(weir_bytes b, size_t len, size_t shift)
+{
+	for (size_t i = 0; i < b.len; i++)
+		if (((const char *)b.data)[i] != any_byte(i, shift))
+			return false;
+	return b.len == len;
+}
+
+static bool check_large(const weir_kafka_record *record, void *user)
+{
+	const weir_headers *h = weir_kafka_record_headers(record);
+	bool large_value = record->offset == 0;
+
+	(void)user;
+	assert_true(are_any_bytes(record->key, large_value ? 1000 : ANY_BYTES, 1));
+	assert_true(are_any_bytes(record->value, large_value ? ANY_BYTES : 1000, 2));
+	assert_int_equal(h->count, 1);
+	assert_true(are_any_bytes(h->items[0].value, 30000, 3));
+	return true;
+}
+
+void large_records_of_any_bytes_come_back_as_they_went(struct contract *c)
+{
+	const char *topic = fresh_topic(c, 1);
+	weir_producer *p = noting_producer(c, false);
+	char *bytes[3];
+	weir_error err;
+
+	for (size_t n = 0; n < 3; n++) {
+		bytes[n] = malloc(ANY_BYTES);
+		for (size_t i = 0; i < ANY_BYTES; i++)
+			bytes[n][i] = any_byte(i, n + 1);
+	}
+	weir_header header = { "\xff\n", { bytes[2], 30000 } };
+	weir_produced record = { .topic = topic, .timestamp_ms = 1, .headers = &(weir_headers){ &header, 1 } };
+
+	for (int large_value = 1; large_value >= 0; large_value--) {
+		record.key = weir_bytes_of(bytes[0], large_value ? 1000 : ANY_BYTES);
+		record.value = weir_bytes_of(bytes[1], large_value ? ANY_BYTES : 1000);
+		assert_done(weir_producer_send(p, &record, &err), err);
+		flush(p); /* or both would go in one batch, which is too large */
+	}
+	weir_producer_close(p);
+	reader_at(c, &r, topic, 0, 0);
+	r.on_record = check_large;
+	reader_until(&r, 2);
+	reader_close(&r);
+	for (size_t n = 0; n < 3; n++)
+		free(bytes[n]);
 }
 
 void a_compacted_topic_refuses_a_record_without_a_key(struct contract *c)

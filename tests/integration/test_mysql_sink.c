@@ -588,6 +588,18 @@ static void idle_deletes_what_lies_past_the_retention_of_the_newest_window(void 
 		fixture_must(S->idle(sink, &err), &err);
 	assert_int_equal(fixture_rows(), 2);
 	assert_int_equal(fixture_number("SELECT COUNT(*) FROM city_windows WHERE place IN ('day', 'newest')"), 2);
+	/* One from the future would make all others old. */
+	begin();
+	add("now", weir_clock_system()->wall_ms(weir_clock_system()) / MINUTES_15 * MINUTES_15, 1, 1);
+	add("far ahead", 253402214400000, 1, 1); /* the last day of 9999 */
+	must_write(sink, 0, 3);
+	for (int i = 0; i < 100 && fixture_rows() > 2; i++)
+		fixture_must(S->idle(sink, &err), &err);
+	for (int i = 0; i < 3; i++)
+		fixture_must(S->idle(sink, &err), &err);
+	assert_int_equal(fixture_number("SELECT COUNT(*) FROM city_windows WHERE place IN ('now', 'far ahead')"),
+			 2);
+	assert_int_equal(fixture_rows(), 2);
 	end(sink);
 }
 

@@ -246,7 +246,7 @@ static void two_workers_share_an_empty_database(void **state)
 }
 
 struct letters {
-	int count;
+	int count, without_reason;
 	char reason[400], original[40];
 };
 
@@ -260,6 +260,7 @@ static bool see_letter(const weir_kafka_record *r, void *user)
 	snprintf(l->reason, sizeof l->reason, "%.*s", (int)reason.len, (const char *)reason.data);
 	snprintf(l->original, sizeof l->original, "%.*s", (int)original.len, (const char *)original.data);
 	l->count++;
+	l->without_reason += !reason.len || weir_bytes_equal(reason, weir_str("none at all"));
 	return true;
 }
 
@@ -286,6 +287,69 @@ static void a_row_that_the_database_refuses_is_a_dead_letter(void **state)
 	assert_int_equal(l.count, 1);
 	assert_non_null(strstr(l.reason, "Data too long for column 'place'"));
 	assert_string_equal(l.original, "1663212600000");
+	weir_consumer_close(c);
+	stop(r);
+}
+
+/* As the topic's own writer never would. */
+static void put_poison(weir_bytes key, weir_bytes value, const weir_headers *headers)
+{
+	weir_produced record = {
+		.topic = TOPIC, .partition = 0, .timestamp_ms = 1, .key = key, .value = value, .headers = headers
+	};
+	weir_error err = { 0 };
+
+	fixture_must(weir_producer_send(producer, &record, &err), &err);
+}
+
+static weir_bytes window_of(weir_bytes place, int64_t start_ms, int64_t seconds)
+{
+	static unsigned char value[4096];
+	struct city_window w = { .place = place, .window_start_ms = start_ms, .window_seconds = seconds };
+
+	return weir_bytes_of(value, city_window_encode(&w, value, sizeof value));
+}
+
+static int put_all_poison(void)
+{
+	static char large[900000];
+	const weir_header items[] = { { "reason", weir_str("none at all") }, { "", weir_bytes_of("\0\xff", 2) } };
+	const weir_headers headers = { items, 2 };
+	char name[2000];
+
+	memset(large, 0x81, sizeof large);
+	memset(name, 'n', sizeof name);
+	put_poison(WEIR_NULL, weir_bytes_of("\0\x80\xff{", 4), &headers);
+	put_poison(weir_str(""), weir_str(""), NULL);
+	put_poison(weir_bytes_of(large, sizeof large), weir_str("x"), NULL);
+	put_poison(weir_str("k"), weir_bytes_of(large, sizeof large), NULL);
+	put_poison(weir_str("k"), window_of(weir_bytes_of(name, sizeof name), T0, 900), &headers);
+	put_poison(weir_str("k"), window_of(weir_str("x"), INT64_MAX, 900), NULL);
+	put_poison(weir_str("k"), window_of(weir_str("x"), INT64_MIN, 900), NULL);
+	put_poison(weir_str("k"), window_of(weir_str("x"), T0, INT64_MAX), NULL);
+	put_poison(weir_str("k"), window_of(weir_str("x "), T0, 900), NULL);
+	return 9;
+}
+
+static void poison_among_the_results_is_turned_away_and_the_rest_is_written(void **state)
+{
+	weir_partition all = { .topic = LETTERS, .partition = 0, .offset = WEIR_OFFSET_BEGINNING };
+	struct letters l = { 0 };
+	weir_error err = { 0 };
+
+	(void)state;
+	put_results(300);
+	int poison = put_all_poison();
+	put_results(300);
+	struct running r = start(cfg);
+	WAIT_UNTIL(weir_sink_worker_caught_up(r.worker));
+	check_table(cfg);
+	assert_int_equal(status_of(r).rejected, poison);
+	weir_consumer *c = weir_consumer_open(cluster, (weir_consumer_opts){ 0 }, &err);
+	fixture_must(c && weir_consumer_assign(c, &all, 1, &err), &err);
+	WAIT_UNTIL(weir_consumer_poll(c, 10, see_letter, &l, &err) && l.count >= poison);
+	assert_int_equal(l.count, poison);
+	assert_int_equal(l.without_reason, 0);
 	weir_consumer_close(c);
 	stop(r);
 }
@@ -550,6 +614,7 @@ int main(void)
 		TEST(results_become_rows),
 		TEST(two_workers_share_an_empty_database),
 		TEST(a_row_that_the_database_refuses_is_a_dead_letter),
+		TEST(poison_among_the_results_is_turned_away_and_the_rest_is_written),
 		TEST(a_stored_offset_outside_of_the_log_starts_from_the_earliest),
 		TEST(another_cluster_starts_from_the_earliest_and_its_rows_win),
 		TEST(a_result_is_a_row_within_200_ms),
