@@ -97,15 +97,29 @@ static void put_for_disk(weir_store *store, weir_bytes key, weir_bytes value, in
 	weir__run_reset(&store->run);
 }
 
+/* Whether a changelog's key is one that such a store writes; nobody could read another. */
+static bool is_key(enum store_kind kind, weir_bytes key)
+{
+	if (weir_is_null(key) || key.len < weir__key_suffix(kind))
+		return false;
+	if (weir__store_kind_timed(kind) && weir__key_time(kind, key) < 0)
+		return false;
+	weir_bytes inner;
+	int64_t start_ms, end_ms;
+
+	return kind != STORE_SESSION ||
+	       (weir__session_key_split(key, &inner, &start_ms, &end_ms) && start_ms >= 0 && start_ms <= end_ms);
+}
+
 void weir__store_restore_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
 {
 	bool windows = weir__store_kind_timed(store->spec.kind);
 	int64_t start_ms = INT64_MIN;
 
-	if (weir_is_null(key) || (windows && key.len < weir__key_suffix(store->spec.kind)))
-		return; /* no key of such a store: nobody could read it */
-	if (windows && (start_ms = weir__key_time(store->spec.kind, key)) < 0)
+	if (!is_key(store->spec.kind, key))
 		return;
+	if (windows)
+		start_ms = weir__key_time(store->spec.kind, key);
 	weir__times_see(&store->times, start_ms, timestamp_ms);
 	if (windows && (start_ms < weir__store_floor(store, store->times.start_max) ||
 			start_ms / store->segment_ms < store->segment_live))

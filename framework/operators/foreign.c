@@ -88,7 +88,7 @@ bool weir__subscription_decode(weir_bytes bytes, struct subscription *s)
 		return false;
 	s->key.len -= 4;
 	s->partition = weir_get_be32((const char *)bytes.data + s->key.len);
-	return true;
+	return s->partition >= -1;
 }
 
 bool weir__response_decode(weir_bytes bytes, struct foreign_response *response)

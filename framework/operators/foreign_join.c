@@ -95,6 +95,7 @@ static void respond(struct instance *in, weir_context *cx, const struct subscrip
 		    int64_t timestamp_ms, unsigned char *buffer)
 {
 	struct foreign_response response = { .hash = s->hash, .value = value };
+	int32_t partition = s->partition;
 	weir_record out = {
 		.key = s->key,
 		.timestamp_ms = timestamp_ms,
@@ -104,7 +105,11 @@ static void respond(struct instance *in, weir_context *cx, const struct subscrip
 	};
 
 	cx->current = in->children[0];
-	cx->ops->send(cx, cx->ops->repartition_topic(cx, cx->current->node->name), s->partition, &out, s->key);
+	const char *topic = cx->ops->repartition_topic(cx, cx->current->node->name);
+
+	if (partition >= cx->ops->partitions(cx, topic)) /* somebody else wrote that: by the key then */
+		partition = -1;
+	cx->ops->send(cx, topic, partition, &out, s->key);
 	cx->current = in;
 }
 

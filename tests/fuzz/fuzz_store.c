@@ -1,7 +1,6 @@
 /*
- * A store that is restored from hostile changelog records and then used: key-value or windowed, values as bytes or
- * as objects, in memory or on disk. Ranges come in order, and what a flush and a commit have seen can be read
- * again.
+ * A store that is restored from hostile changelog records and then used: key-value, windows or sessions, values as
+ * bytes or as objects, in memory or on disk. Ranges come in order, and give only keys that such a store can have.
  */
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,7 +37,7 @@ static bool see_change(const struct store_change *change, void *user)
 	return true;
 }
 
-static void walk(weir_iterator *it, bool windows)
+static void walk(weir_iterator *it, enum store_kind kind)
 {
 	weir_entry e;
 	char *last = NULL;
@@ -46,8 +45,8 @@ static void walk(weir_iterator *it, bool windows)
 
 	while (weir_iterator_next(it, &e)) {
 		weir_assert(!weir_is_null(e.key) && !weir_is_null(e.value));
-		if (windows) {
-			weir_assert(e.start_ms >= 0);
+		if (kind != STORE_KEY_VALUE) {
+			weir_assert(e.start_ms >= 0 && (kind == STORE_WINDOW || e.end_ms >= e.start_ms));
 			continue;
 		}
 		weir_assert(!last || weir_bytes_compare(weir_bytes_of(last, last_len), e.key) < 0);
@@ -59,22 +58,29 @@ static void walk(weir_iterator *it, bool windows)
 	weir_iterator_close(it);
 }
 
-static void read_some(weir_store *s, bool windows, struct feed *f)
+static void read_some(weir_store *s, enum store_kind kind, struct feed *f)
 {
 	weir_bytes a = feed_text(f), b = feed_text(f);
 	int64_t from_ms = feed_time(f), to_ms = feed_time(f);
 
-	if (!windows) {
-		walk(weir_store_range(s, a, b, false), false);
-		walk(weir_store_prefix(s, weir_is_null(a) ? weir_str("") : a), false);
+	if (kind == STORE_KEY_VALUE) {
+		walk(weir_store_range(s, a, b, false), kind);
+		walk(weir_store_prefix(s, weir_is_null(a) ? weir_str("") : a), kind);
 		if (!weir_is_null(a))
 			weir_store_get(s, a, NULL);
 		return;
 	}
 	a = weir_is_null(a) ? weir_str("") : a;
-	walk(weir_window_fetch_all(s, from_ms, to_ms), true);
-	walk(weir_window_fetch(s, a, from_ms, to_ms, feed_byte(f) & 1), true);
-	walk(weir_window_prefix(s, a, from_ms), true);
+	if (kind == STORE_SESSION) {
+		walk(weir_session_find_all(s, from_ms, to_ms), kind);
+		walk(weir_session_find(s, a, from_ms, to_ms, feed_byte(f) & 1), kind);
+		if (from_ms <= to_ms)
+			weir_session_get(s, a, from_ms, to_ms, NULL);
+		return;
+	}
+	walk(weir_window_fetch_all(s, from_ms, to_ms), kind);
+	walk(weir_window_fetch(s, a, from_ms, to_ms, feed_byte(f) & 1), kind);
+	walk(weir_window_prefix(s, a, from_ms), kind);
 	weir_window_get(s, a, to_ms, NULL);
 }
 
@@ -86,7 +92,19 @@ static void write_some(weir_store *s, const struct store_spec *spec, struct feed
 
 	if (weir_is_null(key))
 		key = weir_str("");
-	if (spec->codec.size) {
+	if (spec->kind == STORE_SESSION) {
+		/* as the operator that joins them: all that it finds, deleted, and one in their place */
+		weir_iterator *it = weir_session_find(s, key, weir_time_sub(start_ms, 60000), start_ms, false);
+		int64_t from_ms = start_ms < 0 ? 0 : start_ms, to_ms = from_ms;
+		weir_entry e;
+
+		if (weir_iterator_next(it, &e)) {
+			from_ms = e.start_ms;
+			to_ms = e.end_ms;
+		}
+		weir_iterator_close(it);
+		weir_session_put(s, key, value, from_ms, to_ms, ms);
+	} else if (spec->codec.size) {
 		struct number *n =
 			weir__store_object(s, key, spec->kind == STORE_WINDOW ? start_ms : 0, ms, &created);
 
@@ -99,18 +117,23 @@ static void write_some(weir_store *s, const struct store_spec *spec, struct feed
 	}
 }
 
-/* A changelog's record: of any bytes, or of a window's key. */
+/* A changelog's record: of any bytes, or of a window's or session's key. */
 static void restore_one(weir_store *s, struct feed *f)
 {
 	static char window[300];
 	weir_bytes key = feed_text(f);
 
-	if ((feed_byte(f) & 1) && !weir_is_null(key) && key.len + 12 <= sizeof window) {
+	unsigned how = feed_byte(f);
+
+	if ((how & 1) && !weir_is_null(key) && key.len + 16 <= sizeof window) {
 		if (key.len)
 			memcpy(window, key.data, key.len);
 		weir_put_be64(window + key.len, feed_time(f));
-		weir_put_be32(window + key.len + 8, 0);
-		key = weir_bytes_of(window, key.len + 12);
+		if (how & 2)
+			weir_put_be64(window + key.len + 8, feed_time(f));
+		else
+			weir_put_be32(window + key.len + 8, 0);
+		key = weir_bytes_of(window, key.len + (how & 2 ? 16 : 12));
 	}
 	weir_bytes value = feed_text(f);
 
@@ -119,7 +142,7 @@ static void restore_one(weir_store *s, struct feed *f)
 
 static void use(weir_store *s, const struct store_spec *spec, struct feed *f)
 {
-	bool windows = spec->kind == STORE_WINDOW;
+	enum store_kind kind = spec->kind;
 	int64_t offset = 1;
 	weir_error err = { .code = WEIR_OK };
 
@@ -132,12 +155,12 @@ static void use(weir_store *s, const struct store_spec *spec, struct feed *f)
 			write_some(s, spec, f);
 			break;
 		case 1:
-			read_some(s, windows, f);
+			read_some(s, kind, f);
 			break;
 		case 2:
 			weir_assert(weir__store_flush(s, see_change, NULL));
 			weir__store_committed(s, offset++);
-			if (windows)
+			if (kind != STORE_KEY_VALUE)
 				weir__store_expire(s, weir__store_time(s));
 			weir__store_purge_offset(s, feed_time(f));
 			break;
@@ -154,7 +177,7 @@ static void use(weir_store *s, const struct store_spec *spec, struct feed *f)
 	weir__store_flush(s, see_change, NULL);
 	weir__store_committed(s, offset);
 	weir__store_checkpoint(s, false, &err);
-	read_some(s, windows, &(struct feed){ (const uint8_t *)"\xfe\xfe\xc9\xc8", 4 });
+	read_some(s, kind, &(struct feed){ (const uint8_t *)"\xfe\xfe\xc9\xc8", 4 });
 }
 
 static char dir[64];
@@ -203,16 +226,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	weir_error err;
 	struct store_spec spec = {
 		.name = "s",
-		.kind = how & 1 ? STORE_WINDOW : STORE_KEY_VALUE,
+		.kind = !(how & 1) ? STORE_KEY_VALUE
+			: how & 64 ? STORE_SESSION
+				   : STORE_WINDOW,
 		.retention_ms = how & 1 ? retention_ms[how >> 1 & 3] : 0,
-		.window_size_ms = how & 1 ? 60000 : 0,
+		.window_size_ms = (how & 65) == 1 ? 60000 : 0,
 		.logged = true,
 		.ordered = how >> 3 & 1,
 		.keep_old = how >> 4 & 1,
 	};
 	bool on_disk = feed_byte(&f) == 'D';
 
-	if (how >> 5 & 1)
+	if (how >> 5 & 1 && spec.kind != STORE_SESSION)
 		spec.codec = (struct store_codec){ sizeof number, number_encode, number_decode, &number };
 	weir_manual_clock_init(&clock, 1663211185000);
 	struct state *state = on_disk ? database(&clock.clock)

@@ -1,5 +1,5 @@
 /*
- * Hostile records into a topology of weir's own steps: windows that tumble and hop, folds, a repartition,
+ * Hostile records into a topology of weir's own steps: windows of all kinds, folds, a repartition,
  * punctuators of both times. A punctuator is called at most once a record and once a step of the clock, whatever
  * the times say (CVE-2026-111496 of Kafka Streams), and the application goes on, over crashes too.
  */
@@ -75,6 +75,11 @@ static weir_topology *build(void)
 	weir_sink(weir_changes(weir_count(in, "hops", hopping)), "hops-out", (weir_sink_opts){ 0 });
 	weir_sink(weir_changes(weir_reduce(in, "longest", longer, day, NULL)), "longest-out",
 		  (weir_sink_opts){ 0 });
+	weir_count(in, "sessions", (weir_window){ .gap_ms = 60000, .grace_ms = 1000 });
+	weir_count(in, "long-sessions", (weir_window){ .gap_ms = INT64_MAX / 2, .grace_ms = INT64_MAX });
+	weir_reduce(in, "sliding", longer, (weir_window){ .difference_ms = 90000, .grace_ms = 60000 }, NULL);
+	weir_count(in, "wide-sliding", (weir_window){ .difference_ms = INT64_MAX / 2, .grace_ms = INT64_MAX });
+	weir_count(in, "unlimited", (weir_window){ .unlimited = true, .start_ms = 1663211185000 });
 	in = weir_key_by(weir_map(in, "earlier", back_in_time, NULL, NULL), "by-value", by_value, NULL);
 	weir_sink(weir_changes(weir_count(in, "again", hopping)), "again-out", (weir_sink_opts){ 0 });
 	return t;

@@ -169,7 +169,7 @@ static int64_t counted_at(weir_driver *d, int64_t timestamp_ms, int64_t size_ms)
 	return count;
 }
 
-static void windows_of_every_kind_hold_the_ends_of_time_over_restarts(void **state)
+static void windows_of_any_size_hold_the_ends_of_time_over_restarts(void **state)
 {
 	static const struct {
 		weir_window window;
@@ -206,6 +206,38 @@ static void windows_of_every_kind_hold_the_ends_of_time_over_restarts(void **sta
 			assert_true(counted_at(d, 1, kinds[k].window.size_ms) >= 3);
 		else
 			assert_dead_letter(d, "1", "late");
+		assert_nothing(d, "dead-letters");
+		weir_driver_free(d);
+	}
+}
+
+static void windows_without_a_size_hold_the_ends_of_time_too(void **state)
+{
+	static const weir_window kinds[] = { { .gap_ms = 10 },
+					     { .gap_ms = INT64_MAX / 2, .grace_ms = 5 },
+					     { .gap_ms = INT64_MAX, .grace_ms = INT64_MAX },
+					     { .difference_ms = 10 },
+					     { .difference_ms = INT64_MAX / 2, .grace_ms = 5 },
+					     { .difference_ms = INT64_MAX, .grace_ms = INT64_MAX },
+					     { .unlimited = true } };
+	static const int64_t times[] = { 1, INT64_MAX / 2, INT64_MAX - 1, INT64_MAX };
+
+	(void)state;
+	for (size_t k = 0; k < LENGTH(kinds); k++) {
+		weir_driver *d = counting(kinds[k]);
+		weir_driver_record r;
+
+		for (size_t i = 0; i < LENGTH(times); i++) {
+			pipe_at(d, times[i]);
+			assert_true(weir_driver_read(d, "out", &r));
+			must(weir_driver_restart(d, i % 2, &err));
+			pipe_at(d, times[i]);
+			bool twice = false;
+
+			while (weir_driver_read(d, "out", &r))
+				twice |= !weir_is_null(r.value) && weir_get_be64(r.value.data) >= 2;
+			assert_true(twice);
+		}
 		assert_nothing(d, "dead-letters");
 		weir_driver_free(d);
 	}
@@ -279,7 +311,8 @@ int main(void)
 		cmocka_unit_test(hopping_windows_close_one_by_one),
 		cmocka_unit_test(a_step_that_sets_a_negative_time_makes_a_dead_letter),
 		cmocka_unit_test(the_end_of_time_is_an_ordinary_time),
-		cmocka_unit_test(windows_of_every_kind_hold_the_ends_of_time_over_restarts),
+		cmocka_unit_test(windows_of_any_size_hold_the_ends_of_time_over_restarts),
+		cmocka_unit_test(windows_without_a_size_hold_the_ends_of_time_too),
 		cmocka_unit_test(closed_windows_can_be_read_as_long_as_they_are_retained),
 		cmocka_unit_test(expired_windows_leave_the_changelog_too),
 	};
