@@ -349,7 +349,7 @@ weir_store *weir_driver_store(weir_driver *d, const char *name, int32_t partitio
 			if (w->tasks[i]->partition == partition &&
 			    strcmp(w->tasks[i]->stores[j].graph->spec.name, name) == 0)
 				return w->tasks[i]->stores[j].store;
-	return NULL;
+	return w ? weir__global_store(d->app, name) : NULL;
 }
 
 weir_cluster *weir_driver_cluster(weir_driver *d)

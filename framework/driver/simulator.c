@@ -122,6 +122,10 @@ static void add_up(weir_simulation *s, const weir_app *app)
 static void cut_off(weir_app *app)
 {
 	app->crash = true;
+	weir_consumer *reader = weir__globals_cut_off(app);
+
+	if (reader)
+		weir__embedded_crash_consumer(reader);
 	for (int i = 0; i < app->settings.workers; i++) {
 		struct worker *w = &app->workers[i];
 

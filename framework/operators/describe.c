@@ -42,11 +42,16 @@ static void describe_text(weir_topology *t, FILE *out)
 				fprintf(out, " writes %s", written_topic(t, n));
 			for (size_t k = 0; k < n->store_count; k++)
 				fprintf(out, "%s%s", k ? ", " : " stores ", n->stores[k]->spec.name);
+			for (size_t k = 0; k < n->looked_up_count; k++)
+				fprintf(out, "%s%s", k ? ", " : " looks up ", n->looked_up[k]->name);
 			for (size_t k = 0; k < n->child_count; k++)
 				fprintf(out, "%s%s", k ? ", " : "\n    --> ", n->children[k]->name);
 			fputc('\n', out);
 		}
 	}
+	for (size_t i = 0; i < t->global_count; i++)
+		fprintf(out, "%s  %s reads %s store %s\n", i ? "" : "\nglobal tables\n", t->globals[i]->name,
+			t->globals[i]->topic, t->globals[i]->store);
 }
 
 static void describe_dot(weir_topology *t, FILE *out)
@@ -78,7 +83,15 @@ static void describe_dot(weir_topology *t, FILE *out)
 			fprintf(out, "\tn%d -> n%d;\n", n->id, n->children[j]->id);
 		for (size_t j = 0; j < n->store_count; j++)
 			fprintf(out, "\tn%d -> s%d [dir=both, style=dashed];\n", n->id, n->stores[j]->id);
+		for (size_t j = 0; j < n->looked_up_count; j++)
+			fprintf(out, "\tn%d -> n%d [style=dotted];\n", n->looked_up[j]->id, n->id);
 	}
+	for (size_t i = 0; i < t->global_count; i++)
+		fprintf(out,
+			"\tg%d [label=\"%s\", shape=cylinder];\n\t\"t:%s\" [label=\"%s\", shape=cds];\n"
+			"\t\"t:%s\" -> g%d;\n",
+			t->globals[i]->id, t->globals[i]->name, t->globals[i]->topic, t->globals[i]->topic,
+			t->globals[i]->topic, t->globals[i]->id);
 	fprintf(out, "}\n");
 }
 
@@ -109,7 +122,12 @@ static void describe_mermaid(weir_topology *t, FILE *out)
 			fprintf(out, "\tn%d --> n%d\n", n->id, n->children[j]->id);
 		for (size_t j = 0; j < n->store_count; j++)
 			fprintf(out, "\tn%d -.- s%d\n", n->id, n->stores[j]->id);
+		for (size_t j = 0; j < n->looked_up_count; j++)
+			fprintf(out, "\tn%d -.-> n%d\n", n->looked_up[j]->id, n->id);
 	}
+	for (size_t i = 0; i < t->global_count; i++)
+		fprintf(out, "\tgt%d>\"%s\"] --> g%d[(\"%s\")]\n", t->globals[i]->id, t->globals[i]->topic,
+			t->globals[i]->id, t->globals[i]->name);
 }
 
 /* Names of steps and stores need no escaping; topics' names are Kafka's, which need none either. */
@@ -129,6 +147,10 @@ static void describe_json(weir_topology *t, FILE *out)
 		fprintf(out, ",\"stores\":[");
 		for (size_t j = 0; j < n->store_count; j++)
 			fprintf(out, "%s\"%s\"", j ? "," : "", n->stores[j]->spec.name);
+		if (n->looked_up_count)
+			fprintf(out, "],\"looks_up\":[");
+		for (size_t j = 0; j < n->looked_up_count; j++)
+			fprintf(out, "%s\"%s\"", j ? "," : "", n->looked_up[j]->name);
 		fprintf(out, "],\"to\":[");
 		for (size_t j = 0; j < n->child_count; j++)
 			fprintf(out, "%s\"%s\"", j ? "," : "", n->children[j]->name);
@@ -139,6 +161,9 @@ static void describe_json(weir_topology *t, FILE *out)
 		fprintf(out, "%s{\"name\":\"%s\",\"windowed\":%s,\"logged\":%s}", i ? "," : "",
 			t->stores[i]->spec.name, weir__store_kind_timed(t->stores[i]->spec.kind) ? "true" : "false",
 			t->stores[i]->spec.logged ? "true" : "false");
+	for (size_t i = 0; i < t->global_count; i++)
+		fprintf(out, "%s{\"name\":\"%s\",\"reads\":\"%s\",\"store\":\"%s\"}", i ? "," : "],\"globals\":[",
+			t->globals[i]->name, t->globals[i]->topic, t->globals[i]->store);
 	fprintf(out, "]}\n");
 }
 

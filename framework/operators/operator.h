@@ -54,6 +54,9 @@ struct context_ops {
 	int32_t (*partitions)(weir_context *cx, const char *topic);
 	/* Full name of an internal topic: "<application.id>-<name>-repartition". */
 	const char *(*repartition_topic)(weir_context *cx, const char *name);
+	/* The value of a key, copied for the record at work; null = there is none. */
+	weir_bytes (*global_get)(weir_context *cx, const struct graph_global *global, weir_bytes key,
+				 int64_t *timestamp_ms);
 	weir_timer *(*schedule)(weir_context *cx, int64_t interval_ms, weir_time time, weir_punctuate_fn *fn);
 };
 
@@ -112,6 +115,9 @@ bool weir__new_of(const weir_record *change, weir_record *new_one);
 /** Changes of the table carry the old value from now on: it is kept in the store that the table lives in, or in
  * those that it is made of. While the graph is built. */
 void weir__table_keep_old(struct node *table);
+
+/** The row of a global table; false = there is none, or the key is null. */
+bool weir__global_look_up(weir_context *cx, const weir_global *global, weir_bytes key, weir_record *row);
 
 /* For operators of tables with a store, which is their first. */
 

@@ -139,7 +139,8 @@ bool weir__app_started(weir_app *app)
 
 bool weir__app_prepare(weir_app *app, weir_error *err)
 {
-	if (!open_state(app, err) || !check_cluster(app, err) || !weir__topics_prepare(app, err))
+	if (!open_state(app, err) || !check_cluster(app, err) || !weir__topics_prepare(app, err) ||
+	    !weir__globals_open(app, err))
 		return false;
 	for (int i = 0; i < app->settings.workers; i++)
 		if (!weir__worker_open(&app->workers[i], err))
@@ -152,6 +153,7 @@ void weir__app_finish(weir_app *app)
 {
 	set_started(app, false); /* nobody from outside looks at what follows any more */
 	weir__caught_up_free(app);
+	weir__globals_close(app);
 	for (size_t i = 0; app->topics && i < app->topology->topic_count; i++)
 		free(app->topics[i].name);
 	for (size_t i = 0; app->changelogs && i < app->topology->store_count; i++)

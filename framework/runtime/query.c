@@ -183,6 +183,30 @@ static struct question *ask(weir_app *app, const struct graph_store *store, weir
 	return q;
 }
 
+/* No worker has it: it is read here, under its lock. */
+static bool query_global(weir_app *app, const char *name, weir_query_fn *fn, void *user, weir_error *err)
+{
+	const weir_topology *t = app->topology;
+	bool is = false;
+
+	for (size_t i = 0; i < t->global_count; i++)
+		is |= strcmp(t->globals[i]->store, name) == 0;
+	if (!is)
+		return weir_fail(err, WEIR_NOT_FOUND, "there is no store \"%s\"", name);
+	pthread_mutex_lock(&app->caught_up_mutex); /* an end waits for it */
+	bool started = weir__app_started(app), answered = started && weir__global_query(app, name, fn, user);
+
+	pthread_mutex_unlock(&app->caught_up_mutex);
+	if (answered)
+		return true;
+	if (!started)
+		return weir_fail(err, WEIR_CLOSED, "the application does not run");
+	weir_fail(err, WEIR_STORE, "store \"%s\" is not ready on this instance yet", name);
+	if (err)
+		err->retriable = true;
+	return false;
+}
+
 bool weir_app_query(weir_app *app, const char *name, weir_query_fn *fn, void *user, weir_query_opts opts,
 		    weir_error *err)
 {
@@ -190,7 +214,7 @@ bool weir_app_query(weir_app *app, const char *name, weir_query_fn *fn, void *us
 	int64_t timeout_ms = opts.timeout_ms ? opts.timeout_ms : app->settings.query_timeout_ms;
 
 	if (!store)
-		return weir_fail(err, WEIR_NOT_FOUND, "there is no store \"%s\"", name);
+		return query_global(app, name, fn, user, err);
 	pthread_mutex_lock(&app->mutex);
 	struct question *q = ask(app, store, fn, user, opts);
 

@@ -9,8 +9,8 @@
  *
  * Files: app.c (start, stop, state), settings.c, topics.c (internal topics), worker.c (the loop), group.c
  * (rebalances), task.c (a task's life), input.c (records in, in time order), commit.c (the transaction), restore.c,
- * services.c (what operators ask for), positions.c (metadata of committed offsets), query.c (the mailbox), purge.c,
- * caught_up.c.
+ * services.c (what operators ask for), globals.c (global tables), positions.c (metadata of committed offsets),
+ * query.c (the mailbox), purge.c, caught_up.c.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -216,12 +216,14 @@ struct weir_app {
 	pthread_cond_t changed;   /* queries done, workers ended */
 	weir_app_state app_state; /* CREATED, PENDING_SHUTDOWN, NOT_RUNNING or ERROR as set; the rest is derived */
 	weir_error error;
+	struct globals *globals; /* NULL = the topology has none */
 	atomic_bool stopping;
 	bool crash;    /* tests: end without committing or writing anything */
 	bool started;  /* under mutex: topics and workers are there */
 	bool threaded; /* the workers have threads; else whoever prepared the app steps them */
 	struct caught_up *caught_up;
-	pthread_mutex_t caught_up_mutex; /* held over calls of the cluster: an end waits for them */
+	/* held over calls of the cluster and looks at global tables from outside: an end waits for them */
+	pthread_mutex_t caught_up_mutex;
 };
 
 void weir__caught_up_free(weir_app *app);
@@ -345,6 +347,26 @@ bool weir__restore_step(struct worker *w, bool others_run, weir_error *err);
 /** True when every store of the task has reached its end. */
 bool weir__restore_finished(struct task *t, weir_error *err);
 void weir__restore_cancel(struct task *t);
+
+/* --- globals.c --------------------------------------------------------------------------------------------------
+ * */
+
+/** Opens the global tables and begins to read them. */
+bool weir__globals_open(weir_app *app, weir_error *err);
+void weir__globals_close(weir_app *app);
+/** Reads on, where the reader has no thread of its own. False: the application is to end. */
+bool weir__globals_step(weir_app *app, weir_error *err);
+/** They have come to the ends that they found at the start (or there are none). */
+bool weir__globals_ready(const weir_app *app);
+/** One value, copied into cx's memory; from a worker's thread. */
+weir_bytes weir__global_get(weir_context *cx, const struct graph_global *global, weir_bytes key,
+			    int64_t *timestamp_ms);
+/** Calls fn with that store, from any thread. False: there is no such one, or it is not ready. */
+bool weir__global_query(weir_app *app, const char *store, weir_query_fn *fn, void *user);
+/** For the driver: the store of that name; NULL = there is none. */
+weir_store *weir__global_store(weir_app *app, const char *name);
+/** For the simulator's crashes: takes the consumer away. NULL = there is none. */
+weir_consumer *weir__globals_cut_off(weir_app *app);
 
 /* --- services.c -------------------------------------------------------------------------------------------------
  * */

@@ -244,5 +244,6 @@ const struct context_ops weir__context_ops = {
 	.send = service_send,
 	.partitions = service_partitions,
 	.repartition_topic = service_repartition_topic,
+	.global_get = weir__global_get,
 	.schedule = weir__timer_add,
 };

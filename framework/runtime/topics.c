@@ -282,6 +282,9 @@ bool weir__topics_create_external(weir_topology *t, weir_cluster *cluster, const
 	for (size_t i = 0; i < t->topic_count; i++)
 		if (t->topics[i]->kind == TOPIC_EXTERNAL && !create_one(cluster, t->topics[i]->name, like, err))
 			return false;
+	for (size_t i = 0; i < t->global_count; i++)
+		if (!create_one(cluster, t->globals[i]->topic, like, err))
+			return false;
 	for (size_t i = 0; i < t->node_count; i++)
 		if (t->nodes[i]->op == &weir__sink_op &&
 		    !create_one(cluster, weir__sink_topic(t->nodes[i]), like, err))

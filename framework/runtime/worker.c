@@ -319,6 +319,10 @@ bool weir__worker_step(struct worker *w, int64_t wait_ms)
 
 	if (!mend_producer(w))
 		return !w->stop;
+	if (!weir__globals_step(w->app, &err)) {
+		worker_stop(w, &err);
+		return false;
+	}
 	struct survey s = survey(w);
 
 	if (!weir_consumer_poll(w->consumer, wait_for(w, &s, wait_ms), on_record, w, &err)) {

@@ -60,6 +60,16 @@ static bool name_is_good(const char *name)
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == n;
 }
 
+#define STORE_NAME_RULE "a store's name has 1 to 100 letters, digits, '.', '_' or '-'"
+
+static bool store_name_is_taken(const weir_topology *t, const char *name)
+{
+	for (size_t i = 0; i < t->global_count; i++)
+		if (strcmp(t->globals[i]->store, name) == 0)
+			return true;
+	return weir__graph_store_find(t, name) != NULL;
+}
+
 static void check_name(weir_topology *t, const char *name)
 {
 	if (!name_is_good(name))
@@ -67,6 +77,9 @@ static void check_name(weir_topology *t, const char *name)
 	for (size_t i = 0; i < t->node_count; i++)
 		if (strcmp(t->nodes[i]->name, name) == 0)
 			weir__graph_mistake(t, name, "another step has this name already");
+	for (size_t i = 0; i < t->global_count; i++)
+		if (strcmp(t->globals[i]->name, name) == 0)
+			weir__graph_mistake(t, name, "a global table has this name already");
 }
 
 void weir__graph_connect(struct node *parent, struct node *child)
@@ -127,6 +140,16 @@ struct node *weir__graph_add(weir_topology *t, struct node *parent, const char *
 	return n;
 }
 
+void weir__graph_global_add(weir_topology *t, struct graph_global *global)
+{
+	check_name(t, global->name);
+	if (!name_is_good(global->store))
+		weir__graph_mistake(t, global->store, STORE_NAME_RULE);
+	if (store_name_is_taken(t, global->store))
+		weir__graph_mistake(t, global->store, "another store has this name already");
+	weir__graph_append(t, (void ***)&t->globals, &t->global_count, global);
+}
+
 struct graph_store *weir__graph_store_find(const weir_topology *t, const char *name)
 {
 	for (size_t i = 0; i < t->store_count; i++)
@@ -140,8 +163,8 @@ struct graph_store *weir__graph_store_add(weir_topology *t, const char *name, co
 {
 	name = name ? name : "";
 	if (!name_is_good(name))
-		weir__graph_mistake(t, name, "a store's name has 1 to 100 letters, digits, '.', '_' or '-'");
-	if (weir__graph_store_find(t, name))
+		weir__graph_mistake(t, name, STORE_NAME_RULE);
+	if (store_name_is_taken(t, name))
 		weir__graph_mistake(t, name, "another store has this name already");
 	struct graph_store *s = weir__arena_zalloc(&t->arena, sizeof *s);
 

@@ -58,6 +58,14 @@ struct graph_topic {
 	struct node *like;         /* as many partitions as the topics above this step; NULL = above the writer */
 };
 
+/* A table of which each instance has the whole; weir_global is this. */
+struct graph_global {
+	int id;
+	const char *name, *store, *topic;
+	const weir_serde *value; /* NULL = bytes */
+	bool in_memory, ordered;
+};
+
 struct subtopology {
 	int id;
 	struct node **nodes; /* parents before children */
@@ -77,6 +85,8 @@ struct weir_topology {
 	size_t store_count;
 	struct graph_topic **topics;
 	size_t topic_count;
+	struct graph_global **globals;
+	size_t global_count;
 	struct subtopology *subtopologies; /* by weir__graph_finish */
 	size_t subtopology_count;
 	char *mistakes; /* one a line */
@@ -104,6 +114,7 @@ struct graph_store *weir__graph_store_add(weir_topology *t, const char *name, co
 struct graph_store *weir__graph_store_find(const weir_topology *t, const char *name);
 /** Connects a step with a store by name, which must have been added. */
 void weir__graph_store_use(struct node *node, const char *store_name);
+void weir__graph_global_add(weir_topology *t, struct graph_global *global);
 struct graph_topic *weir__graph_topic_add(weir_topology *t, const char *name, enum topic_kind kind,
 					  struct node *source);
 

@@ -611,6 +611,93 @@ static void what_was_let_in_gets_into_the_applications_own_topics(void **state)
 	close_cluster();
 }
 
+/* --- global tables ----------------------------------------------------------------------------------------------
+ * */
+
+static weir_global *codes;
+static atomic_int codes_found, codes_missed;
+
+static void find_code(weir_context *cx, const weir_record *r, void *user)
+{
+	(void)user;
+	atomic_fetch_add(weir_global_get(cx, codes, weir_value_bytes(r), NULL) ? &codes_found : &codes_missed, 1);
+}
+
+static weir_topology *finding_codes(void)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	codes = weir_global_table(t, "codes", (weir_global_opts){ .value = &weir_utf8 });
+	weir_for_each(text_source(t, "in"), "find-code", find_code, NULL);
+	return t;
+}
+
+static void count_rows(weir_store *store, int32_t partition, void *user)
+{
+	weir_iterator *it = weir_store_range(store, WEIR_NULL, WEIR_NULL, false);
+	weir_entry e;
+
+	(void)partition;
+	while (weir_iterator_next(it, &e))
+		++*(int *)user;
+	weir_iterator_close(it);
+}
+
+static void put_code(weir_producer *p, int i)
+{
+	char code[16];
+
+	snprintf(code, sizeof code, "c%d", i);
+	weir_produced r = {
+		.topic = "codes", .partition = -1, .timestamp_ms = 1, .key = weir_str(code), .value = weir_str("x")
+	};
+
+	must(weir_producer_send(p, &r, &err));
+}
+
+static void a_global_table_is_whole_before_the_first_record_and_followed_beside_the_workers(void **state)
+{
+	enum { CODES = 500, LOOKS = 4000 };
+	char *dir = temporary_directory(), key[16], code[16];
+
+	(void)state;
+	open_cluster();
+	weir_producer *p = producer();
+
+	atomic_store(&codes_found, 0);
+	atomic_store(&codes_missed, 0);
+	for (int i = 0; i < CODES; i++)
+		put_code(p, i);
+	must(weir_producer_flush(p, PATIENCE_MS, &err));
+	for (int round = 0; round < 2; round++) {
+		struct running r = start(finding_codes(), "a", "3", dir, "20ms");
+
+		for (int i = 0; i < LOOKS; i++) {
+			snprintf(key, sizeof key, "k%d", i);
+			snprintf(code, sizeof code, "c%d", i % CODES);
+			send_one(p, key, code, 1);
+			put_code(p, i % CODES); /* the same again, while it is looked at */
+		}
+		put_code(p, CODES + round);
+		must(weir_producer_flush(p, PATIENCE_MS, &err));
+		WAIT_UNTIL(atomic_load(&codes_found) == (round + 1) * LOOKS);
+		int rows = 0;
+
+		for (int ms = 0; rows != CODES + round + 1; ms++) {
+			rows = 0;
+			weir_app_query(r.app, "codes", count_rows, &rows, (weir_query_opts){ 0 }, NULL);
+			if (ms == PATIENCE_MS)
+				fail_msg("%d rows", rows);
+			usleep(1000);
+		}
+		stop(&r);
+	}
+	assert_int_equal(atomic_load(&codes_missed), 0);
+	weir_producer_close(p);
+	close_cluster();
+	remove_directory(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -624,6 +711,7 @@ int main(void)
 		cmocka_unit_test(two_instances_of_one_id_do_not_fight_for_ever),
 		cmocka_unit_test(an_instance_goes_through_its_states),
 		cmocka_unit_test(an_instance_that_was_never_started_can_be_freed),
+		cmocka_unit_test(a_global_table_is_whole_before_the_first_record_and_followed_beside_the_workers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

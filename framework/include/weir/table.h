@@ -137,4 +137,24 @@ weir_table *weir_table_left_join_foreign(weir_table *left, const char *name, wei
 					 weir_key_fn *foreign_key, weir_join_fn *join, weir_foreign_opts opts,
 					 void *user);
 
+/* --- global tables ----------------------------------------------------------------------------------------------
+ * Each instance has the whole of a global table, all partitions of its topic, which is also its changelog. Its
+ * tasks run once the table has come to the ends that it found at the start; from then on it is followed as the
+ * records come, without regard to the tasks' times. It passes nothing on: it is looked at. What lies in the topic
+ * without a key, or cannot be read, is left out and logged. */
+
+typedef struct weir_global weir_global;
+
+typedef struct weir_global_opts {
+	const char *topic;       /* NULL = the name */
+	const weir_serde *value; /* NULL = bytes */
+	weir_table_opts store;   /* its name: NULL = the table's; one partition, 0. Not `unlogged`. */
+} weir_global_opts;
+/** The topic as a global table (Kafka Streams' GlobalKTable). The handle belongs to the topology. */
+weir_global *weir_global_table(weir_topology *t, const char *name, weir_global_opts opts);
+
+/** In any callback: the value's object, NULL if there is none; it lasts as long as the record at work.
+ * *timestamp_ms (may be NULL) gets its time. */
+const void *weir_global_get(weir_context *cx, const weir_global *global, weir_bytes key, int64_t *timestamp_ms);
+
 #endif

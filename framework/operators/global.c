@@ -1,0 +1,43 @@
+/* Global tables as steps see them; the rows are the runtime's. */
+#include "framework/operators/operator.h"
+
+weir_global *weir_global_table(weir_topology *t, const char *name, weir_global_opts opts)
+{
+	struct graph_global *g = weir__arena_zalloc(&t->arena, sizeof *g);
+
+	name = name ? name : "";
+	*g = (struct graph_global){
+		.id = (int)t->global_count,
+		.name = weir__arena_strdup(&t->arena, name),
+		.store = weir__arena_strdup(&t->arena, opts.store.store ? opts.store.store : name),
+		.topic = weir__arena_strdup(&t->arena, opts.topic ? opts.topic : name),
+		.value = opts.value,
+		.in_memory = opts.store.in_memory,
+		.ordered = opts.store.ordered,
+	};
+	if (opts.store.unlogged)
+		weir__graph_mistake(t, name, "its topic is its changelog: it cannot be unlogged");
+	weir__graph_global_add(t, g);
+	return (weir_global *)g;
+}
+
+bool weir__global_look_up(weir_context *cx, const weir_global *global, weir_bytes key, weir_record *row)
+{
+	const struct graph_global *g = (const struct graph_global *)global;
+
+	*row = (weir_record){ .key = key, .has_encoded = true, .serde = g->value, .cx = cx };
+	if (!weir_is_null(key))
+		row->encoded = cx->ops->global_get(cx, g, key, &row->timestamp_ms);
+	return !weir_is_null(row->encoded);
+}
+
+const void *weir_global_get(weir_context *cx, const weir_global *global, weir_bytes key, int64_t *timestamp_ms)
+{
+	weir_record row;
+
+	if (!weir__global_look_up(cx, global, key, &row))
+		return NULL;
+	if (timestamp_ms)
+		*timestamp_ms = row.timestamp_ms;
+	return weir_value(&row);
+}

@@ -1,0 +1,517 @@
+/*
+ * Global tables: one reader an instance, with a consumer of its own outside the group, follows all partitions of
+ * their topics. Tasks run once it has come to the ends that it found at the start. The topic is the changelog; how
+ * far each partition has been taken is noted beside the store after each checkpoint, so that a note never claims
+ * more than the store has: what lies behind it is put again, which ends in the same state.
+ *
+ * The reader has a thread, or is stepped by the workers where those are stepped (driver, simulator). A table's lock
+ * is held while a row is read or put.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "framework/base/alloc.h"
+#include "framework/base/log_prefix.h"
+#include "framework/runtime/runtime.h"
+
+struct global;
+
+struct global_partition {
+	struct global *global;
+	int32_t partition;
+	int64_t end;      /* of the topic when reading began */
+	int64_t position; /* behind the last record put */
+};
+
+struct global {
+	const struct graph_global *graph;
+	weir_store *store;
+	pthread_mutex_t lock;
+	struct global_partition *parts;
+	int32_t count;
+	weir_context decode_cx; /* memory to see whether values can be read */
+	bool changed;           /* since the last checkpoint */
+	int64_t checkpoint_us;
+};
+
+struct globals {
+	weir_app *app;
+	pthread_t thread;
+	bool thread_started;
+	weir_consumer *consumer;
+	struct global *items;
+	size_t count;
+	bool at_work; /* being stepped: by a worker that stands still in the middle of it */
+	atomic_bool ready, stopping;
+	bool failed;
+	weir_error error;
+	int64_t failing_since_us; /* 0 = it works */
+};
+
+/* --- where it begins ------------------------------------------------------------------------------ */
+
+static char *note_name(const struct global_partition *p)
+{
+	return weir__asprintf("global.%s.%d", p->global->graph->store, (int)p->partition);
+}
+
+/* -1 = there is none. */
+static int64_t noted(struct globals *g, const struct global_partition *p)
+{
+	char *name = note_name(p), text[32];
+	bool is = weir__store_checkpoint_offset(p->global->store) >= 0 &&
+		  weir__state_note_get(g->app->state, name, text, sizeof text);
+
+	free(name);
+	return is ? strtoll(text, NULL, 10) : -1;
+}
+
+/* Why what is on disk cannot be brought up to date; NULL = it can. */
+static const char *stale(struct globals *g, struct global *global)
+{
+	char text[32];
+	int64_t wall_ms = weir__store_checkpoint_wall_ms(global->store);
+	int64_t age_ms = g->app->clock->wall_ms(g->app->clock) - wall_ms;
+
+	if (wall_ms >= 0 && age_ms > (weir_topic_config(g->app->cluster, global->graph->topic,
+							"delete.retention.ms", text, sizeof text, NULL)
+					      ? strtoll(text, NULL, 10)
+					      : WEIR_DAYS(1)))
+		return "it is older than delete.retention.ms: compaction may have dropped deletions that it never "
+		       "saw";
+	for (int32_t i = 0; i < global->count; i++) {
+		const struct global_partition *p = &global->parts[i];
+		int64_t at = noted(g, p);
+
+		if (at > p->end)
+			return "it lies behind the end of the topic: that was made anew";
+		if (at >= 0 && at < p->position)
+			return "the topic begins after it";
+	}
+	return NULL;
+}
+
+static bool find_positions(struct globals *g, struct global *global, weir_error *err)
+{
+	const char *topic = global->graph->topic;
+
+	for (int32_t i = 0; i < global->count; i++) {
+		struct global_partition *p = &global->parts[i];
+
+		*p = (struct global_partition){ .global = global, .partition = i };
+		if (!weir_offsets_range(g->app->cluster, topic, i, &p->position, &p->end, err))
+			return weir_wrap(err, "offsets of %s/%d", topic, (int)i);
+	}
+	const char *why = stale(g, global);
+
+	if (why) {
+		weir_log(WEIR_LOG_WARN, "global", "local state wiped table=%s: %s", global->graph->store, why);
+		return weir__store_wipe(global->store, err);
+	}
+	for (int32_t i = 0; i < global->count; i++) {
+		int64_t at = noted(g, &global->parts[i]);
+
+		if (at >= 0)
+			global->parts[i].position = at;
+	}
+	return true;
+}
+
+static bool open_one(struct globals *g, struct global *global, weir_error *err)
+{
+	const struct graph_global *graph = global->graph;
+	struct store_spec spec = { .name = graph->store,
+				   .kind = STORE_KEY_VALUE,
+				   .in_memory = graph->in_memory,
+				   .ordered = graph->ordered,
+				   .logged = true };
+
+	global->count = weir_topic_partitions(g->app->cluster, graph->topic, err);
+	if (global->count < 0)
+		return weir_wrap(err, "partitions of topic \"%s\"", graph->topic);
+	if (global->count == 0)
+		return weir_fail(err, WEIR_NOT_FOUND, "topic \"%s\" of the global table \"%s\" does not exist",
+				 graph->topic, graph->name);
+	global->parts = weir__calloc((size_t)global->count, sizeof *global->parts);
+	global->checkpoint_us = weir__now_us(g->app);
+	global->store = weir__store_open(g->app->state, &spec, 0, err);
+	if (!global->store)
+		return weir_wrap(err, "global table \"%s\"", graph->name);
+	return find_positions(g, global, err);
+}
+
+/* --- reading -------------------------------------------------------------------------------------- */
+
+static void fail(struct globals *g, const weir_error *err)
+{
+	if (g->failed)
+		return;
+	g->failed = true;
+	g->error = *err;
+}
+
+static void on_partition_error(weir_consumer *consumer, const weir_partition *p, const weir_error *error,
+			       void *user)
+{
+	struct globals *g = user;
+	weir_error err = *error;
+
+	(void)consumer;
+	weir_wrap(&err, "global table's topic %s/%d (it begins anew at the next start)", p->topic,
+		  (int)p->partition);
+	fail(g, &err);
+}
+
+static bool readable(struct global *global, weir_bytes value, weir_error *err)
+{
+	const weir_serde *serde = global->graph->value;
+
+	if (!serde || weir_is_null(value))
+		return true;
+	weir__arena_reset(&global->decode_cx.arena);
+	return serde->decode(&global->decode_cx, value, err) != NULL;
+}
+
+/* Null keys and what cannot be read: there is no transaction here that a dead letter could go with. */
+static bool wanted(struct globals *g, struct global *global, const weir_kafka_record *record)
+{
+	weir_error err = { .message = "null key" };
+	static weir_log_limit limit;
+
+	if (!weir_is_null(record->key) && readable(global, record->value, &err))
+		return true;
+	weir_log_limited(&limit, 60000, WEIR_LOG_WARN, "global",
+			 "record left out topic=%s partition=%d offset=%lld: %s", record->topic,
+			 (int)record->partition, (long long)record->offset, err.message);
+	if (!weir_is_null(record->key) && g->app->settings.stop_on_unreadable) {
+		weir_wrap(&err, "record %s/%d@%lld of a global table cannot be read (errors.deserialization=stop)",
+			  record->topic, (int)record->partition, (long long)record->offset);
+		fail(g, &err);
+	}
+	return false;
+}
+
+static bool on_record(const weir_kafka_record *record, void *user)
+{
+	struct globals *g = user;
+	struct global_partition *p = record->user;
+	struct global *global = p->global;
+
+	if (record->offset < p->position)
+		return true;
+	if (wanted(g, global, record)) {
+		pthread_mutex_lock(&global->lock);
+		if (!atomic_load_explicit(&g->ready, memory_order_relaxed))
+			weir__store_restore_put(global->store, record->key, record->value, record->timestamp_ms);
+		else
+			weir_store_put(global->store, record->key, record->value, record->timestamp_ms);
+		pthread_mutex_unlock(&global->lock);
+	}
+	p->position = record->offset + 1;
+	global->changed = true;
+	return !g->failed && !atomic_load_explicit(&g->stopping, memory_order_relaxed);
+}
+
+/* Behind markers, too. */
+static void take_positions(struct globals *g, struct global *global)
+{
+	for (int32_t i = 0; i < global->count; i++) {
+		struct global_partition *p = &global->parts[i];
+		int64_t at = weir_consumer_position(g->consumer, global->graph->topic, i);
+
+		p->position = at > p->position ? at : p->position;
+	}
+}
+
+/* Grows with each record, as a changelog's offset does. */
+static int64_t taken(const struct global *global)
+{
+	int64_t sum = 0;
+
+	for (int32_t i = 0; i < global->count; i++)
+		sum += global->parts[i].position;
+	return sum;
+}
+
+static bool ignore_change(const struct store_change *change, void *user)
+{
+	(void)change, (void)user;
+	return true;
+}
+
+/* What is in a committed log is committed. */
+static void commit_puts(struct globals *g, struct global *global)
+{
+	const struct settings *s = &g->app->settings;
+
+	weir__store_flush(global->store, ignore_change, NULL);
+	weir__store_committed(global->store, taken(global));
+	weir__store_shrink(global->store, (size_t)s->memory_bytes_max / 16 / g->count);
+}
+
+static bool checkpoint(struct globals *g, struct global *global, weir_error *err)
+{
+	global->checkpoint_us = weir__now_us(g->app);
+	if (weir__store_changed(global->store))
+		commit_puts(g, global);
+	if (!global->changed || weir__store_spec(global->store)->in_memory)
+		return true;
+	global->changed = false;
+	if (!weir__store_checkpoint(global->store, true, err))
+		return false;
+	for (int32_t i = 0; i < global->count; i++) {
+		char *name = note_name(&global->parts[i]), text[32];
+
+		snprintf(text, sizeof text, "%lld", (long long)global->parts[i].position);
+		bool ok = weir__state_note_put(g->app->state, name, text, err);
+
+		free(name);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+static bool at_the_ends(const struct globals *g)
+{
+	for (size_t i = 0; i < g->count; i++)
+		for (int32_t j = 0; j < g->items[i].count; j++)
+			if (g->items[i].parts[j].position < g->items[i].parts[j].end)
+				return false;
+	return true;
+}
+
+static bool become_ready(struct globals *g, weir_error *err)
+{
+	if (!at_the_ends(g))
+		return true;
+	for (size_t i = 0; i < g->count; i++) {
+		if (!weir__store_restore_done(g->items[i].store, taken(&g->items[i]), err) ||
+		    !checkpoint(g, &g->items[i], err))
+			return false;
+		weir_log(WEIR_LOG_INFO, "global", "ready table=%s", g->items[i].graph->name);
+	}
+	atomic_store_explicit(&g->ready, true, memory_order_release);
+	return true;
+}
+
+static bool after_poll(struct globals *g, weir_error *err)
+{
+	const struct settings *s = &g->app->settings;
+
+	for (size_t i = 0; i < g->count; i++)
+		take_positions(g, &g->items[i]);
+	if (!atomic_load_explicit(&g->ready, memory_order_relaxed))
+		return become_ready(g, err);
+	for (size_t i = 0; i < g->count; i++) {
+		struct global *global = &g->items[i];
+		bool ok = true;
+
+		pthread_mutex_lock(&global->lock);
+		if (weir__store_changed(global->store))
+			commit_puts(g, global);
+		if (weir__store_tail(global->store) >= s->checkpoint_records ||
+		    weir__now_us(g->app) - global->checkpoint_us >= s->checkpoint_interval_ms * 1000)
+			ok = checkpoint(g, global, err);
+		pthread_mutex_unlock(&global->lock);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+static bool open_consumer(struct globals *g, weir_error *err)
+{
+	g->consumer = weir_consumer_open(g->app->cluster,
+					 (weir_consumer_opts){
+						 .queue_bytes_max = g->app->settings.fetch_bytes_max,
+						 .on_partition_error = on_partition_error,
+						 .user = g,
+					 },
+					 err);
+	if (!g->consumer)
+		return weir_wrap(err, "open the consumer for global tables");
+	for (size_t i = 0; i < g->count; i++)
+		for (int32_t j = 0; j < g->items[i].count; j++) {
+			struct global_partition *p = &g->items[i].parts[j];
+			weir_partition at = {
+				.topic = g->items[i].graph->topic, .partition = j, .offset = p->position, .user = p
+			};
+
+			if (!weir_consumer_assign(g->consumer, &at, 1, err))
+				return weir_wrap(err, "read the topic \"%s\" of a global table", at.topic);
+		}
+	return true;
+}
+
+/* A poll that fails is tried again, up to task.timeout.ms. */
+static bool poll_failed(struct globals *g, weir_error *err)
+{
+	int64_t now_us = weir__now_us(g->app);
+
+	if (!g->failing_since_us)
+		g->failing_since_us = now_us;
+	if (now_us - g->failing_since_us > g->app->settings.task_timeout_ms * 1000)
+		return weir_wrap(err, "global tables: given up after task.timeout.ms");
+	weir_log(WEIR_LOG_WARN, "global", "%s", err->message);
+	if (!err->fatal)
+		return true;
+	weir_consumer_close(g->consumer);
+	g->consumer = NULL;
+	return open_consumer(g, err);
+}
+
+static bool step(struct globals *g, int64_t wait_ms, weir_error *err)
+{
+	if (weir_consumer_poll(g->consumer, wait_ms, on_record, g, err))
+		g->failing_since_us = 0;
+	else if (!poll_failed(g, err))
+		return false;
+	if (!g->failed)
+		return after_poll(g, err);
+	*err = g->error;
+	return false;
+}
+
+bool weir__globals_step(weir_app *app, weir_error *err)
+{
+	struct globals *g = app->globals;
+
+	if (!g || g->thread_started || g->at_work)
+		return true;
+	g->at_work = true;
+	bool ok = step(g, 0, err);
+
+	g->at_work = false;
+	return ok;
+}
+
+/* --- life ----------------------------------------------------------------------------------------- */
+
+static void *run(void *globals)
+{
+	struct globals *g = globals;
+	weir_error err = { .code = WEIR_OK };
+
+	weir__log_prefix("global");
+	while (!atomic_load_explicit(&g->stopping, memory_order_acquire))
+		if (!step(g, 100, &err)) {
+			weir__app_failed(g->app, &err);
+			break;
+		}
+	return NULL;
+}
+
+bool weir__globals_open(weir_app *app, weir_error *err)
+{
+	const weir_topology *t = app->topology;
+
+	if (t->global_count == 0)
+		return true;
+	struct globals *g = app->globals = weir__calloc(1, sizeof *g);
+
+	g->app = app;
+	g->items = weir__calloc(t->global_count, sizeof *g->items);
+	for (; g->count < t->global_count; g->count++) {
+		g->items[g->count].graph = t->globals[g->count];
+		pthread_mutex_init(&g->items[g->count].lock, NULL);
+		weir__arena_init(&g->items[g->count].decode_cx.arena, 1024);
+	}
+	for (size_t i = 0; i < g->count; i++)
+		if (!open_one(g, &g->items[i], err))
+			return false;
+	if (!open_consumer(g, err))
+		return false;
+	if (!app->threaded)
+		return true;
+	int e = pthread_create(&g->thread, NULL, run, g);
+
+	g->thread_started = e == 0;
+	return e == 0 || weir_fail(err, WEIR_IO, "start the thread of the global tables: error %d", e);
+}
+
+void weir__globals_close(weir_app *app)
+{
+	struct globals *g = app->globals;
+	weir_error err;
+
+	if (!g)
+		return;
+	atomic_store_explicit(&g->stopping, true, memory_order_release);
+	if (g->thread_started)
+		pthread_join(g->thread, NULL);
+	weir_consumer_close(g->consumer);
+	for (size_t i = 0; i < g->count; i++) {
+		struct global *global = &g->items[i];
+
+		if (global->store && !app->crash && atomic_load(&g->ready) && !checkpoint(g, global, &err))
+			weir_log(WEIR_LOG_WARN, "global", "checkpoint at close table=%s: %s", global->graph->name,
+				 err.message);
+		weir__store_close(global->store);
+		weir__arena_release(&global->decode_cx.arena);
+		pthread_mutex_destroy(&global->lock);
+		free(global->parts);
+	}
+	free(g->items);
+	free(g);
+	app->globals = NULL;
+}
+
+weir_consumer *weir__globals_cut_off(weir_app *app)
+{
+	weir_consumer *consumer = app->globals ? app->globals->consumer : NULL;
+
+	if (app->globals)
+		app->globals->consumer = NULL;
+	return consumer;
+}
+
+/* --- looked at ------------------------------------------------------------------------------------ */
+
+bool weir__globals_ready(const weir_app *app)
+{
+	return !app->globals || atomic_load_explicit(&app->globals->ready, memory_order_acquire);
+}
+
+weir_bytes weir__global_get(weir_context *cx, const struct graph_global *graph, weir_bytes key,
+			    int64_t *timestamp_ms)
+{
+	struct globals *g = ((struct task *)cx)->worker->app->globals;
+	struct global *global = &g->items[graph->id];
+
+	pthread_mutex_lock(&global->lock);
+	weir_bytes value = weir__arena_copy(&cx->arena, weir_store_get(global->store, key, timestamp_ms));
+
+	pthread_mutex_unlock(&global->lock);
+	return value;
+}
+
+static struct global *find(weir_app *app, const char *store)
+{
+	struct globals *g = app->globals;
+
+	for (size_t i = 0; g && i < g->count; i++)
+		if (strcmp(g->items[i].graph->store, store) == 0)
+			return &g->items[i];
+	return NULL;
+}
+
+weir_store *weir__global_store(weir_app *app, const char *name)
+{
+	struct global *global = find(app, name);
+
+	return global ? global->store : NULL;
+}
+
+bool weir__global_query(weir_app *app, const char *store, weir_query_fn *fn, void *user)
+{
+	struct global *global = find(app, store);
+
+	if (!global || !weir__globals_ready(app))
+		return false;
+	pthread_mutex_lock(&global->lock);
+	fn(global->store, 0, user);
+	pthread_mutex_unlock(&global->lock);
+	return true;
+}
