@@ -79,7 +79,7 @@ static struct node *add(weir_stream *s, const char *name, const struct operator*
 		weir__graph_mistake(n->topology, name, "it has no function");
 
 	if (changes_key) {
-		n->key_changed = true;
+		n->key_changed = n->changes_key = true;
 		n->windowed = false;
 	}
 	return n;

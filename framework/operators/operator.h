@@ -136,6 +136,11 @@ bool weir__table_store_of_view(struct node *n, weir_table_opts opts);
 /** The key together with its window: as sinks write it. */
 weir_bytes weir__windowed_key(weir_context *cx, const weir_record *r);
 
+typedef int32_t weir_partition_fn(weir_context *cx, const weir_record *record, int32_t partitions, void *user);
+/** The partition (-1 = by the key) that a callback chooses. False: it is wrong, and the application stops. */
+bool weir__chosen_partition(const struct instance *in, weir_context *cx, const weir_record *r, const char *topic,
+			    weir_partition_fn *choose, void *user, int32_t *partition);
+
 extern const struct operator weir__sink_op;
 /** The topic that a sink writes to; NULL when each record says where. */
 const char *weir__sink_topic(const struct node *node);

@@ -50,6 +50,6 @@ weir_stream *weir_process(weir_stream *s, const char *name, weir_processor proce
 	if (processor.value)
 		n->value = processor.value;
 	if (!processor.keeps_key)
-		n->key_changed = true;
+		n->key_changed = n->changes_key = true;
 	return stream_of(n);
 }

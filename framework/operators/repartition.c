@@ -3,18 +3,21 @@
 #include "framework/operators/operator.h"
 
 struct writer {
-	const char *name;
+	weir_repartition_opts opts;
 	bool keeps_null_keys; /* what comes behind it decides about them */
 };
 
 static void writer_process(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	const struct writer *w = in->node->opts;
+	const char *topic = cx->ops->repartition_topic(cx, in->node->name);
+	int32_t partition = -1;
 
 	if (weir_is_null(r->key) && !w->keeps_null_keys)
 		weir_dead_letter(cx, r, "null key");
-	else
-		cx->ops->send(cx, cx->ops->repartition_topic(cx, w->name), -1, r, r->key);
+	else if (!w->opts.partition ||
+		 weir__chosen_partition(in, cx, r, topic, w->opts.partition, w->opts.user, &partition))
+		cx->ops->send(cx, topic, partition, r, r->key);
 }
 
 static const struct operator writer_op = { .kind = "repartition", .process = writer_process };
@@ -40,9 +43,9 @@ static weir_stream *repartition(weir_stream *s, const char *name, weir_repartiti
 {
 	struct node *parent = node_of_stream(s);
 	weir_topology *t = parent->topology;
-	struct writer w = { weir__arena_strdup(&t->arena, name ? name : ""), keeps_null_keys };
-	struct node *writer = weir__graph_add(t, parent, weir__arena_printf(&t->arena, "%s-write", w.name),
-					      &writer_op, &w, sizeof w);
+	struct writer w = { opts, keeps_null_keys };
+	struct node *writer = weir__graph_add(
+		t, parent, weir__arena_printf(&t->arena, "%s-write", name ? name : ""), &writer_op, &w, sizeof w);
 
 	if (parent->windowed)
 		weir__graph_mistake(t, name, "its input \"%s\" has windows: give it a key first (weir_key_by)",
@@ -55,14 +58,82 @@ weir_stream *weir_repartition(weir_stream *s, const char *name, weir_repartition
 	return repartition(s, name, opts, false);
 }
 
+/* --- one repartition for all that lies below a changed key (WEIR_MERGE_REPARTITIONS) --------------- */
+
+/* The step that has changed the key, if nothing but steps of one input lie between; NULL = another repartition has
+ * been put in between since, or it cannot be told. */
+static struct node *key_changer(struct node *s)
+{
+	while (s && !s->changes_key)
+		s = s->key_changed && s->parent_count == 1 ? s->parents[0] : NULL;
+	return s;
+}
+
+/* It branches off behind a repartition that was moved up after it had been made. */
+static bool keyed_by_now(const struct node *s)
+{
+	while (!s->changes_key && s->key_changed && s->parent_count == 1)
+		s = s->parents[0];
+	return !s->key_changed;
+}
+
+static struct node *reader_of(const struct node *writer)
+{
+	const weir_topology *t = writer->topology;
+
+	for (size_t i = 0; i < t->topic_count; i++)
+		if (t->topics[i]->writer == writer)
+			return t->topics[i]->source;
+	return NULL;
+}
+
+/* What leads from the changer to s gets its records behind the repartition. */
+static void move_behind(struct node *s, struct node *changer, struct node *read)
+{
+	for (; s != changer && s != read; s = s->parents[0]) {
+		s->key_changed = false;
+		if (s->parents[0] != changer)
+			continue;
+		weir__graph_move(s, changer, read);
+		break;
+	}
+}
+
+/* The repartition that was put in for the first step with state is moved up to the changed key. */
+static void move_up(struct node *changer, struct node *read)
+{
+	struct node *writer = changer->rekeyed, *from = writer->parents[0];
+
+	if (from == changer)
+		return;
+	while (read->child_count)
+		weir__graph_move(read->children[0], read, from);
+	weir__graph_move(writer, from, changer);
+	writer->value = read->value = changer->value;
+	move_behind(from, changer, read);
+}
+
 struct node *weir__keyed_input(struct node *s, const char *name)
 {
-	if (s->windowed)
-		weir__graph_mistake(s->topology, name,
-				    "its input \"%s\" has windows: give it a key first (weir_key_by)", s->name);
-	if (!s->key_changed)
-		return s;
-	char *through = weir__arena_printf(&s->topology->arena, "%s-by-key", name ? name : "");
+	weir_topology *t = s->topology;
+	struct node *changer = t->optimize & WEIR_MERGE_REPARTITIONS ? key_changer(s) : NULL;
 
-	return node_of_stream(repartition(stream_of(s), through, (weir_repartition_opts){ 0 }, true));
+	if (s->windowed)
+		weir__graph_mistake(t, name, "its input \"%s\" has windows: give it a key first (weir_key_by)",
+				    s->name);
+	if (!s->key_changed || (t->optimize & WEIR_MERGE_REPARTITIONS && keyed_by_now(s)))
+		return s;
+	if (changer && changer->rekeyed) {
+		struct node *read = reader_of(changer->rekeyed);
+
+		move_up(changer, read);
+		move_behind(s, changer, read);
+		return s == changer ? read : s;
+	}
+	char *through = weir__arena_printf(&t->arena, "%s-by-key", name ? name : "");
+	weir_stream *read = repartition(stream_of(s), through, (weir_repartition_opts){ 0 }, true);
+
+	if (changer)
+		changer->rekeyed = t->topics[t->topic_count - 1]->writer;
+	return node_of_stream(read);
 }

@@ -1,18 +1,43 @@
 #include "framework/operators/operator.h"
 
-/* False: the partitioner is wrong, and the application stops. */
-static bool chosen_partition(const struct instance *in, weir_context *cx, const weir_record *r, const char *topic,
-			     int32_t *partition)
+static bool is_there(const struct instance *in, weir_context *cx, const char *topic, int32_t partition,
+		     int32_t count)
 {
-	const weir_sink_opts *opts = in->node->opts;
-	int32_t count = cx->ops->partitions(cx, topic);
-
-	*partition = opts->partition(cx, r, count, opts->user);
-	if (*partition >= -1 && *partition < count)
+	if (partition >= 0 && partition < count)
 		return true;
 	weir_stop(cx, "step \"%s\" sends to partition %d of topic \"%s\", which has %d", in->node->name,
-		  (int)*partition, topic, (int)count);
+		  (int)partition, topic, (int)count);
 	return false;
+}
+
+bool weir__chosen_partition(const struct instance *in, weir_context *cx, const weir_record *r, const char *topic,
+			    weir_partition_fn *choose, void *user, int32_t *partition)
+{
+	int32_t count = cx->ops->partitions(cx, topic);
+
+	*partition = choose(cx, r, count, user);
+	return *partition == -1 || is_there(in, cx, topic, *partition, count);
+}
+
+/* False: by the key. */
+static bool send_to_chosen(struct instance *in, weir_context *cx, const char *topic, const weir_record *r,
+			   weir_bytes key)
+{
+	const weir_sink_opts *opts = in->node->opts;
+	int32_t count = cx->ops->partitions(cx, topic), *chosen = weir_alloc(cx, (size_t)count * sizeof *chosen);
+	int32_t n = opts->multicast(cx, r, count, chosen, opts->user);
+
+	if (n < 0)
+		return false;
+	if (n == 0)
+		weir_dead_letter(cx, r, "no partition to go to");
+	if (n > count)
+		weir_stop(cx, "step \"%s\" sends to %d partitions of topic \"%s\", which has %d", in->node->name,
+			  (int)n, topic, (int)count);
+	for (int32_t i = 0; i < n && n <= count; i++)
+		if (is_there(in, cx, topic, chosen[i], count))
+			cx->ops->send(cx, topic, chosen[i], r, key);
+	return true;
 }
 
 static void sink_process(struct instance *in, weir_context *cx, const weir_record *r)
@@ -31,7 +56,7 @@ static void sink_process(struct instance *in, weir_context *cx, const weir_recor
 		out.encoded = opts->value->encode(cx, weir_value(r));
 		out.has_encoded = true;
 	}
-	if (opts->partition && !chosen_partition(in, cx, r, topic, &partition))
+	if (opts->partition && !weir__chosen_partition(in, cx, r, topic, opts->partition, opts->user, &partition))
 		return;
 	if (weir_has_window(r) && !weir_is_null(r->key) && (!opts->key || opts->key->windowed)) {
 		/* As Kafka Streams: by the inner key, so that all windows of a key share a partition. */
@@ -39,7 +64,8 @@ static void sink_process(struct instance *in, weir_context *cx, const weir_recor
 			partition = weir_partition_for_key(r->key, cx->ops->partitions(cx, topic));
 		key = weir__windowed_key(cx, r);
 	}
-	cx->ops->send(cx, topic, partition, &out, key);
+	if (!opts->multicast || !send_to_chosen(in, cx, topic, &out, key))
+		cx->ops->send(cx, topic, partition, &out, key);
 }
 
 const struct operator weir__sink_op = { .kind = "sink", .process = sink_process };
@@ -57,5 +83,7 @@ void weir_sink(weir_stream *s, const char *name, weir_sink_opts opts)
 					 &opts, sizeof opts);
 	weir_sink_opts *kept = (weir_sink_opts *)n->opts; /* ours until the topology runs */
 
+	if (opts.partition && opts.multicast)
+		weir__graph_mistake(n->topology, name, "it has two functions for partitions");
 	kept->topic = opts.topic ? weir__arena_strdup(&n->topology->arena, opts.topic) : n->name;
 }

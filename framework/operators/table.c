@@ -187,7 +187,7 @@ weir_table *weir_table_source(weir_topology *t, const char *name, weir_table_sou
 				     });
 	weir_table *table = weir_to_table(s, name, opts.store);
 
-	if (!opts.reuse_topic)
+	if (!opts.reuse_topic && !(t->optimize & WEIR_REUSE_TABLE_TOPICS && !opts.time_ms && !opts.store.unlogged))
 		return table;
 	if (opts.time_ms)
 		weir__graph_mistake(t, name,

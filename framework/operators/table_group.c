@@ -86,6 +86,7 @@ static bool regroup(struct instance *in, weir_context *cx, const weir_record *ro
 
 	*out = weir__copy_for(in, row);
 	out->window_start_ms = out->window_end_ms = 0;
+	out->session = false;
 	g->map(cx, row, out, g->user);
 	out->timestamp_ms = row->timestamp_ms;
 	return !weir_is_null(out->key) && !weir_value_is_null(out);

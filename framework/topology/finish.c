@@ -53,6 +53,35 @@ static void add_node(weir_topology *t, struct subtopology *s, struct node *n)
 	}
 }
 
+/* Steps that have been moved may stand before their inputs: puts them behind, and changes nothing else. */
+static void put_in_order(weir_topology *t)
+{
+	struct node **sorted = weir__arena_alloc(&t->arena, (t->node_count + 1) * sizeof(struct node *));
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->node_count; i++)
+		t->nodes[i]->placed = false;
+	while (n < t->node_count) {
+		size_t before = n;
+
+		for (size_t i = 0; i < t->node_count; i++) {
+			struct node *node = t->nodes[i];
+			bool ready = !node->placed;
+
+			for (size_t j = 0; j < node->parent_count; j++)
+				ready &= node->parents[j]->placed;
+			if (!ready)
+				continue;
+			node->placed = true;
+			sorted[n++] = node;
+		}
+		weir_assert(n > before);
+	}
+	memcpy(t->nodes, sorted, n * sizeof *sorted);
+	for (size_t i = 0; i < n; i++)
+		t->nodes[i]->id = (int)i;
+}
+
 static void split(weir_topology *t)
 {
 	int *up = connected(t);
@@ -85,6 +114,7 @@ bool weir__graph_finish(weir_topology *t, weir_error *err)
 		t->finished = true;
 		if (t->node_count == 0)
 			weir__graph_mistake(t, t->name, "the topology has no steps");
+		put_in_order(t);
 		split(t);
 		for (size_t i = 0; i < t->store_count; i++)
 			if (t->stores[i]->subtopology < 0)

@@ -15,6 +15,13 @@ weir_topology *weir_topology_new(const char *name)
 	return t;
 }
 
+void weir_topology_optimize(weir_topology *t, unsigned what)
+{
+	if (t->node_count)
+		weir__graph_mistake(t, t->name, "it is to be optimized before its first step");
+	t->optimize |= what;
+}
+
 void weir_topology_free(weir_topology *t)
 {
 	if (!t)
@@ -92,6 +99,20 @@ void weir__graph_connect(struct node *parent, struct node *child)
 	}
 	weir__graph_append(t, (void ***)&child->parents, &child->parent_count, parent);
 	weir__graph_append(t, (void ***)&parent->children, &parent->child_count, child);
+}
+
+void weir__graph_move(struct node *child, struct node *from, struct node *to)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < child->parent_count; i++)
+		if (child->parents[i] == from)
+			child->parents[i] = to;
+	for (size_t i = 0; i < from->child_count; i++)
+		if (from->children[i] != child)
+			from->children[kept++] = from->children[i];
+	from->child_count = kept;
+	weir__graph_append(child->topology, (void ***)&to->children, &to->child_count, child);
 }
 
 void weir__graph_look_up(struct node *n, struct node *table)

@@ -41,6 +41,9 @@ struct node {
 	const weir_serde *value; /* of what it passes on; NULL = bytes */
 	bool windowed;           /* its records carry a window */
 	bool key_changed;        /* a repartition is needed before state */
+	bool changes_key;        /* by this step itself */
+	bool placed;             /* for put_in_order */
+	struct node *rekeyed;    /* the writer of the repartition that the steps with state below it share */
 	const void *opts;        /* the operator's, in the topology's arena */
 	int subtopology;
 };
@@ -89,6 +92,7 @@ struct weir_topology {
 	size_t global_count;
 	struct subtopology *subtopologies; /* by weir__graph_finish */
 	size_t subtopology_count;
+	unsigned optimize;
 	char *mistakes; /* one a line */
 	bool finished;
 };
@@ -102,6 +106,8 @@ struct node *weir__graph_add(weir_topology *t, struct node *parent, const char *
 			     const void *opts, size_t size);
 /** One more input of a step. */
 void weir__graph_connect(struct node *parent, struct node *child);
+/** `child` has another input in the place of `from`. */
+void weir__graph_move(struct node *child, struct node *from, struct node *to);
 /** The step reads rows of that table, and runs in the same tasks. */
 void weir__graph_look_up(struct node *n, struct node *table);
 /** Whether it finds what is in that store: in its own ones, or in those below the tables that it looks up. */

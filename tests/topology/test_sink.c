@@ -74,6 +74,60 @@ static void a_partitioner_chooses_the_partition_and_minus_one_leaves_it_to_the_k
 	weir_driver_free(d);
 }
 
+/* "02": partitions 0 and 2; "" = none; "k" = by the key. */
+static int32_t by_digits(weir_context *cx, const weir_record *r, int32_t partitions, int32_t *out, void *user)
+{
+	weir_bytes value = weir_value_bytes(r);
+	const char *digits = value.data;
+
+	(void)cx, (void)user;
+	assert_int_equal(partitions, 4);
+	if (value.len && digits[0] == 'k')
+		return -1;
+	for (size_t i = 0; i < value.len; i++)
+		out[i] = digits[i] - '0';
+	return (int32_t)value.len;
+}
+
+static void a_record_may_go_to_several_partitions_or_to_none(void **state)
+{
+	weir_topology *t = weir_topology_new("multicast");
+	weir_driver_record r;
+
+	(void)state;
+	weir_sink(text_source(t, "in"), "out", (weir_sink_opts){ .multicast = by_digits });
+	weir_driver *d = driver(t, (weir_driver_opts){ .partitions = 4 });
+
+	weir_driver_pipe(d, "in", "a", "02", 1);
+	weir_driver_pipe(d, "in", "a", "", 2);
+	weir_driver_pipe(d, "in", "a", "k", 3);
+	static const int partitions[] = { 0, 2 };
+
+	for (size_t i = 0; i < LENGTH(partitions); i++) {
+		do
+			assert_true(weir_driver_read(d, "out", &r));
+		while (r.timestamp_ms == 3);
+		assert_int_equal(r.partition, partitions[i]);
+		assert_bytes(r.value, "02");
+	}
+	assert_dead_letter(d, "", "no partition to go to");
+	weir_driver_pipe(d, "in", "a", "4", 4);
+	assert_stopped(d, "\"out\" sends to partition 4 of topic \"out\", which has 4");
+	weir_driver_free(d);
+}
+
+static void two_functions_for_partitions_are_a_mistake(void **state)
+{
+	weir_topology *t = weir_topology_new("multicast");
+	weir_error why = { .code = WEIR_OK };
+
+	(void)state;
+	weir_sink(text_source(t, "in"), "out", (weir_sink_opts){ .multicast = by_digits, .partition = by_number });
+	assert_false(weir_topology_check(t, &why));
+	assert_contains(why.message, "two functions for partitions");
+	weir_topology_free(t);
+}
+
 static void a_partition_that_is_not_there_stops_and_names_the_step(void **state)
 {
 	static const char *const numbers[] = { "4", "-2" };
@@ -224,6 +278,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_route_chooses_the_topic_of_each_record),
 		cmocka_unit_test(a_partitioner_chooses_the_partition_and_minus_one_leaves_it_to_the_key),
+		cmocka_unit_test(a_record_may_go_to_several_partitions_or_to_none),
+		cmocka_unit_test(two_functions_for_partitions_are_a_mistake),
 		cmocka_unit_test(a_partition_that_is_not_there_stops_and_names_the_step),
 		cmocka_unit_test(all_windows_of_a_key_share_a_partition),
 		cmocka_unit_test(a_windowed_key_is_key_and_start),

@@ -19,6 +19,19 @@ typedef struct weir_table weir_table;   /* the newest value of each key */
 
 /** An empty topology; free it with weir_topology_free. Its name is the default of application.id. */
 weir_topology *weir_topology_new(const char *name);
+/* Kafka Streams' topology.optimization. Off by default: turning them on for an application that has run changes
+ * its topics, and with them what it finds of its state. */
+enum {
+	/* Where several steps with state lie below one step that changes the key, with nothing but steps without
+	 * state between, their records go through one repartition topic, right behind the change. It is called
+	 * after the first of them (merge.repartition.topics). */
+	WEIR_MERGE_REPARTITIONS = 1,
+	/* Tables have their topics as changelogs, as with reuse_topic, wherever they can
+	 * (reuse.ktable.source.topics). */
+	WEIR_REUSE_TABLE_TOPICS = 2,
+};
+/** Turns on what is named, before the first step is added. */
+void weir_topology_optimize(weir_topology *t, unsigned what);
 /** No application may run it any more. NULL is fine. */
 void weir_topology_free(weir_topology *t);
 /** False and all mistakes, one a line as far as they fit, with the names of their steps. */
@@ -55,6 +68,10 @@ typedef struct weir_sink_opts {
 	/** Partition for a record; -1 = by the key, any other that is not there stops the application. NULL =
 	 * murmur2 of the key (of the inner key, when windowed), as Java clients. */
 	int32_t (*partition)(weir_context *cx, const weir_record *record, int32_t partitions, void *user);
+	/** Partitions for a record, any number of them (KIP-873), instead of the above: fills in `out`, which has
+	 * room for all, and gives how many; 0 = none (dead letter), negative = by the key. */
+	int32_t (*multicast)(weir_context *cx, const weir_record *record, int32_t partitions, int32_t *out,
+			     void *user);
 	/** Topic for a record; it must exist. NULL = the one above. */
 	const char *(*route)(weir_context *cx, const weir_record *record, void *user);
 	void *user;
@@ -108,6 +125,9 @@ void weir_for_each(weir_stream *s, const char *name, weir_each_fn *look, void *u
 
 typedef struct weir_repartition_opts {
 	int32_t partitions;        /* 0 = as many as the inputs above have */
+	/** Partition for a record; -1 = by the key, which is the default. */
+	int32_t (*partition)(weir_context *cx, const weir_record *record, int32_t partitions, void *user);
+	void *user;
 } weir_repartition_opts;
 /** Through the topic <application.id>-<name>-repartition, by key. Put in by itself where a changed key meets a
  * state. Records without a key are dead letters. */
