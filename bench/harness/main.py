@@ -5,15 +5,26 @@ import sys
 
 import bench
 import latency
+import parts
+import report
 import scaling
 import workloads
 
+# command: (results file, what it does, runs unless --runs says)
+MEASURE = {
+    "all": ("workloads", workloads.all_of_them, 3),
+    "latency": ("latency", latency.all_of_them, 1),
+    "scaling": ("scaling", scaling.all_of_them, 1),
+    "start": ("start", parts.start, 5),
+    "parts": ("parts", parts.parts, 3),
+}
+
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="bench/run.sh")
-    parser.add_argument("what", choices=[*workloads.TOPICS, "all", "latency", "scaling", "stop"])
-    parser.add_argument("--vs", action="store_true", help="Kafka Streams right after")
-    parser.add_argument("--runs", type=int)
+    parser = argparse.ArgumentParser(prog="bench/run.sh", description="What each does: see the head of bench/run.sh.")
+    parser.add_argument("what", choices=[*workloads.TOPICS, *MEASURE, "everything", "report", "stop"])
+    parser.add_argument("--vs", action="store_true", help="a workload: Kafka Streams right after")
+    parser.add_argument("--runs", type=int, help="how many of each")
     parser.add_argument("--fresh", action="store_true", help="forget the results so far")
     return parser.parse_args()
 
@@ -23,20 +34,23 @@ def main():
     if given.what == "stop":
         bench.Broker.services("stop", "kafka")
         return
+    if given.what == "report":
+        report.write()
+        return
     bench.build()
-    if given.vs or given.what not in workloads.TOPICS or given.what == "W4":
+    if given.vs or given.what in ("all", "latency", "everything", "W4"):
         bench.build_java()
     broker = bench.Broker()
-    if given.fresh:
-        bench.begin_anew({"all": "workloads"}.get(given.what, given.what))
     if given.what in workloads.TOPICS:
         workloads.one(broker, given.what, given.vs, given.runs or 1)
-    elif given.what == "all":
-        workloads.all_of_them(broker, given.runs or 3)
-    elif given.what == "latency":
-        latency.all_of_them(broker, given.runs or 1)
-    elif given.what == "scaling":
-        scaling.all_of_them(broker, given.runs or 1)
+        return
+    for what in MEASURE if given.what == "everything" else [given.what]:
+        name, measure, runs = MEASURE[what]
+        if given.fresh:
+            bench.begin_anew(name)
+        measure(broker, given.runs or runs)
+    if given.what == "everything":
+        report.write()
 
 
 if __name__ == "__main__":
