@@ -217,8 +217,9 @@ static void change_by_fold(struct instance *in, weir_context *cx, const weir_rec
 		aggregate = without(a, cx, was, aggregate);
 	if (is)
 		aggregate = with(a, cx, is, aggregate);
-	result.timestamp_ms = there && stored.timestamp_ms > ms ? stored.timestamp_ms : ms;
 	weir_set_value(&result, aggregate);
+	/* the time of a row that goes is that of the change: as in Kafka Streams, whose stores keep none for it */
+	result.timestamp_ms = there && aggregate && stored.timestamp_ms > ms ? stored.timestamp_ms : ms;
 	weir__table_put(in, cx, &result);
 }
 

@@ -156,6 +156,14 @@ static void list_store(struct run *r, const struct graph_store *g, struct text *
 	weir_iterator_close(it);
 }
 
+/* Those of foreign-key joins hold what has no text of its own; their changelogs are compared byte by byte. */
+static bool is_listed(const char *store)
+{
+	const char *suffix = strstr(store, "-subscription-store");
+
+	return !suffix || suffix[strlen("-subscription-store")];
+}
+
 /* The lines of a text, sorted, to the end of the trace. */
 static void add_sorted(struct run *r, struct text *lines)
 {
@@ -179,7 +187,8 @@ static void finish(struct run *r)
 	struct text lines = { 0 };
 
 	for (size_t i = 0; i < r->g->t->store_count; i++)
-		list_store(r, r->g->t->stores[i], &lines);
+		if (is_listed(r->g->t->stores[i]->spec.name))
+			list_store(r, r->g->t->stores[i], &lines);
 	add_sorted(r, &lines);
 	for (size_t i = 0; i < r->last_count; i++)
 		text_add(&lines, "log %s%s\n", r->last[i].key, r->last[i].rest);

@@ -22,6 +22,8 @@ import org.apache.kafka.streams.state.internals.WrappedStateStore;
 class Contents {
 	static Set<String> lines(String name, StateStore store) {
 		Set<String> lines = new TreeSet<>();
+		if (name.endsWith("-subscription-store")) /* what has no text of its own: the changelog is compared */
+			return lines;
 		clearCaches(store);
 		if (store instanceof WindowStore)
 			add(lines, name, ((ReadOnlyWindowStore<?, ?>) store).all());

@@ -46,6 +46,7 @@ class Steps {
 	static {
 		registerStreams();
 		registerAggregates();
+		Tables.register();
 		Processors.register();
 	}
 
