@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "framework/base/alloc.h"
 #include "framework/base/hash.h"
+#include "state/window_key.h"
 
 enum { BUCKETS_MIN = 64, MOVE_EACH = 4, MALLOC_HEAD = 8 };
 
@@ -17,9 +18,9 @@ uint32_t weir__cache_hash(weir_bytes key)
 	return (uint32_t)weir__hash(key);
 }
 
-void weir__cache_init(struct cache *cache)
+void weir__cache_init(struct cache *cache, bool grouped)
 {
-	*cache = (struct cache){ .mask = BUCKETS_MIN - 1 };
+	*cache = (struct cache){ .mask = BUCKETS_MIN - 1, .grouped = grouped };
 	cache->buckets = weir__calloc(BUCKETS_MIN, sizeof *cache->buckets);
 	cache->bytes = BUCKETS_MIN * sizeof *cache->buckets;
 	weir__list_init(&cache->clean);
@@ -59,10 +60,26 @@ static struct entry **bucket(struct cache *cache, uint32_t hash)
 	return &cache->buckets[hash & cache->mask];
 }
 
+static struct entry *reversed(struct entry *chain)
+{
+	struct entry *done = NULL;
+
+	for (struct entry *next; chain; chain = next) {
+		next = chain->chain;
+		chain->chain = done;
+		done = chain;
+	}
+	return done;
+}
+
 static void move_buckets(struct cache *cache, uint32_t n)
 {
 	for (; n && cache->moved <= cache->old_mask; n--, cache->moved++) {
-		for (struct entry *e = cache->old_buckets[cache->moved], *next; e; e = next) {
+		struct entry *chain = cache->old_buckets[cache->moved];
+
+		if (cache->grouped) /* moving turns it round */
+			chain = reversed(chain);
+		for (struct entry *e = chain, *next; e; e = next) {
 			struct entry **to = &cache->buckets[e->hash & cache->mask];
 
 			next = e->chain;
@@ -112,13 +129,65 @@ struct entry *weir__cache_find(struct cache *cache, weir_bytes key, uint32_t has
 	return e;
 }
 
+/* --- groups --------------------------------------------------------------------------------------------------- */
+
+static bool in_group(const struct entry *e, weir_bytes key, uint32_t hash)
+{
+	return e->hash == hash && e->key_len == key.len + WINDOW_SUFFIX &&
+	       memcmp(e->data + e->value_capacity, key.data, key.len) == 0;
+}
+
+struct entry *weir__cache_group(struct cache *cache, weir_bytes key, uint32_t hash)
+{
+	struct entry *e = *bucket(cache, hash);
+
+	while (e && !in_group(e, key, hash))
+		e = e->chain;
+	return e;
+}
+
+struct entry *weir__cache_put_before(const struct entry *e)
+{
+	weir_bytes key = { e->data + e->value_capacity, e->key_len - WINDOW_SUFFIX };
+
+	return e->chain && in_group(e->chain, key, e->hash) ? e->chain : NULL;
+}
+
+/* Behind the key. */
+static int64_t latest_of(const struct entry *e)
+{
+	return weir_get_be64(e->data + e->value_capacity + e->key_len);
+}
+
+bool weir__cache_none_since(const struct entry *e, int64_t start_ms)
+{
+	return latest_of(e) < start_ms;
+}
+
+/* Where a new entry goes in the chain: in front of those of its key. */
+static struct entry **place_in_group(struct entry **chain, struct entry *new)
+{
+	weir_bytes key = { new->data + new->value_capacity, new->key_len - WINDOW_SUFFIX };
+	char *behind = new->data + new->value_capacity + new->key_len;
+	int64_t latest = weir_get_be64(behind - WINDOW_SUFFIX);
+	struct entry **at = chain;
+
+	while (*at && !in_group(*at, key, new->hash))
+		at = &(*at)->chain;
+	if (*at && latest_of(*at) > latest)
+		latest = latest_of(*at);
+	weir_put_be64(behind, latest);
+	return *at ? at : chain;
+}
+
 /* --- entries -------------------------------------------------------------------------------------------------- */
 
 static struct entry *make(struct cache *cache, weir_bytes key, uint32_t hash, size_t value_capacity)
 {
 	weir_assert(key.len < UINT32_MAX && value_capacity < UINT32_MAX - 16);
 	value_capacity = (value_capacity + 15) & ~(size_t)15;
-	struct entry *e = weir__malloc(sizeof *e + value_capacity + key.len);
+	size_t behind = cache->grouped ? sizeof(int64_t) : 0;
+	struct entry *e = weir__malloc(sizeof *e + value_capacity + key.len + behind);
 
 	memset(e, 0, sizeof *e);
 	e->hash = hash;
@@ -138,6 +207,8 @@ struct entry *weir__cache_insert(struct cache *cache, weir_bytes key, uint32_t h
 	else if (cache->count > cache->mask && cache->mask < UINT32_MAX / 2)
 		resize(cache, 2 * ((size_t)cache->mask + 1));
 	struct entry **b = bucket(cache, hash);
+	if (cache->grouped)
+		b = place_in_group(b, e);
 	e->chain = *b;
 	*b = e;
 	weir__list_append(&cache->clean, &e->link);
@@ -156,7 +227,7 @@ static struct entry **place_of(struct cache *cache, struct entry *e)
 
 struct entry *weir__cache_replace(struct cache *cache, struct entry *e, size_t value_capacity)
 {
-	weir_assert(value_capacity >= e->value_len);
+	weir_assert(value_capacity >= e->value_len && !cache->grouped); /* rows do not change */
 	struct entry *n = make(cache, weir__entry_key(e), e->hash, value_capacity);
 
 	*place_of(cache, e) = n;
@@ -190,6 +261,23 @@ void weir__cache_remove(struct cache *cache, struct entry *e)
 	weir__list_remove(&e->link);
 	cache->count--;
 	weir__cache_free(cache, e);
+}
+
+void weir__cache_sweep_chain(struct cache *cache, const struct entry *e,
+			     bool (*goes)(const struct entry *e, const void *user), const void *user)
+{
+	struct entry **at = bucket(cache, e->hash);
+
+	for (struct entry *gone; (gone = *at);) {
+		if (!goes(gone, user)) {
+			at = &gone->chain;
+			continue;
+		}
+		*at = gone->chain;
+		weir__list_remove(&gone->link);
+		cache->count--;
+		weir__cache_free(cache, gone);
+	}
 }
 
 void weir__cache_save_old(struct cache *cache, struct entry *e)

@@ -49,21 +49,36 @@ struct cache {
 	uint32_t moved; /* buckets of old below this one are moved */
 	size_t count;
 	size_t bytes; /* entries and saved values as malloc counts them, and the buckets */
+	/* entries of one key, whatever its suffix, follow each other, the one put last before the others */
+	bool grouped;
 	struct link clean, changed, flushed, dirty;
 };
 
-void weir__cache_init(struct cache *cache);
+/** grouped: hashes are those of the keys without their suffixes. */
+void weir__cache_init(struct cache *cache, bool grouped);
 void weir__cache_release(struct cache *cache);
 
 uint32_t weir__cache_hash(weir_bytes key);
 /** NULL if there is none. */
 struct entry *weir__cache_find(struct cache *cache, weir_bytes key, uint32_t hash);
+/** In a grouped cache: the entry put last of a key given without a suffix; NULL if there is none. */
+struct entry *weir__cache_group(struct cache *cache, weir_bytes key, uint32_t hash);
+/** The one of the same key that was put before it. */
+struct entry *weir__cache_put_before(const struct entry *e);
+/** Whether neither e nor any put before it starts at start_ms or later. */
+bool weir__cache_none_since(const struct entry *e, int64_t start_ms);
 /** A new entry, absent and clean, for a key that has none. */
 struct entry *weir__cache_insert(struct cache *cache, weir_bytes key, uint32_t hash, size_t value_capacity);
 /** A copy with room for a larger value takes its place; the old one is no longer in the cache but must still be
  *  freed. */
 struct entry *weir__cache_replace(struct cache *cache, struct entry *e, size_t value_capacity);
 void weir__cache_remove(struct cache *cache, struct entry *e);
+/**
+ * Removes those for which `goes` is true from the chain that e, one of them, is in: of one key with many entries,
+ * to remove each by itself would take as long as they are many, squared.
+ */
+void weir__cache_sweep_chain(struct cache *cache, const struct entry *e,
+			     bool (*goes)(const struct entry *e, const void *user), const void *user);
 /** An entry that was replaced. */
 void weir__cache_free(struct cache *cache, struct entry *e);
 /** Gives back buckets that are no longer wanted. */

@@ -122,11 +122,45 @@ int64_t weir__store_tail(const weir_store *store)
 	return store->offset < 0 ? 0 : store->offset - (durable < 0 ? 0 : durable);
 }
 
+static bool is_evicted(const struct entry *e, const void *user)
+{
+	const weir_store *store = user;
+
+	return e->state == ENTRY_CLEAN &&
+	       weir__key_time(STORE_WINDOW, weir__entry_key(e)) < store->complete_from_ms;
+}
+
+/* With duplicates: whole segments go, the oldest first, so that what is younger is there in full. */
+static void evict_segments(weir_store *store, size_t bytes)
+{
+	struct link *head = &store->cache.clean;
+
+	while (weir__store_memory_bytes(store) > bytes && !weir__list_empty(head)) {
+		int64_t oldest = INT64_MAX;
+
+		for (struct link *l = head->next; l != head; l = l->next) {
+			int64_t start = weir__key_time(STORE_WINDOW, weir__entry_key(weir__entry_of(l)));
+
+			oldest = start < oldest ? start : oldest;
+		}
+		int64_t end = weir_time_add(oldest - oldest % store->segment_ms, store->segment_ms);
+
+		if (store->complete_from_ms < end)
+			store->complete_from_ms = end;
+		weir__store_drop_if(store, head, is_evicted);
+	}
+	weir__cache_trim(&store->cache);
+}
+
 /* Second chance: what was used since the hand last came by goes to the end. */
 static void evict(weir_store *store, size_t bytes)
 {
 	struct cache *cache = &store->cache;
 
+	if (store->spec.duplicates) {
+		evict_segments(store, bytes);
+		return;
+	}
 	for (size_t n = 2 * cache->count; n && weir__store_memory_bytes(store) > bytes; n--) {
 		if (weir__list_empty(&cache->clean))
 			break;

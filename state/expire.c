@@ -9,15 +9,12 @@ static int64_t floor_for(const weir_store *store, int64_t stream_time_ms)
 	return weir__store_floor(store, stream_time_ms < seen ? stream_time_ms : seen);
 }
 
-static void drop_cached(weir_store *store, struct link *head)
+static bool has_expired(const struct entry *e, const void *user)
 {
-	for (struct link *l = head->next, *next; l != head; l = next) {
-		struct entry *e = weir__entry_of(l);
+	const weir_store *store = user;
 
-		next = l->next;
-		if (weir__place_of(store, weir__entry_key(e)).segment < store->segment_live)
-			weir__store_drop(store, e);
-	}
+	return weir__place_of(store, weir__entry_key(e)).segment < store->segment_live &&
+	       (e->state == ENTRY_CLEAN || (e->state == ENTRY_UNSAVED && e->txn != store->txn));
 }
 
 void weir__store_expire(weir_store *store, int64_t stream_time_ms)
@@ -32,8 +29,8 @@ void weir__store_expire(weir_store *store, int64_t stream_time_ms)
 	store->version++;
 	/* Changed and flushed ones still have to reach the changelog; they are dropped when they would be
 	 * written. */
-	drop_cached(store, &store->cache.clean);
-	drop_cached(store, &store->cache.dirty);
+	weir__store_drop_if(store, &store->cache.clean, has_expired);
+	weir__store_drop_if(store, &store->cache.dirty, has_expired);
 	weir__cache_trim(&store->cache);
 	if (store->in_memory || !store->disk.rows || store->disk.segment_min >= live)
 		return;

@@ -139,7 +139,7 @@ bool weir_iterator_next(weir_iterator *it, weir_entry *entry)
 {
 	struct place place;
 
-	if (!it->store || weir__state_failed(it->store->state, NULL))
+	if (!it->store || it->nothing || weir__state_failed(it->store->state, NULL))
 		return false;
 	if (!it->started || it->version != it->store->version)
 		find_place(it);
@@ -170,7 +170,7 @@ static weir_iterator *make(weir_store *store, enum shape shape, bool reverse)
 	it->store = store;
 	it->shape = shape;
 	it->reverse = reverse;
-	it->started = it->high_open = it->entry_done = it->disk_done = false;
+	it->started = it->high_open = it->nothing = it->entry_done = it->disk_done = false;
 	it->low.segment = it->high.segment = 0;
 	it->low.key.len = it->high.key.len = it->prefix_len = 0;
 	it->next = store->iterators;
@@ -282,10 +282,9 @@ static bool set_starts(weir_iterator *it, int64_t from_ms, int64_t to_ms)
 	floor = floor > 0 ? floor : 0;
 	it->from_ms = from_ms > floor ? from_ms : floor;
 	it->to_ms = to_ms < newest ? to_ms : newest;
-	if (it->to_ms < it->from_ms) {
-		it->shape = SHAPE_ALL;
+	it->nothing = it->to_ms < it->from_ms;
+	if (it->nothing)
 		return false;
-	}
 	it->low.segment = it->from_ms / store->segment_ms;
 	it->high.segment = it->to_ms / store->segment_ms;
 	return true;

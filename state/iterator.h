@@ -31,6 +31,7 @@ struct weir_iterator {
 	struct bound low,
 		high; /* included, not included; for SHAPE_ONE_KEY their keys are those of each segment, too */
 	bool high_open;
+	bool nothing; /* the bounds hold nothing */
 
 	bool started; /* last is the place given last */
 	struct bound last;

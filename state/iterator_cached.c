@@ -2,6 +2,15 @@
 
 /* --- a sorted copy, for a store without an order -------------------------------------------------------------- */
 
+static void collect_entry(weir_iterator *it, struct entry *e)
+{
+	if (it->sorted_count == it->sorted_capacity) {
+		it->sorted_capacity = it->sorted_capacity ? 2 * it->sorted_capacity : 64;
+		it->sorted = weir__realloc(it->sorted, it->sorted_capacity * sizeof *it->sorted);
+	}
+	it->sorted[it->sorted_count++] = (struct sort_item){ 0, e };
+}
+
 static void collect(weir_iterator *it, struct link *head, struct sort_span *span)
 {
 	int64_t unused;
@@ -13,13 +22,39 @@ static void collect(weir_iterator *it, struct link *head, struct sort_span *span
 		if (!weir__iterator_in_bounds(it, place) ||
 		    weir__iterator_judge(it, place, &unused) != VERDICT_GIVE)
 			continue;
-		if (it->sorted_count == it->sorted_capacity) {
-			it->sorted_capacity = it->sorted_capacity ? 2 * it->sorted_capacity : 64;
-			it->sorted = weir__realloc(it->sorted, it->sorted_capacity * sizeof *it->sorted);
-		}
 		weir__sort_see(span, place);
-		it->sorted[it->sorted_count++] = (struct sort_item){ 0, e };
+		collect_entry(it, e);
 	}
+}
+
+/* One key's rows, as they were put: mostly in order. */
+static void collect_group(weir_iterator *it)
+{
+	struct cache *cache = &it->store->cache;
+	weir_bytes key = { it->low.key.data, it->prefix_len };
+	struct entry *e = weir__cache_group(cache, key, weir__cache_hash(key));
+
+	for (; e && !weir__cache_none_since(e, it->from_ms); e = weir__cache_put_before(e)) {
+		int64_t start = weir__key_time(STORE_WINDOW, weir__entry_key(e));
+
+		if (start >= it->from_ms && start <= it->to_ms)
+			collect_entry(it, e);
+	}
+	for (size_t i = 0, j = it->sorted_count; i + 1 < j; i++) {
+		struct sort_item swap = it->sorted[i];
+
+		it->sorted[i] = it->sorted[--j];
+		it->sorted[j] = swap;
+	}
+}
+
+static bool is_sorted(const weir_iterator *it)
+{
+	for (size_t i = 1; i < it->sorted_count; i++)
+		if (weir_bytes_compare(weir__entry_key(it->sorted[i - 1].item),
+				       weir__entry_key(it->sorted[i].item)) > 0)
+			return false;
+	return true;
 }
 
 static void sort(weir_iterator *it)
@@ -28,11 +63,19 @@ static void sort(weir_iterator *it)
 	struct sort_span span = { 0 };
 
 	it->sorted_count = 0;
-	collect(it, &cache->changed, &span);
-	collect(it, &cache->flushed, &span);
-	collect(it, &cache->dirty, &span);
-	if (it->store->in_memory)
-		collect(it, &cache->clean, &span);
+	if (it->store->spec.duplicates && it->shape == SHAPE_ONE_KEY) {
+		collect_group(it);
+		if (is_sorted(it))
+			return;
+		for (size_t i = 0; i < it->sorted_count; i++)
+			weir__sort_see(&span, weir__place_of(it->store, weir__entry_key(it->sorted[i].item)));
+	} else {
+		collect(it, &cache->changed, &span);
+		collect(it, &cache->flushed, &span);
+		collect(it, &cache->dirty, &span);
+		if (it->store->in_memory)
+			collect(it, &cache->clean, &span);
+	}
 	weir__entries_sort(it->store, it->sorted, it->sorted_count, &span);
 }
 

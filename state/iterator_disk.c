@@ -60,6 +60,8 @@ void weir__iterator_disk_open(weir_iterator *it)
 	it->writes = disk->writes;
 	if (it->store->in_memory || !disk->rows || above_all(it))
 		return;
+	if (it->store->spec.duplicates && it->shape == SHAPE_ONE_KEY && it->from_ms >= it->store->complete_from_ms)
+		return;
 	set_bounds(it);
 	it->disk = rocksdb_create_iterator_cf(disk->state->db, it->disk_options, disk->family->handle);
 	if (it->reverse)

@@ -32,6 +32,9 @@ struct weir_store {
 
 	uint32_t txn;
 	int64_t offset; /* the changelog's next one as of the last commit; -1 = not known */
+	/* With duplicates: */
+	int64_t complete_from_ms; /* all rows that start here or later are in the cache */
+	uint32_t seq;             /* of the last row */
 	int64_t unlogged_tail;
 	size_t flushed_count;
 	struct times times, times_flushed, times_committed;
@@ -62,10 +65,20 @@ static inline struct place weir__place_of(const weir_store *store, weir_bytes ke
 	return (struct place){ segment, key };
 }
 
-/** Windows that start earlier are hidden; INT64_MIN: none is. */
+/** Windows that start earlier are hidden, as in Kafka Streams (AbstractRocksDBSegmentedBytesStore); INT64_MIN: none
+ *  is. */
 static inline int64_t weir__store_floor(const weir_store *store, int64_t start_max)
 {
-	return start_max == INT64_MIN ? INT64_MIN : weir_time_sub(start_max, store->spec.retention_ms);
+	if (start_max == INT64_MIN || store->spec.retention_ms == INT64_MAX) /* for ever */
+		return INT64_MIN;
+	return weir_time_sub(start_max, store->spec.retention_ms - 1);
+}
+
+static inline uint32_t weir__store_hash(const weir_store *store, weir_bytes key)
+{
+	if (store->spec.duplicates)
+		key.len -= WINDOW_SUFFIX;
+	return weir__cache_hash(key);
 }
 
 /** Makes store->key the key as in the changelog. start_ms: of windows and sessions; end_ms: of sessions. False:
@@ -87,8 +100,15 @@ void weir__store_forget(weir_store *store);
 void weir__entries_sort(const weir_store *store, struct sort_item *items, size_t n, const struct sort_span *span);
 /** Takes an entry out of cache and order. */
 void weir__store_drop(weir_store *store, struct entry *e);
+/** Those of a list for which `goes` (given the store) is true; it must be false for all that has to stay in any
+ *  list. */
+void weir__store_drop_if(weir_store *store, struct link *head,
+			 bool (*goes)(const struct entry *e, const void *store));
 /** The entry is like the disk's from now on. */
 void weir__store_make_clean(weir_store *store, struct entry *e);
+
+/** Of a store with duplicates: everything below store->offset is restored. */
+void weir__rows_restored(weir_store *store);
 
 /* --- checkpoint.c --------------------------------------------------------------------------------------------- */
 

@@ -75,7 +75,8 @@ static bool run_is_full(const weir_store *store)
 /* What is read from disk must not be older than what was restored. */
 static void drop_cached(weir_store *store, weir_bytes key)
 {
-	struct entry *e = store->cache.count ? weir__cache_find(&store->cache, key, weir__cache_hash(key)) : NULL;
+	struct entry *e =
+		store->cache.count ? weir__cache_find(&store->cache, key, weir__store_hash(store, key)) : NULL;
 
 	if (!e)
 		return;
@@ -135,6 +136,7 @@ bool weir__store_restore_done(weir_store *store, int64_t next_offset, weir_error
 	weir_assert(weir__list_empty(&store->cache.changed) && weir__list_empty(&store->cache.flushed));
 	store->times_flushed = store->times_committed = store->times;
 	store->offset = next_offset;
+	weir__rows_restored(store);
 	weir__purge_note(store, next_offset, store->times.start_max);
 	if (weir__state_failed(store->state, err))
 		return false;

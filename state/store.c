@@ -21,7 +21,7 @@ weir_store *weir__store_open(struct state *state, const struct store_spec *spec,
 	}
 	bool opened =
 		weir__disk_open(&store->disk, state, store->in_memory ? NULL : store->family, store, spec, err);
-	weir__cache_init(&store->cache);
+	weir__cache_init(&store->cache, spec->duplicates);
 	store->order = (struct order){ .kind = spec->kind, .segment_ms = store->disk.meta.segment_ms };
 	store->segment_ms = store->disk.meta.segment_ms;
 	store->txn = 1;
@@ -58,9 +58,10 @@ void weir__store_forget(weir_store *store)
 				   store->in_memory ? &store->cache.clean : NULL };
 
 	weir__order_clear(&store->order);
+	/* the newest first: with duplicates they are the first in their chains */
 	for (size_t i = 0; i < sizeof unsaved / sizeof *unsaved; i++)
 		while (unsaved[i] && !weir__list_empty(unsaved[i]))
-			weir__cache_remove(&store->cache, weir__entry_of(unsaved[i]->next));
+			weir__cache_remove(&store->cache, weir__entry_of(unsaved[i]->prev));
 	weir__cache_trim(&store->cache);
 	weir__run_release(store);
 	store->offset = store->disk.meta.offset;
@@ -86,6 +87,7 @@ bool weir__store_wipe(weir_store *store, weir_error *err)
 		weir__cache_remove(&store->cache, weir__entry_of(store->cache.clean.next));
 	weir__store_discard(store);
 	store->segment_live = 0;
+	store->complete_from_ms = 0;
 	store->purge_count = 0;
 	store->purged = -1;
 	store->unlogged_tail = 0;
@@ -180,6 +182,21 @@ void weir__store_drop(weir_store *store, struct entry *e)
 	if (in_order(store, e))
 		weir__order_remove(&store->order, e);
 	weir__cache_remove(&store->cache, e);
+}
+
+void weir__store_drop_if(weir_store *store, struct link *head,
+			 bool (*goes)(const struct entry *e, const void *user))
+{
+	for (struct link *kept = head, *l; (l = kept->next) != head;) {
+		struct entry *e = weir__entry_of(l);
+
+		if (!goes(e, store))
+			kept = l;
+		else if (store->spec.duplicates)
+			weir__cache_sweep_chain(&store->cache, e, goes, store);
+		else
+			weir__store_drop(store, e);
+	}
 }
 
 void weir__store_make_clean(weir_store *store, struct entry *e)
@@ -310,7 +327,7 @@ void weir__times_see(struct times *times, int64_t start_ms, int64_t timestamp_ms
 
 void weir__store_write(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
 {
-	uint32_t hash = weir__cache_hash(key);
+	uint32_t hash = weir__store_hash(store, key);
 	struct entry *e =
 		store->spec.keep_old ? find(store, key, hash) : weir__cache_find(&store->cache, key, hash);
 	size_t room = room_for(store, value);
@@ -324,7 +341,7 @@ void weir__store_write(weir_store *store, weir_bytes key, weir_bytes value, int6
 
 void weir__store_put_committed(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
 {
-	uint32_t hash = weir__cache_hash(key);
+	uint32_t hash = weir__store_hash(store, key);
 	struct entry *e = weir__cache_find(&store->cache, key, hash);
 	size_t room = room_for(store, value);
 
@@ -339,6 +356,31 @@ void weir__store_put_committed(weir_store *store, weir_bytes key, weir_bytes val
 	else if (e->value_capacity < room)
 		e = replace(store, e, room);
 	set_value(store, e, value, timestamp_ms);
+}
+
+/* --- rows beside each other ----------------------------------------------------------------------------------- */
+
+void weir__rows_restored(weir_store *store)
+{
+	/* Each row has been a record of the changelog: so none has a number beyond it, whoever wrote it. */
+	store->seq = store->offset > 0 ? (uint32_t)store->offset : 0;
+	if (!store->in_memory && store->times.start_max >= store->complete_from_ms)
+		store->complete_from_ms = weir_time_add(store->times.start_max, 1);
+}
+
+/* One past retention as well, as in Kafka Streams: the changelog has it, and nobody sees it. */
+static void add_row(weir_store *store, weir_bytes key, weir_bytes value, int64_t start_ms, int64_t timestamp_ms)
+{
+	weir_assert(store->spec.kind == STORE_WINDOW && !weir_is_null(key));
+	if (weir_is_null(value) || start_ms < 0)
+		return;
+	weir__times_see(&store->times, start_ms, timestamp_ms);
+	store->seq = (store->seq + 1) & INT32_MAX;
+	weir__window_key_encode(&store->key, key, start_ms, store->seq);
+	weir_bytes row = weir__buffer_view(&store->key);
+	struct entry *e = insert(store, row, weir__store_hash(store, row), value.len);
+
+	set_value(store, change(store, e, value.len), value, timestamp_ms);
 }
 
 /* --- what a processor calls ----------------------------------------------------------------------------------- */
@@ -400,6 +442,23 @@ bool weir__store_key(weir_store *store, weir_bytes key, int64_t start_ms, int64_
 	return true;
 }
 
+void weir__store_delete_if_there(weir_store *store, weir_bytes key, int64_t timestamp_ms)
+{
+	struct entry *e = weir__cache_find(&store->cache, key, weir__cache_hash(key));
+	struct row row = { 0 };
+	bool there = e && e->present;
+
+	weir_assert(store->spec.kind == STORE_KEY_VALUE);
+	if (!e && store->run.count)
+		weir__run_write(store, NULL);
+	if (!e && may_be_on_disk(store, weir__place_of(store, key))) {
+		there = weir__disk_get(&store->disk, weir__place_of(store, key), &row) && !weir_is_null(row.value);
+		weir__row_release(&row);
+	}
+	if (there)
+		weir_store_put(store, key, WEIR_NULL, timestamp_ms);
+}
+
 /* False: past retention. Else store->key is the changelog key. */
 static bool window_key(weir_store *store, weir_bytes key, int64_t start_ms)
 {
@@ -409,13 +468,17 @@ static bool window_key(weir_store *store, weir_bytes key, int64_t start_ms)
 
 weir_bytes weir_window_get(weir_store *store, weir_bytes key, int64_t start_ms, int64_t *timestamp_ms)
 {
-	if (!window_key(store, key, start_ms))
+	if (store->spec.duplicates || !window_key(store, key, start_ms))
 		return WEIR_NULL;
 	return weir__store_read(store, weir__buffer_view(&store->key), timestamp_ms);
 }
 
 void weir_window_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t start_ms, int64_t timestamp_ms)
 {
+	if (store->spec.duplicates) {
+		add_row(store, key, value, start_ms, timestamp_ms);
+		return;
+	}
 	if (!window_key(store, key, start_ms))
 		return;
 	weir__times_see(&store->times, start_ms, timestamp_ms);

@@ -64,7 +64,8 @@ struct store_codec {
 struct store_spec {
 	const char *name;
 	enum store_kind kind;
-	/* windows: reads hide what starts before (greatest start seen) - retention; sessions: by their ends */
+	/* windows: reads hide what starts at (greatest start seen) - retention or before (INT64_MAX: nothing);
+	 * sessions: by their ends */
 	int64_t retention_ms;
 	int64_t segment_ms;    /* windows: 0 = max(retention / 2, 60 s), as Kafka Streams */
 	int64_t window_size_ms;/* kept beside the data: another size is refused at open (WEIR_STATE) */
@@ -73,6 +74,7 @@ struct store_spec {
 	bool ordered;          /* an ordered index over cached keys: range reads are cheap */
 	/* flush gives the value as of the last flush, too, and leaves out what was not there then and is not now */
 	bool keep_old;
+	bool duplicates;       /* windows: a put adds a row beside those of its key and start, told apart by seq */
 	struct store_codec codec; /* size 0 = values are bytes */
 };
 
@@ -104,6 +106,9 @@ bool weir__store_restore_done(weir_store *store, int64_t next_offset, weir_error
  *  store. Only with a codec.
  *  NULL: a window past retention. */
 void *weir__store_object(weir_store *store, weir_bytes key, int64_t start_ms, int64_t timestamp_ms, bool *created);
+
+/** Deletes a key of a key-value store if it is there; it leaves no trace of having looked. */
+void weir__store_delete_if_there(weir_store *store, weir_bytes key, int64_t timestamp_ms);
 
 /** The value as of the last flush (what the flush at work has not given out yet is not seen), valid until the next
  *  call on the store; null when there was none. start_ms: of windows and sessions; end_ms: of sessions. Only with

@@ -48,6 +48,9 @@ const weir_config_key weir__config_keys[] = {
 	{ "max.task.idle.ms", DURATION, "0", 0, DAY_MS,
 	  .help = "How long a task with several inputs waits for the empty ones before it takes a record out of"
 		  " time order." },
+	{ "emit.interval.ms", DURATION, "1s", 0, DAY_MS,
+	  .help = "Time between two looks at what waits for its window to close: in left and outer joins of "
+		  "streams." },
 	{ "max.future.record.timestamp.difference.ms", DURATION, NULL, 1, INT64_MAX,
 	  .help = "A record of an input topic dated further than this ahead of the wall clock is a dead letter and"
 		  " moves no stream time; unset = any date is taken (KIP-1334)." },

@@ -132,6 +132,7 @@ static bool configure(weir_driver *d, const weir_driver_opts *opts, weir_error *
 		{ "instance.id", "driver" },
 		{ "state.dir", opts->state_dir ? opts->state_dir : "" },
 		{ "errors.dead.letter.queue.topic.name", "dead-letters" },
+		{ "emit.interval.ms", "0ms" }, /* as Kafka Streams' driver has it */
 	};
 
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)

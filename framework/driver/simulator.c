@@ -396,11 +396,11 @@ static void run(weir_simulation *s)
 /* --- life --------------------------------------------------------------------------------------------------------
  * */
 
-static bool make_topic(weir_simulation *s, const char *name, bool changelog, bool windowed, weir_error *err)
+static bool make_topic(weir_simulation *s, const char *name, bool changelog, const char *policy, weir_error *err)
 {
 	char retention[24];
 	const char *const external[][2] = { { "retention.ms", "-1" } };
-	const char *const compacted[][2] = { { "cleanup.policy", windowed ? "compact,delete" : "compact" },
+	const char *const compacted[][2] = { { "cleanup.policy", policy },
 					     { "retention.ms", "-1" },
 					     { "delete.retention.ms", retention } };
 
@@ -413,24 +413,28 @@ static bool make_topic(weir_simulation *s, const char *name, bool changelog, boo
 static bool make_topics(weir_simulation *s, weir_error *err)
 {
 	const weir_topology *t = s->topology;
-	bool ok = make_topic(s, "dead-letters", false, false, err), all_alike = true;
+	bool ok = make_topic(s, "dead-letters", false, NULL, err), all_alike = true;
 
 	for (size_t i = 0; ok && i < t->topic_count; i++) {
 		all_alike &= t->topics[i]->partitions_wanted == 0;
 		if (t->topics[i]->kind == TOPIC_EXTERNAL)
-			ok = make_topic(s, t->topics[i]->name, false, false, err);
+			ok = make_topic(s, t->topics[i]->name, false, NULL, err);
 	}
 	for (size_t i = 0; ok && i < t->node_count; i++) {
 		const char *name = t->nodes[i]->op == &weir__sink_op ? weir__sink_topic(t->nodes[i]) : NULL;
 
-		ok = !name || make_topic(s, name, false, false, err);
+		ok = !name || make_topic(s, name, false, NULL, err);
 	}
 	/* tombstones that go soon; where partitions differ the runtime makes the changelogs itself */
 	for (size_t i = 0; ok && all_alike && i < t->store_count; i++) {
 		char *name = weir__asprintf("%s-%s-changelog", t->name, t->stores[i]->spec.name);
 
-		ok = !t->stores[i]->spec.logged ||
-		     make_topic(s, name, true, weir__store_kind_timed(t->stores[i]->spec.kind), err);
+		const struct store_spec *spec = &t->stores[i]->spec;
+		const char *policy = spec->duplicates                    ? "delete"
+				     : weir__store_kind_timed(spec->kind) ? "compact,delete"
+									  : "compact";
+
+		ok = !spec->logged || make_topic(s, name, true, policy, err);
 		free(name);
 	}
 	return ok;

@@ -230,15 +230,9 @@ static void read_store(struct rows *rows, weir_store *store)
 	weir_entry e;
 
 	while (weir_iterator_next(it, &e)) {
-		char *key = weir__calloc(1, e.key.len + SESSION_SUFFIX), *time = key + e.key.len;
-
-		if (e.key.len)
-			memcpy(key, e.key.data, e.key.len);
-		weir_put_be64(time, kind == STORE_SESSION ? e.end_ms : e.start_ms);
-		if (kind == STORE_SESSION)
-			weir_put_be64(time + 8, e.start_ms);
-		rows_add(rows, weir_bytes_of(key, e.key.len + weir__key_suffix(kind)), e.value, e.timestamp_ms);
-		free(key);
+		/* a window's key is a view of the changelog's, which goes on behind it */
+		rows_add(rows, (weir_bytes){ e.key.data, e.key.len + weir__key_suffix(kind) }, e.value,
+			 e.timestamp_ms);
 	}
 	weir_iterator_close(it);
 }
@@ -266,7 +260,8 @@ static void newest(struct rows *rows, const struct store_spec *spec)
 	for (size_t i = 0; i < rows->count; i++) {
 		struct row *r = &rows->items[i];
 		bool last = i + 1 == rows->count || compare_keys(r, r + 1) != 0;
-		bool gone = timed && time_of(r, spec->kind) < weir_time_sub(seen_ms, spec->retention_ms);
+		bool gone = timed && spec->retention_ms != INT64_MAX &&
+			    time_of(r, spec->kind) <= weir_time_sub(seen_ms, spec->retention_ms);
 
 		if (last && !r->deleted && !gone) {
 			rows->items[kept++] = *r;

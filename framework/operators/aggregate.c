@@ -169,10 +169,6 @@ static void add_to_unlimited(struct instance *in, weir_context *cx, const weir_r
 	add_to(in, cx, &in_window, a->window.start_ms);
 }
 
-/* A key goes into the changelog with a window behind it, and into results: one that is as large as the broker just
- * takes would stop the application there. */
-enum { KEY_BYTES_MAX = 1 << 19 };
-
 static void aggregate_process(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	const struct aggregate *a = in->node->opts;

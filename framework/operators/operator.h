@@ -66,6 +66,7 @@ struct weir_context {
 	struct instance *current;        /* the step whose callback runs */
 	const weir_kafka_record *source; /* NULL in punctuators and while a commit sends changes on */
 	int64_t stream_time_ms;
+	int64_t emit_interval_ms; /* wall clock, between two looks at what waits for its window to close */
 	weir_clock *clock;
 	int32_t partition;
 	bool commit_requested;
@@ -84,6 +85,10 @@ static inline void weir__pass_on(struct instance *in, weir_context *cx, const we
 	}
 	cx->current = in;
 }
+
+/* A key goes into the changelog with a window behind it, and into results: one that is as large as the broker just
+ * takes would stop the application there. */
+enum { KEY_BYTES_MAX = 1 << 19 };
 
 static inline void weir__time_seen(struct instance *in, int64_t timestamp_ms)
 {
@@ -152,6 +157,8 @@ bool weir__source_take(struct instance *in, weir_context *cx, weir_record *r);
 /** The stream that a stateful step called `name` reads: `s`, or what comes out of a repartition topic put in
  * between where the key has changed. */
 struct node *weir__keyed_input(struct node *s, const char *name);
+/** The same with another name than <name>-by-key for the repartition. */
+struct node *weir__keyed_input_through(struct node *s, const char *name, const char *through);
 
 /** The step that reads the internal topic which `writer` fills; the topic is called after it. */
 struct node *weir__repartition_read(struct node *writer, const char *name, const weir_serde *value,

@@ -115,6 +115,12 @@ static void move_up(struct node *changer, struct node *read)
 
 struct node *weir__keyed_input(struct node *s, const char *name)
 {
+	return weir__keyed_input_through(s, name,
+					 weir__arena_printf(&s->topology->arena, "%s-by-key", name ? name : ""));
+}
+
+struct node *weir__keyed_input_through(struct node *s, const char *name, const char *through)
+{
 	weir_topology *t = s->topology;
 	struct node *changer = t->optimize & WEIR_MERGE_REPARTITIONS ? key_changer(s) : NULL;
 
@@ -130,7 +136,6 @@ struct node *weir__keyed_input(struct node *s, const char *name)
 		move_behind(s, changer, read);
 		return s == changer ? read : s;
 	}
-	char *through = weir__arena_printf(&t->arena, "%s-by-key", name ? name : "");
 	weir_stream *read = repartition(stream_of(s), through, (weir_repartition_opts){ 0 }, true);
 
 	if (changer)

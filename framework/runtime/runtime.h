@@ -31,7 +31,7 @@ struct settings {
 	const char *dead_letter_topic; /* NULL = none */
 	int64_t commit_interval_us;
 	int64_t transaction_timeout_ms, session_timeout_ms, max_poll_interval_ms;
-	int64_t max_task_idle_ms, task_timeout_ms;
+	int64_t max_task_idle_ms, task_timeout_ms, emit_interval_ms;
 	int64_t future_ms_max; /* 0 = no limit */
 	int64_t checkpoint_interval_ms, checkpoint_records;
 	int64_t purge_interval_ms, recommit_interval_us, query_timeout_ms;

@@ -26,6 +26,7 @@ bool weir__settings_read(struct settings *s, const weir_config *cfg, weir_error 
 		.session_timeout_ms = weir_config_ms(cfg, "session.timeout.ms"),
 		.max_poll_interval_ms = weir_config_ms(cfg, "max.poll.interval.ms"),
 		.max_task_idle_ms = weir_config_ms(cfg, "max.task.idle.ms"),
+		.emit_interval_ms = weir_config_ms(cfg, "emit.interval.ms"),
 		.task_timeout_ms = weir_config_ms(cfg, "task.timeout.ms"),
 		.future_ms_max = weir_config_ms(cfg, "max.future.record.timestamp.difference.ms"),
 		.checkpoint_interval_ms = weir_config_ms(cfg, "checkpoint.interval.ms"),

@@ -63,6 +63,7 @@ struct task *weir__task_new(struct worker *w, const struct subtopology *sub, int
 	t->cx.ops = &weir__context_ops;
 	t->cx.clock = app->clock;
 	t->cx.partition = partition;
+	t->cx.emit_interval_ms = app->settings.emit_interval_ms;
 	t->cx.stream_time_ms = INT64_MIN;
 	t->inputs = weir__calloc(sub->topic_count, sizeof *t->inputs);
 	for (size_t i = 0; i < sub->topic_count; i++) {

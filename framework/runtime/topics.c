@@ -72,12 +72,63 @@ static int32_t wanted_partitions(weir_app *app, const struct graph_topic *g)
 		       : most_partitions(app, &app->topology->subtopologies[g->writer->subtopology]);
 }
 
-/* A repartition topic has as many partitions as the inputs of the step that fills it, which may come out of another
- * one. */
+/* Whether each topic's records reach a step that reads or writes the store. */
+static bool *feeding(weir_app *app, const struct graph_store *store)
+{
+	weir_topology *t = app->topology;
+	bool *above = weir__calloc(t->node_count, sizeof *above);
+	bool *topics = weir__calloc(t->topic_count, sizeof *topics);
+
+	for (size_t i = t->node_count; i-- > 0;) { /* a step's inputs have lower numbers */
+		const struct node *n = t->nodes[i];
+
+		above[i] |= weir__graph_reads(n, store);
+		for (size_t j = 0; above[i] && j < n->parent_count; j++)
+			above[n->parents[j]->id] = true;
+	}
+	for (size_t i = 0; i < t->topic_count; i++)
+		topics[i] = above[t->topics[i]->source->id];
+	free(above);
+	return topics;
+}
+
+static bool may_choose(const struct app_topic *topic)
+{
+	const struct graph_topic *g = topic->graph;
+
+	return g->kind == TOPIC_REPARTITION && g->partitions_wanted == 0 && !g->like;
+}
+
+/* Of topics that must have equally many, those that may choose go by the others, or else by the largest. */
+static void match_counts(weir_app *app, bool by_largest)
+{
+	for (size_t s = 0; s < app->topology->store_count; s++) {
+		bool *feeds = feeding(app, app->topology->stores[s]);
+		int32_t wanted = 0, most = 0;
+
+		for (size_t i = 0; i < app->topology->topic_count; i++) {
+			const struct app_topic *topic = &app->topics[i];
+
+			if (feeds[i] && !may_choose(topic))
+				wanted = topic->graph->partitions_wanted ? topic->graph->partitions_wanted
+									 : topic->partitions;
+			if (feeds[i] && topic->partitions > most)
+				most = topic->partitions;
+		}
+		for (size_t i = 0; i < app->topology->topic_count; i++)
+			if (feeds[i] && may_choose(&app->topics[i]) && (wanted || by_largest))
+				app->topics[i].partitions = wanted ? wanted : most;
+		free(feeds);
+	}
+}
+
+/* A repartition topic has as many partitions as what it is joined with, or else as the inputs of the step that
+ * fills it, which may come out of another one. */
 static bool repartition_counts(weir_app *app, weir_error *err)
 {
 	weir_topology *t = app->topology;
 
+	match_counts(app, false);
 	for (size_t round = 0; round <= t->topic_count; round++)
 		for (size_t i = 0; i < t->topic_count; i++) {
 			struct app_topic *topic = &app->topics[i];
@@ -91,6 +142,7 @@ static bool repartition_counts(weir_app *app, weir_error *err)
 				err, WEIR_TOPOLOGY,
 				"the partitions of \"%s\" depend on themselves: set them in weir_repartition",
 				app->topics[i].graph->name);
+	match_counts(app, true);
 	return true;
 }
 
@@ -99,20 +151,13 @@ static bool repartition_counts(weir_app *app, weir_error *err)
 static bool check_inputs_of(weir_app *app, const struct graph_store *store, weir_error *err)
 {
 	weir_topology *t = app->topology;
-	bool *above = weir__calloc(t->node_count, sizeof *above), ok = true;
+	bool *feeds = feeding(app, store), ok = true;
 	const struct app_topic *first = NULL;
 
-	for (size_t i = t->node_count; i-- > 0;) { /* a step's inputs have lower numbers */
-		const struct node *n = t->nodes[i];
-
-		above[i] |= weir__graph_reads(n, store);
-		for (size_t j = 0; above[i] && j < n->parent_count; j++)
-			above[n->parents[j]->id] = true;
-	}
 	for (size_t i = 0; i < t->topic_count && ok; i++) {
 		const struct app_topic *topic = &app->topics[i];
 
-		if (!above[topic->graph->source->id])
+		if (!feeds[i])
 			continue;
 		if (!first)
 			first = topic;
@@ -124,7 +169,7 @@ static bool check_inputs_of(weir_app *app, const struct graph_store *store, weir
 				first->name, (int)first->partitions, topic->name, (int)topic->partitions,
 				store->spec.name);
 	}
-	free(above);
+	free(feeds);
 	return ok;
 }
 
@@ -220,6 +265,8 @@ static bool check_written(weir_app *app, weir_error *err)
 /* purged by weir, not by the broker, which would compare event time with its wall clock */
 static const char *const window_changelog[][2] = { { "cleanup.policy", "compact,delete" },
 						   { "retention.ms", "-1" } };
+/* with duplicates no key comes twice: there is nothing to compact, as in Kafka Streams */
+static const char *const duplicates_changelog[][2] = { { "cleanup.policy", "delete" }, { "retention.ms", "-1" } };
 static const char *const changelog[][2] = { { "cleanup.policy", "compact" } };
 static const char *const repartition[][2] = {
 	{ "cleanup.policy", "delete" },
@@ -261,7 +308,10 @@ bool weir__topics_prepare(weir_app *app, weir_error *err)
 		bool windowed = weir__store_kind_timed(s->spec.kind);
 
 		if (!make_or_check(app, app->changelogs[i], app->task_counts[s->subtopology],
-				   windowed ? window_changelog : changelog, windowed ? 2 : 1, err))
+				   s->spec.duplicates ? duplicates_changelog
+				   : windowed         ? window_changelog
+						      : changelog,
+				   windowed ? 2 : 1, err))
 			return false;
 	}
 	return true;

@@ -236,9 +236,15 @@ void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts)
 		.in_memory = opts.in_memory,
 		.logged = !opts.unlogged,
 		.ordered = opts.ordered,
+		.duplicates = opts.duplicates,
 	};
 
 	if (opts.windowed && opts.retain_ms <= 0)
 		weir__graph_mistake(t, name, "a windowed store needs retain_ms > 0");
+	if (opts.duplicates && !opts.windowed)
+		weir__graph_mistake(t, name, "only a windowed store can have duplicates");
+	if (opts.duplicates && opts.unlogged && !opts.in_memory)
+		weir__graph_mistake(
+			t, name, "a store with duplicates on disk needs its changelog, by which it numbers them");
 	weir__graph_store_add(t, name, &spec, NULL);
 }

@@ -37,7 +37,7 @@ static void usage(FILE *to)
 		    "  --first-seed S   default 1\n"
 		    "  --seeds N        default 100\n"
 		    "  --topology T     windowed, repartition, pass, process, merged, tables, foreign,\n"
-		    "                   sessions, hostile\n"
+		    "                   sessions, hostile, joined\n"
 		    "                   default: by the seed\n"
 		    "  --records N      of input\n"
 		    "  --disk N         one seed in N has its stores on disk; default 4, 0 = none\n"

@@ -618,5 +618,6 @@ const struct simulated simulated[] = {
 	  feed_hostile,
 	  check_hostile,
 	  { "max.future.record.timestamp.difference.ms", "365d" } },
+	{ "joined", build_joined, feed_joined, check_joined },
 };
 const size_t simulated_count = sizeof simulated / sizeof *simulated;

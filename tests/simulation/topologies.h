@@ -21,4 +21,9 @@ weir_simulation_check_fn check_tables;
 weir_topology *build_foreign(void);
 weir_simulation_check_fn check_foreign;
 
+/* joins.c */
+weir_topology *build_joined(void);
+weir_simulation_feed_fn feed_joined;
+weir_simulation_check_fn check_joined;
+
 #endif

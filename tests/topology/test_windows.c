@@ -259,11 +259,11 @@ static void closed_windows_can_be_read_as_long_as_they_are_retained(void **state
 	(void)state;
 	pipe_at(d, WEIR_MINUTES(1));
 	pipe_at(d, WEIR_MINUTES(1) + 1);
-	pipe_at(d, WEIR_MINUTES(61));
+	pipe_at(d, WEIR_MINUTES(60));
 	assert_int_equal(count_in(d, WEIR_MINUTES(1)), 2);
-	pipe_at(d, WEIR_MINUTES(62));
+	pipe_at(d, WEIR_MINUTES(61));
 	assert_int_equal(count_in(d, WEIR_MINUTES(1)), 0);
-	assert_int_equal(count_in(d, WEIR_MINUTES(61)), 1);
+	assert_int_equal(count_in(d, WEIR_MINUTES(60)), 1);
 	weir_driver_free(d);
 }
 

@@ -164,7 +164,7 @@ static bool decode(weir_bytes bytes, void *object, void *user)
 
 static bool visible(int cell)
 {
-	return !m.windows || cell_start(cell) >= m.start_max - RETENTION_MS;
+	return !m.windows || cell_start(cell) > m.start_max - RETENTION_MS;
 }
 
 /* --- single steps --------------------------------------------------------------------------------------------- */
@@ -501,7 +501,7 @@ static void step_purge(void)
 
 	for (int64_t i = m.log_first; i < offset; i++)
 		check(m.log[i].outcome == ABORTED || m.log[i].compacted ||
-		      cell_start(m.log[i].cell) < m.start_max_committed - RETENTION_MS);
+		      cell_start(m.log[i].cell) <= m.start_max_committed - RETENTION_MS);
 	if (offset > m.log_first)
 		m.log_first = offset;
 }

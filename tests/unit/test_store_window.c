@@ -67,18 +67,18 @@ static void a_window_past_retention_is_neither_stored_nor_seen(void **state)
 	struct fixture *f = *state;
 
 	put_window(f, "a", 100, "1");
-	put_window(f, "a", 1100, "2");
+	put_window(f, "a", 1099, "2");
 	assert_window(f, "a", 100, "1");
-	put_window(f, "b", 1101, "3");
+	put_window(f, "b", 1100, "3");
 	assert_window(f, "a", 100, NULL);
 	put_window(f, "c", 100, "late");
 	put_window(f, "c", 101, "in time");
 	assert_window(f, "c", 100, NULL);
 	assert_window(f, "c", 101, "in time");
 	assert_string_equal(listed(f, weir_window_fetch_all(f->store, 0, INT64_MAX)),
-			    "c/101=in time a/1100=2 b/1101=3 ");
+			    "c/101=in time a/1099=2 b/1100=3 ");
 	commit(f, 5);
-	assert_string_equal(f->flushed, "a/100=1 a/1100=2 b/1101=3 c/101=in time ");
+	assert_string_equal(f->flushed, "a/100=1 a/1099=2 b/1100=3 c/101=in time ");
 }
 
 static void a_negative_start_is_not_stored(void **state)

@@ -41,6 +41,10 @@ void weir_iterator_close(weir_iterator *it);
 
 /* --- windows: a value for each (key, start) ------------------------------------------------------ */
 
+/* In a store with duplicates a put adds a value to those that the window has, and a null value does nothing; they
+ * are read by weir_window_fetch and weir_window_fetch_all, by time and then in the order in which they were put
+ * (weir_window_get gives null). */
+
 /** The value of the window, valid until the next call on the store, and its time; null when there is none. */
 weir_bytes weir_window_get(weir_store *store, weir_bytes key, int64_t start_ms, int64_t *timestamp_ms);
 /** A window past the store's retention is not stored. A null value deletes. */

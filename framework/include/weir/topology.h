@@ -215,6 +215,7 @@ typedef struct weir_store_opts {
 	bool in_memory;            /* no local checkpoint: restored whole from the changelog */
 	bool unlogged;             /* no changelog: lost with the local state */
 	bool ordered;              /* range reads are frequent */
+	bool duplicates;           /* windowed: a put adds a value beside those of its key and start; see store.h */
 } weir_store_opts;
 /** A store for processors, by name. */
 void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts);

@@ -1,0 +1,50 @@
+#ifndef WEIR_JOIN_H
+#define WEIR_JOIN_H
+/*
+ * Joins of streams: of two streams within a window, of a stream with a table. (Joins of tables: table.h.)
+ *
+ * Both sides are joined by key, so their topics must have equally many partitions, which is checked at start, and
+ * partitioners that agree, which cannot be. Where a side's key has changed, a repartition is put in; its topic has
+ * as many partitions as the other side's. Rules of topology.h hold: handles belong to the topology, mistakes come
+ * out at start. `value`: serde of the results; NULL = the left side's.
+ */
+#include <weir/topology.h>
+
+/* A record of the right side belongs to one of the left that is dated t if t - before <= its time <= t + after. */
+typedef struct weir_join_window {
+	int64_t before_ms, after_ms; /* one may be negative, if together they are not */
+	int64_t grace_ms;            /* how much longer one waits for records that are late */
+} weir_join_window;
+
+/**
+ * Pairs of records of one key that lie within the window of each other, as Kafka Streams makes them: a pair comes
+ * with the later of its records to be processed, and is dated by the later date. Each side is kept for before +
+ * after + grace, counted back from the newest date on that side (in stores of their own, <name>-this-join-store and
+ * <name>-other-join-store); what is late finds what is still there. Dead letters: null keys, null values, and what
+ * is too late both to find a partner and to be kept for one ("late").
+ *
+ * A stream joined with itself has the first of the two stores alone. Headers are those of the record that a result
+ * comes with.
+ */
+weir_stream *weir_join(weir_stream *left, const char *name, weir_stream *right, weir_join_fn *join,
+		       const weir_serde *value, weir_join_window window, void *user);
+
+/**
+ * And the records of the left side that find no partner, with a right value of NULL and dated by themselves: once
+ * window and grace have passed, by the newest date on either side, with the next record that comes, and at most
+ * once each emit.interval.ms (of the wall clock; both as in Kafka Streams). Those without a key come at once.
+ *
+ * Stores: <name>-this-join-store, <name>-outer-other-join-store, and <name>-left-shared-join-store for what waits.
+ */
+weir_stream *weir_left_join(weir_stream *left, const char *name, weir_stream *right, weir_join_fn *join,
+			    const weir_serde *value, weir_join_window window, void *user);
+
+/**
+ * And those of the right side as well, with a left value of NULL.
+ *
+ * Stores: <name>-outer-this-join-store, <name>-outer-other-join-store, <name>-outer-shared-join-store.
+ */
+weir_stream *weir_outer_join(weir_stream *left, const char *name, weir_stream *right, weir_join_fn *join,
+			     const weir_serde *value, weir_join_window window, void *user);
+
+#endif
