@@ -1,13 +1,13 @@
 /*
  * The workloads that Kafka Streams is measured by, as weir programs:
  *
- *   bench-streams W1|W2|W3|W4|W5|W7 BOOTSTRAP [--in TOPIC] [--out TOPIC] [--serve] [-X KEY=VALUE]...
+ *   bench-streams W1..W7 BOOTSTRAP [--in TOPIC] [--out TOPIC] [--serve] [-X KEY=VALUE]...
  *
  * W1 windowed count by city, commit each 1000 ms; W2 the same each 100 ms; W3 count of 1 M keys; W4 restore of the
- * store that a W3 before it has left (its application.id as -X, state.dir a new one); W5 filter and map; W7
- * repartition and count. Always exactly once. Reads <w>-in from the beginning in a new group, writes <w>-out, ends
- * when everything is processed and committed, and prints one line of key=value. With --serve it says "running" once
- * it is, and ends when its standard input does.
+ * store that a W3 before it has left (its application.id as -X, state.dir a new one); W5 filter and map; W6 join of
+ * two streams (w6-left, or --in, and w6-right) within 60 s; W7 repartition and count. Always exactly once. Reads
+ * <w>-in from the beginning in a new group, writes <w>-out, ends when everything is processed and committed, and
+ * prints one line of key=value. With --serve it says "running" once it is, and ends when its standard input does.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -45,9 +45,23 @@ static weir_bytes device(weir_context *cx, const weir_record *r, void *user)
 	return weir_bytes_of((const char *)v.data + 8, 6);
 }
 
+static const void *both(weir_context *cx, weir_bytes key, const void *left, const void *right, void *user)
+{
+	const weir_bytes *l = left, *r = right;
+	weir_bytes *out = weir_alloc(cx, sizeof *out);
+	char *to = weir_alloc(cx, l->len + 1 + r->len);
+
+	(void)key, (void)user;
+	memcpy(to, l->data, l->len);
+	to[l->len] = '|';
+	memcpy(to + l->len + 1, r->data, r->len);
+	*out = weir_bytes_of(to, l->len + 1 + r->len);
+	return out;
+}
+
 struct workload {
 	int w;
-	const char *in, *out;
+	const char *in, *right, *out;
 	bool serve;
 };
 
@@ -63,6 +77,15 @@ static weir_topology *topology(const struct workload *o)
 		s = weir_map_values(weir_filter(s, "kept", keep_device, NULL), "upper", upper_case, &weir_utf8,
 				    NULL);
 		weir_sink(s, "out", (weir_sink_opts){ .topic = o->out });
+		return t;
+	}
+	if (o->w == 6) {
+		weir_stream *right =
+			weir_source(t, "right", (weir_source_opts){ .topic = o->right, .value = &weir_utf8 });
+		weir_join_window near = { WEIR_SECONDS(60), WEIR_SECONDS(60), WEIR_SECONDS(60) };
+
+		weir_sink(weir_join(s, "joined", right, both, NULL, near, NULL), "out",
+			  (weir_sink_opts){ .topic = o->out });
 		return t;
 	}
 	if (o->w == 7)
@@ -98,15 +121,15 @@ static bool set_defaults(weir_config *cfg, int w, const char *bootstrap, weir_er
 
 static bool parse(int argc, char **argv, struct workload *o, weir_config *cfg, weir_error *err)
 {
-	static const char *const ins[] = { NULL, "w1-in", "w1-in", "w3-in", "w3-in", "w1-in", NULL, "w7-in" };
-	static const char *const outs[] = {
-		NULL, "w1-out", "w2-out", "w3-out", "w3-out", "w5-out", NULL, "w7-out"
-	};
+	static const char *const ins[] = { NULL, "w1-in", "w1-in", "w3-in", "w3-in", "w1-in", "w6-left", "w7-in" };
+	static const char *const outs[] = { NULL,     "w1-out", "w2-out", "w3-out",
+					    "w3-out", "w5-out", "w6-out", "w7-out" };
 
 	o->w = argc > 2 && argv[1][0] == 'W' ? atoi(argv[1] + 1) : 0;
-	if (o->w < 1 || o->w > 7 || !ins[o->w])
-		return weir_fail(err, WEIR_USAGE, "W1|W2|W3|W4|W5|W7 BOOTSTRAP wanted");
+	if (o->w < 1 || o->w > 7)
+		return weir_fail(err, WEIR_USAGE, "W1 to W7 and BOOTSTRAP wanted");
 	o->in = ins[o->w];
+	o->right = o->w == 6 ? "w6-right" : NULL;
 	o->out = outs[o->w];
 	if (!set_defaults(cfg, o->w, argv[2], err))
 		return false;
@@ -155,7 +178,7 @@ static int threads(void)
 	return n;
 }
 
-static int64_t input_records(weir_cluster *cluster, const char *topic)
+static int64_t records_of(weir_cluster *cluster, const char *topic)
 {
 	int64_t total = 0, first, end;
 	weir_error err;
@@ -164,6 +187,11 @@ static int64_t input_records(weir_cluster *cluster, const char *topic)
 		if (weir_offsets_range(cluster, topic, p, &first, &end, &err))
 			total += end - first;
 	return total;
+}
+
+static int64_t input_records(weir_cluster *cluster, const struct workload *o)
+{
+	return records_of(cluster, o->in) + (o->right ? records_of(cluster, o->right) : 0);
 }
 
 struct sum {
@@ -279,7 +307,7 @@ static bool run(weir_config *cfg, weir_cluster *cluster, weir_topology *t, const
 
 	if (!app)
 		return false;
-	bool ok = o->serve ? serve(app, o, err) : process(app, o, input_records(cluster, o->in), err);
+	bool ok = o->serve ? serve(app, o, err) : process(app, o, input_records(cluster, o), err);
 
 	if (ok)
 		ok = weir_app_stop(app, 60000, err);
