@@ -39,7 +39,10 @@ for target in "${targets[@]}"; do
 done
 
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+# libFuzzer leaves without cleaning up; in memory, where there is such a place
+if [ -w /dev/shm ]; then TMPDIR=$(mktemp -d -p /dev/shm weir-fuzz.XXXXXX); else TMPDIR=$(mktemp -d); fi
+export TMPDIR
+trap 'rm -rf "$log" "$TMPDIR"' EXIT
 cmake --preset fuzz >"$log" 2>&1 && cmake --build build/fuzz --target "${targets[@]/#/fuzz-}" -j "$(nproc)" >"$log" 2>&1 ||
 	{ tail -60 "$log" >&2; exit 1; }
 mkdir -p build/fuzz/found

@@ -180,11 +180,11 @@ static void use(weir_store *s, const struct store_spec *spec, struct feed *f)
 	read_some(s, kind, &(struct feed){ (const uint8_t *)"\xfe\xfe\xc9\xc8", 4 });
 }
 
-static char dir[64];
+static char dir[200];
 
 static void remove_folder(void)
 {
-	char command[100];
+	char command[250];
 
 	snprintf(command, sizeof command, "rm -rf '%s'", dir);
 	if (system(command) != 0)
@@ -194,8 +194,7 @@ static void remove_folder(void)
 static const char *folder(void)
 {
 	if (!dir[0]) {
-		snprintf(dir, sizeof dir, "%s/weir-fuzz-XXXXXX",
-			 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+		snprintf(dir, sizeof dir, "%s/weir-fuzz-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
 		weir_assert(mkdtemp(dir));
 		atexit(remove_folder);
 	}
