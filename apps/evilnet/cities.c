@@ -112,6 +112,12 @@ struct city {
 	int64_t tweets, retweets, users, upto;
 };
 
+/* Far from the ends of the range: nothing overflows by counting on. */
+static bool is_count(int64_t n)
+{
+	return n >= 0 && n < INT64_MAX / 2;
+}
+
 static const void *city_decode(weir_context *cx, weir_bytes in, weir_error *err)
 {
 	if (in.len != 32) {
@@ -123,6 +129,11 @@ static const void *city_decode(weir_context *cx, weir_bytes in, weir_error *err)
 
 	*city = (struct city){ weir_get_be64(p), weir_get_be64(p + 8), weir_get_be64(p + 16),
 			       weir_get_be64(p + 24) };
+	if (!is_count(city->tweets) || !is_count(city->retweets) || !is_count(city->users) ||
+	    !is_count(city->upto)) {
+		weir_fail(err, WEIR_DECODE, "a city's counts are out of range");
+		return NULL;
+	}
 	return city;
 }
 

@@ -4,7 +4,7 @@
 static void count_add(weir_context *cx, const weir_record *r, void *aggregate, void *user)
 {
 	(void)cx, (void)r, (void)user;
-	++*(int64_t *)aggregate;
+	weir__count_by(aggregate, 1);
 }
 
 static const void *count_merge(weir_context *cx, weir_bytes key, const void *x, const void *y, void *user)

@@ -90,6 +90,14 @@ static inline void weir__pass_on(struct instance *in, weir_context *cx, const we
  * takes would stop the application there. */
 enum { KEY_BYTES_MAX = 1 << 19 };
 
+/* A count, which wraps as Java's long does: a changelog may hold any number. */
+static inline void weir__count_by(void *count, int64_t by)
+{
+	int64_t *n = count;
+
+	(void)!__builtin_add_overflow(*n, by, n);
+}
+
 static inline void weir__time_seen(struct instance *in, int64_t timestamp_ms)
 {
 	if (timestamp_ms > in->observed_ms)

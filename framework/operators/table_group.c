@@ -294,13 +294,13 @@ static weir_table *add(weir_grouped_table *g, const char *name, const struct ope
 static void count_add(weir_context *cx, const weir_record *r, void *aggregate, void *user)
 {
 	(void)cx, (void)r, (void)user;
-	++*(int64_t *)aggregate;
+	weir__count_by(aggregate, 1);
 }
 
 static void count_subtract(weir_context *cx, const weir_record *r, void *aggregate, void *user)
 {
 	(void)cx, (void)r, (void)user;
-	--*(int64_t *)aggregate;
+	weir__count_by(aggregate, -1);
 }
 
 weir_table *weir_grouped_count(weir_grouped_table *g, const char *name, weir_table_opts opts)
