@@ -54,13 +54,22 @@ static void subscribe(struct instance *in, weir_context *cx, const weir_record *
 	cx->ops->send(cx, topic, partition_of(in, cx, topic, foreign_key), &out, foreign_key);
 }
 
+/* Null also for a key that is too long to be kept together with the row's, which goes beside it as well. */
+static weir_bytes foreign_key_of(weir_context *cx, const struct foreign *f, const weir_record *row, bool *too_long)
+{
+	weir_bytes key = f->key(cx, row, f->user);
+
+	*too_long = !weir_is_null(key) && key.len + 2 * row->key.len > KEY_BYTES_MAX;
+	return *too_long ? WEIR_NULL : key;
+}
+
 static void subscribe_process(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	const struct foreign *f = in->node->opts;
 	weir_record is, was;
-	bool has_new = weir__new_of(r, &is), has_old = weir__old_of(r, &was);
-	weir_bytes new_key = has_new ? f->key(cx, &is, f->user) : WEIR_NULL;
-	weir_bytes old_key = has_old ? f->key(cx, &was, f->user) : WEIR_NULL;
+	bool has_new = weir__new_of(r, &is), has_old = weir__old_of(r, &was), was_too_long, too_long = false;
+	weir_bytes new_key = has_new ? foreign_key_of(cx, f, &is, &too_long) : WEIR_NULL;
+	weir_bytes old_key = has_old ? foreign_key_of(cx, f, &was, &was_too_long) : WEIR_NULL;
 	bool subscribed = !weir_is_null(old_key), subscribes = !weir_is_null(new_key);
 	bool moves = subscribed && !weir_bytes_equal(old_key, new_key);
 	struct subscription s = {
@@ -71,13 +80,15 @@ static void subscribe_process(struct instance *in, weir_context *cx, const weir_
 
 	if (!has_new && !has_old)
 		return;
+	if (too_long)
+		weir_dead_letter(cx, &is, "key too long");
 	if (f->left_alone) { /* an answer is wanted in any case, also to a deletion and where there is no key */
 		if (moves)
 			subscribe(in, cx, r, old_key, s, FOREIGN_DELETE);
 		subscribe(in, cx, r, new_key, s, FOREIGN_PROPAGATE_NULL);
 		return;
 	}
-	if (has_new && !subscribes)
+	if (has_new && !subscribes && !too_long)
 		weir_dead_letter(cx, &is, "null foreign key");
 	if (subscribes) {
 		if (moves) /* the task of the new key answers; without a row there, the old result must go */
