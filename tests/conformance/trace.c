@@ -136,21 +136,20 @@ static void add_value(struct text *out, weir_bytes value, const weir_serde *serd
 		text_add_bytes(out, value);
 }
 
-static void list_store(struct run *r, const struct graph_store *g, struct text *lines)
+static void list_store(struct run *r, const char *name, bool windowed, const weir_serde *value, struct text *lines)
 {
-	weir_store *store = weir_driver_store(r->d, g->spec.name, 0);
-	bool windowed = g->spec.kind == STORE_WINDOW;
+	weir_store *store = weir_driver_store(r->d, name, 0);
 	weir_iterator *it = windowed ? weir_window_fetch_all(store, 0, INT64_MAX)
 				     : weir_store_range(store, WEIR_NULL, WEIR_NULL, false);
 	weir_entry e;
 
 	while (weir_iterator_next(it, &e)) {
-		text_add(lines, "store %s ", g->spec.name);
+		text_add(lines, "store %s ", name);
 		text_add_bytes(lines, e.key);
 		if (windowed)
 			text_add(lines, "@%lld", (long long)e.start_ms);
 		text_add(lines, " ");
-		add_value(lines, e.value, g->value);
+		add_value(lines, e.value, value);
 		text_add(lines, " %lld\n", (long long)e.timestamp_ms);
 	}
 	weir_iterator_close(it);
@@ -184,11 +183,17 @@ static void add_sorted(struct run *r, struct text *lines)
 
 static void finish(struct run *r)
 {
+	const weir_topology *t = r->g->t;
 	struct text lines = { 0 };
 
-	for (size_t i = 0; i < r->g->t->store_count; i++)
-		if (is_listed(r->g->t->stores[i]->spec.name))
-			list_store(r, r->g->t->stores[i], &lines);
+	for (size_t i = 0; i < t->store_count; i++) {
+		const struct store_spec *spec = &t->stores[i]->spec;
+
+		if (is_listed(spec->name))
+			list_store(r, spec->name, spec->kind == STORE_WINDOW, t->stores[i]->value, &lines);
+	}
+	for (size_t i = 0; i < t->global_count; i++)
+		list_store(r, t->globals[i]->store, false, t->globals[i]->value, &lines);
 	add_sorted(r, &lines);
 	for (size_t i = 0; i < r->last_count; i++)
 		text_add(&lines, "log %s%s\n", r->last[i].key, r->last[i].rest);

@@ -8,7 +8,7 @@
  * as many partitions as the other side's. Rules of topology.h hold: handles belong to the topology, mistakes come
  * out at start. `value`: serde of the results; NULL = the left side's.
  */
-#include <weir/topology.h>
+#include <weir/table.h>
 
 /* A record of the right side belongs to one of the left that is dated t if t - before <= its time <= t + after. */
 typedef struct weir_join_window {
@@ -46,5 +46,31 @@ weir_stream *weir_left_join(weir_stream *left, const char *name, weir_stream *ri
  */
 weir_stream *weir_outer_join(weir_stream *left, const char *name, weir_stream *right, weir_join_fn *join,
 			     const weir_serde *value, weir_join_window window, void *user);
+
+/* --- with a table -----------------------------------------------------------------------------------------------
+ * The stream's record triggers, and finds the row of its key as it is then; what the table has been told is there,
+ * whether committed or not. A change of the table causes nothing. Records of stream and table are taken in the
+ * order of their timestamps (max.task.idle.ms). A result has the key, timestamp and headers of the stream's record.
+ * Dead letters: null values, and null keys but in a left join. */
+
+typedef struct weir_join_table_opts {
+	const weir_serde *value; /* of the results; NULL = the stream's */
+} weir_join_table_opts;
+/** The records for which the table, of whatever kind, has a row. Stream and table of windows are joined by window,
+ * too. */
+weir_stream *weir_join_table(weir_stream *stream, const char *name, weir_table *table, weir_join_fn *join,
+			     weir_join_table_opts opts, void *user);
+/** All records; without a row, or without a key (KIP-962), `right` is NULL. */
+weir_stream *weir_left_join_table(weir_stream *stream, const char *name, weir_table *table, weir_join_fn *join,
+				  weir_join_table_opts opts, void *user);
+
+/** The same with a global table: `key` gives the row's key and sees no null values; `join` is given the stream's
+ * key. Partitions do not matter, nor do the table's times. A record for which `key` gives null is a dead letter
+ * ("null join key"). */
+weir_stream *weir_join_global(weir_stream *stream, const char *name, const weir_global *global, weir_key_fn *key,
+			      weir_join_fn *join, weir_join_table_opts opts, void *user);
+/** All records; without a row, or where `key` gives null, `right` is NULL. */
+weir_stream *weir_left_join_global(weir_stream *stream, const char *name, const weir_global *global,
+				   weir_key_fn *key, weir_join_fn *join, weir_join_table_opts opts, void *user);
 
 #endif

@@ -47,6 +47,7 @@ class Steps {
 		registerStreams();
 		registerAggregates();
 		Tables.register();
+		Joins.register();
 		Processors.register();
 	}
 

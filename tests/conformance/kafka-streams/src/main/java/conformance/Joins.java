@@ -1,0 +1,58 @@
+package conformance;
+
+import static conformance.Functions.text;
+
+import conformance.Case.Step;
+import conformance.Graph.Keys;
+import conformance.Graph.Node;
+import org.apache.kafka.common.serialization.Serde;
+import org.apache.kafka.streams.kstream.Consumed;
+import org.apache.kafka.streams.kstream.GlobalKTable;
+import org.apache.kafka.streams.kstream.Joined;
+import org.apache.kafka.streams.kstream.KStream;
+import org.apache.kafka.streams.kstream.KeyValueMapper;
+import org.apache.kafka.streams.kstream.Named;
+import org.apache.kafka.streams.kstream.ValueJoinerWithKey;
+
+/** Joins of streams; the same names as in tests/conformance/joins.c. */
+class Joins {
+	private static ValueJoinerWithKey<Object, Object, Object, Object> joiner(Step s) {
+		Functions.Joiner f = Functions.joiner(s.fn());
+		return (k, l, r) -> f.join(text(k), text(l), text(r));
+	}
+
+	private static Node joinTable(Graph g, Step s) {
+		Node in = g.input(s, 0), table = g.input(s, 1);
+		Serde<Object> keys = Graph.keySerde(in);
+		Joined<Object, Object, Object> joined = Joined.with(keys, in.values(), table.values(), s.name());
+		KStream<Object, Object> made = s.op().equals("left-join-table")
+				? in.stream().leftJoin(table.table(), joiner(s), joined)
+				: in.stream().join(table.table(), joiner(s), joined);
+		return in.with(made, Graph.TEXT);
+	}
+
+	@SuppressWarnings("unchecked")
+	private static Node joinGlobal(Graph g, Step s) {
+		Node in = g.input(s, 0);
+		GlobalKTable<Object, Object> table = (GlobalKTable<Object, Object>) g.input(s, 1).made();
+		Functions.Mapper key = Functions.mapper(s.option("key", ""));
+		KeyValueMapper<Object, Object, Object> keyOf = (k, v) -> key.map(text(k), text(v));
+		Named named = Named.as(s.name());
+		KStream<Object, Object> made = s.op().equals("left-join-global")
+				? in.stream().leftJoin(table, keyOf, joiner(s), named)
+				: in.stream().join(table, keyOf, joiner(s), named);
+		return in.with(made, Graph.TEXT);
+	}
+
+	static void register() {
+		Steps.register("join-table", Joins::joinTable);
+		Steps.register("left-join-table", Joins::joinTable);
+		Steps.register("global-table",
+				(g, s) -> new Node(
+						g.builder.globalTable(s.option("topic", s.name()), Consumed.with(Graph.TEXT, Graph.TEXT),
+								Graph.keyValueStore(s, Graph.TEXT, Graph.TEXT)),
+						Keys.TEXT, 0, Graph.TEXT));
+		Steps.register("join-global", Joins::joinGlobal);
+		Steps.register("left-join-global", Joins::joinGlobal);
+	}
+}
