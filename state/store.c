@@ -325,8 +325,21 @@ void weir__times_see(struct times *times, int64_t start_ms, int64_t timestamp_ms
 		times->timestamp_max = timestamp_ms;
 }
 
+static bool refused(const weir_store *store, weir_bytes key, weir_bytes value)
+{
+	const struct store_spec *spec = &store->spec;
+	size_t bytes = key.len + value.len;
+
+	if (!spec->record_bytes_max || bytes <= (size_t)spec->record_bytes_max)
+		return false;
+	spec->on_refused(bytes, spec->user);
+	return true;
+}
+
 void weir__store_write(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
 {
+	if (refused(store, key, value))
+		return;
 	uint32_t hash = weir__store_hash(store, key);
 	struct entry *e =
 		store->spec.keep_old ? find(store, key, hash) : weir__cache_find(&store->cache, key, hash);
@@ -378,6 +391,8 @@ static void add_row(weir_store *store, weir_bytes key, weir_bytes value, int64_t
 	store->seq = (store->seq + 1) & INT32_MAX;
 	weir__window_key_encode(&store->key, key, start_ms, store->seq);
 	weir_bytes row = weir__buffer_view(&store->key);
+	if (refused(store, row, value))
+		return;
 	struct entry *e = insert(store, row, weir__store_hash(store, row), value.len);
 
 	set_value(store, change(store, e, value.len), value, timestamp_ms);

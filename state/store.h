@@ -67,15 +67,19 @@ struct store_spec {
 	/* windows: reads hide what starts at (greatest start seen) - retention or before (INT64_MAX: nothing);
 	 * sessions: by their ends */
 	int64_t retention_ms;
-	int64_t segment_ms;    /* windows: 0 = max(retention / 2, 60 s), as Kafka Streams */
-	int64_t window_size_ms;/* kept beside the data: another size is refused at open (WEIR_STATE) */
-	bool in_memory;        /* no checkpoint: restored whole */
-	bool logged;           /* has a changelog; else its checkpoint is its only life */
-	bool ordered;          /* an ordered index over cached keys: range reads are cheap */
+	int64_t segment_ms;     /* windows: 0 = max(retention / 2, 60 s), as Kafka Streams */
+	int64_t window_size_ms; /* kept beside the data: another size is refused at open (WEIR_STATE) */
+	bool in_memory;         /* no checkpoint: restored whole */
+	bool logged;            /* has a changelog; else its checkpoint is its only life */
+	bool ordered;           /* an ordered index over cached keys: range reads are cheap */
 	/* flush gives the value as of the last flush, too, and leaves out what was not there then and is not now */
 	bool keep_old;
-	bool duplicates;       /* windows: a put adds a row beside those of its key and start, told apart by seq */
+	bool duplicates; /* windows: a put adds a row beside those of its key and start, told apart by seq */
 	struct store_codec codec; /* size 0 = values are bytes */
+	/* Of a key as in the changelog and a value; 0 = any. A put of more does nothing but tell. */
+	int64_t record_bytes_max;
+	void (*on_refused)(size_t bytes, void *user);
+	void *user;
 };
 
 /** Opens partition `partition` of the store; the spec is copied, its strings and codec must outlive the store.
@@ -117,11 +121,11 @@ weir_bytes weir__store_get_flushed(weir_store *store, weir_bytes key, int64_t st
 				   int64_t *timestamp_ms);
 
 struct store_change {
-	weir_bytes key;      /* as in the changelog: with window start and seq */
-	weir_bytes value;    /* encoded; null = deleted */
-	weir_bytes old;      /* with keep_old: encoded, as of the last flush; null = there was none */
+	weir_bytes key;   /* as in the changelog: with window start and seq */
+	weir_bytes value; /* encoded; null = deleted */
+	weir_bytes old;   /* with keep_old: encoded, as of the last flush; null = there was none */
 	int64_t timestamp_ms;
-	const void *object;  /* live form, with a codec; NULL when deleted */
+	const void *object; /* live form, with a codec; NULL when deleted */
 };
 /**
  * Gives each key changed since the last flush once, in the order in which they first changed, with its newest

@@ -215,6 +215,16 @@ void weir_config_each_kafka(const weir_config *cfg, weir_config_pair_fn *fn, voi
 		fn(cfg->pairs[i].name, cfg->pairs[i].value, user);
 }
 
+const char *weir_config_kafka(const weir_config *cfg, const char *name)
+{
+	const char *value = NULL;
+
+	for (size_t i = 0; i < cfg->pair_count; i++)
+		if (strcmp(cfg->pairs[i].name, name) == 0)
+			value = cfg->pairs[i].value;
+	return value;
+}
+
 void weir_config_each(const weir_config *cfg, weir_config_key_fn *fn, void *user)
 {
 	for (size_t i = 0; i < cfg->count; i++) {

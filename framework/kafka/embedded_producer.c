@@ -5,8 +5,6 @@
 
 #include "framework/base/alloc.h"
 
-/* As message.max.bytes of librdkafka: larger ones are refused before they are queued. */
-#define RECORD_BYTES_MAX 1000000
 /* What the broker's batch around a record adds. */
 #define BATCH_BYTES 70
 #define REPORTS_MAX 1000
@@ -238,9 +236,9 @@ static bool producer_send(weir_producer *producer, const weir_produced *r, weir_
 		weir__producer_serve(p);
 	if (!may_send(p, err))
 		return false;
-	if (bytes > RECORD_BYTES_MAX)
+	if (bytes > WEIR_RECORD_BYTES_MAX) /* as librdkafka, before it is queued */
 		return weir_fail(err, WEIR_USER, "send: topic %s: a record of %zu bytes; at most %d are taken",
-				 r->topic, bytes, RECORD_BYTES_MAX);
+				 r->topic, bytes, WEIR_RECORD_BYTES_MAX);
 	struct target *t = target_find(p, r->topic, &error);
 
 	if (p->cluster->fault && !suffer(p, &error)) {

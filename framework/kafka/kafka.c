@@ -3,6 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+int64_t weir_record_bytes_max(const weir_config *cfg)
+{
+	const char *set = weir_config_kafka(cfg, "message.max.bytes");
+
+	return set ? atoll(set) : WEIR_RECORD_BYTES_MAX;
+}
+
 void weir_partitions_release(weir_partition *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

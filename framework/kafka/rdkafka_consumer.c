@@ -23,10 +23,9 @@ enum {
 		1000, /* members learn of a rebalance by heartbeat, and a cooperative one has two rounds */
 	CLOSE_TIMEOUT_MS = 10000,
 	QUEUE_BYTES = 64 << 20,
-	FETCH_BYTES = 50 << 20,  /* librdkafka's default */
-	MESSAGE_BYTES = 1000000, /* message.max.bytes, its default */
-	WAIT_MS_MAX = 500,       /* librdkafka takes long waits for a stuck application */
-	RECORD_BYTES = 600,      /* what a queued record costs librdkafka beside its own bytes */
+	FETCH_BYTES = 50 << 20, /* librdkafka's default */
+	WAIT_MS_MAX = 500,      /* librdkafka takes long waits for a stuck application */
+	RECORD_BYTES = 600,     /* what a queued record costs librdkafka beside its own bytes */
 };
 
 /* --- errors that come with the records ---------------------------------------------------------------------- */
@@ -377,25 +376,19 @@ static void consumer_close(weir_consumer *consumer)
 	free(c);
 }
 
-/* Of the user's settings, those that ours depend on. */
-static void note_setting(const char *name, const char *value, void *user)
+static const char *setting(const struct rdk_consumer *c, const char *name)
 {
-	struct rdk_consumer *c = user;
+	const char *value = weir_config_kafka(c->cluster->cfg, name);
 
-	if (!strcmp(name, "sasl.username"))
-		c->sasl_user = value;
-	else if (!strcmp(name, "sasl.password"))
-		c->sasl_password = value;
-	else if (!strcmp(name, "message.max.bytes"))
-		c->message_bytes_max = atoll(value);
+	return value ? value : "";
 }
 
 /* Half of the budget for the queue that is filled, half for the one that is read. */
 static void set_queue(struct rdk_consumer *c, struct rdk_conf *cf, int64_t queue_bytes_max)
 {
-	c->sasl_user = c->sasl_password = "";
-	c->message_bytes_max = MESSAGE_BYTES;
-	weir_config_each_kafka(c->cluster->cfg, note_setting, c);
+	c->sasl_user = setting(c, "sasl.username");
+	c->sasl_password = setting(c, "sasl.password");
+	int64_t message = weir_record_bytes_max(c->cluster->cfg);
 	int64_t half = (queue_bytes_max > 0 ? queue_bytes_max : QUEUE_BYTES) / 2;
 	int64_t kbytes = half / 1024, records = half / RECORD_BYTES;
 
@@ -406,8 +399,7 @@ static void set_queue(struct rdk_consumer *c, struct rdk_conf *cf, int64_t queue
 	/* One answer may overshoot the queue by that much, and by several times as much when its records are small;
 	 * it must be able to bring the largest record. */
 	int64_t fetch = half / 8 < FETCH_BYTES ? half / 8 : FETCH_BYTES;
-	weir__rdk_set(cf, "fetch.max.bytes", "%lld",
-		      (long long)(fetch > c->message_bytes_max ? fetch : c->message_bytes_max));
+	weir__rdk_set(cf, "fetch.max.bytes", "%lld", (long long)(fetch > message ? fetch : message));
 	c->must_wake = !weir__rdk_set_if_known(cf, "fetch.queue.backoff.ms", "5");
 	c->wake_records = (size_t)records / 4;
 	c->wake_bytes = (size_t)kbytes * 1024 / 4;

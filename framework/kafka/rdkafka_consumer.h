@@ -38,7 +38,6 @@ struct rdk_consumer {
 	size_t wake_records, wake_bytes, taken_records, taken_bytes;
 	size_t record_bytes; /* of a record, on an average of the last ones */
 	const char *sasl_user, *sasl_password;
-	int64_t message_bytes_max;
 };
 
 /** The other queue is filled from now on. */

@@ -67,6 +67,7 @@ struct weir_context {
 	const weir_kafka_record *source; /* NULL in punctuators and while a commit sends changes on */
 	int64_t stream_time_ms;
 	int64_t emit_interval_ms; /* wall clock, between two looks at what waits for its window to close */
+	int64_t record_bytes_max; /* what a producer takes */
 	weir_clock *clock;
 	int32_t partition;
 	bool commit_requested;

@@ -92,13 +92,21 @@ static bool regroup(struct instance *in, weir_context *cx, const weir_record *ro
 	return !weir_is_null(out->key) && !weir_value_is_null(out);
 }
 
+/* Only so large do they go apart, as before KIP-904: every reader understands that, too. */
+static bool fit_together(const weir_context *cx, const weir_record *is, const weir_record *was)
+{
+	size_t bytes = is->key.len + weir_value_bytes(is).len + weir_value_bytes(was).len + VARINT_MAX + 1;
+
+	return bytes <= (size_t)cx->record_bytes_max;
+}
+
 static void group_process(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	weir_record row, is, was;
 	bool has_new = weir__new_of(r, &row) && regroup(in, cx, &row, &is);
 	bool has_old = weir__old_of(r, &row) && regroup(in, cx, &row, &was);
 
-	if (has_new && has_old && weir_bytes_equal(is.key, was.key)) {
+	if (has_new && has_old && weir_bytes_equal(is.key, was.key) && fit_together(cx, &is, &was)) {
 		send_change(in, cx, &is, &was);
 		return;
 	}

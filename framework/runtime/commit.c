@@ -73,6 +73,30 @@ void weir__on_delivery(const char *topic, int32_t partition, int64_t offset, uin
 		p->bare = true;
 }
 
+/* The transaction is undone, so that nothing is left of what the record has done before, and below. */
+void weir__on_put_refused(size_t bytes, void *task_store)
+{
+	const struct task_store *store = task_store;
+	struct task *t = store->task;
+	struct worker *w = t->worker;
+	const struct settings *s = &w->app->settings;
+
+	if (w->failed)
+		return;
+	weir_fail(&w->error, WEIR_USER,
+		  "store \"%s\": a record of %zu bytes for its changelog; at most %lld are taken",
+		  store->graph->spec.name, bytes, (long long)s->record_bytes_max);
+	w->error.abort_txn = true;
+	w->failed = true;
+	if (!t->cx.source || !s->dead_letter_topic || s->stop_on_refused) {
+		w->stop = true;
+		return;
+	}
+	struct poison *p = poison_of(w, t->current, t->cx.source->offset);
+
+	snprintf(p->reason, sizeof p->reason, "result refused: %.180s", w->error.message);
+}
+
 bool weir__producer_open(struct worker *w, weir_error *err)
 {
 	const struct settings *s = &w->app->settings;

@@ -37,6 +37,7 @@ struct settings {
 	int64_t purge_interval_ms, recommit_interval_us, query_timeout_ms;
 	int64_t memory_bytes_max, cache_bytes_max;  /* cache: of one worker */
 	int64_t fetch_bytes_max, produce_bytes_max; /* of one client */
+	int64_t record_bytes_max;                   /* what a producer takes */
 	int buffered_records_max;
 	int workers;
 	int16_t replication;
@@ -66,11 +67,11 @@ struct input {
 	int64_t time_ms;   /* greatest timestamp taken; INT64_MIN = none */
 	struct waiting *head, *tail;
 	int waiting;
-	bool internal;    /* a repartition topic */
-	bool doubtful;    /* its position lay outside the log: to be checked when it is read again */
-	int64_t first;    /* of the log, while doubtful */
-	bool paused;      /* by us, because enough is waiting */
-	struct ages ages; /* with retain_ms */
+	bool internal;          /* a repartition topic */
+	bool doubtful;          /* its position lay outside the log: to be checked when it is read again */
+	int64_t first;          /* of the log, while doubtful */
+	bool paused;            /* by us, because enough is waiting */
+	struct ages ages;       /* with retain_ms */
 	int64_t empty_since_us; /* for max.task.idle.ms; 0 = not empty */
 };
 
@@ -333,6 +334,8 @@ void weir__abort(struct worker *w, const weir_error *why);
 bool weir__producer_open(struct worker *w, weir_error *err);
 void weir__on_delivery(const char *topic, int32_t partition, int64_t offset, uint64_t tag, const weir_error *error,
 		       void *worker);
+/** A store's on_refused: the record at work becomes a dead letter, and has changed nothing. */
+void weir__on_put_refused(size_t bytes, void *task_store);
 /** What is known of a record of `in`; NULL = nothing. */
 struct poison *weir__poison_find(const struct worker *w, const struct input *in, int64_t offset);
 

@@ -154,11 +154,11 @@ static void service_unreadable(weir_context *cx, const weir_record *r, const cha
 }
 
 /* The broker will never take this record. */
-static void refused(struct task *t, const char *topic, const weir_error *error)
+static void refused(struct task *t, const char *topic, const weir_record *result, const weir_error *error)
 {
 	struct worker *w = t->worker;
 
-	if (w->app->settings.stop_on_refused || !w->app->settings.dead_letter_topic || !t->cx.source) {
+	if (w->app->settings.stop_on_refused || !w->app->settings.dead_letter_topic) {
 		w->failed = true;
 		w->error = *error;
 		weir_wrap(&w->error, "result of step \"%s\" for topic \"%s\"%s%s", t->cx.current->node->name, topic,
@@ -167,6 +167,7 @@ static void refused(struct task *t, const char *topic, const weir_error *error)
 		return;
 	}
 	weir__dead_letter(t, &(struct letter){ .source = t->cx.source,
+					       .result = result,
 					       .code = weir_code_name(error->code),
 					       .reason = weir__arena_printf(&t->cx.arena, "result refused: %s",
 									    error->message) });
@@ -192,7 +193,7 @@ static void service_send(weir_context *cx, const char *topic, int32_t partition,
 	if (w->failed || !may_send(t) || weir_producer_send(w->producer, &p, &err))
 		return;
 	if (weir__record_refused(&err)) {
-		refused(t, topic, &err);
+		refused(t, topic, r, &err);
 		return;
 	}
 	w->failed = true;

@@ -34,6 +34,7 @@ bool weir__settings_read(struct settings *s, const weir_config *cfg, weir_error 
 		.purge_interval_ms = weir_config_ms(cfg, "repartition.purge.interval.ms"),
 		.recommit_interval_us = weir_config_ms(cfg, "offsets.recommit.interval.ms") * 1000,
 		.query_timeout_ms = weir_config_ms(cfg, "query.timeout.ms"),
+		.record_bytes_max = weir_record_bytes_max(cfg),
 		.memory_bytes_max = weir_config_size(cfg, "memory.bytes.max"),
 		.buffered_records_max = (int)weir_config_int(cfg, "buffered.records.per.partition"),
 		.workers = (int)weir_config_int(cfg, "num.stream.threads"),

@@ -64,6 +64,7 @@ struct task *weir__task_new(struct worker *w, const struct subtopology *sub, int
 	t->cx.clock = app->clock;
 	t->cx.partition = partition;
 	t->cx.emit_interval_ms = app->settings.emit_interval_ms;
+	t->cx.record_bytes_max = app->settings.record_bytes_max;
 	t->cx.stream_time_ms = INT64_MIN;
 	t->inputs = weir__calloc(sub->topic_count, sizeof *t->inputs);
 	for (size_t i = 0; i < sub->topic_count; i++) {
@@ -212,6 +213,11 @@ static bool open_stores(struct task *t, weir_error *err)
 			spec.codec.encode = codec_encode;
 			spec.codec.decode = codec_decode;
 			spec.codec.user = s;
+		}
+		if (s->writes_changelog) {
+			spec.record_bytes_max = t->worker->app->settings.record_bytes_max;
+			spec.on_refused = weir__on_put_refused;
+			spec.user = s;
 		}
 		s->store = weir__store_open(t->worker->app->state, &spec, t->partition, err);
 		if (!s->store)

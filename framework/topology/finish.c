@@ -77,7 +77,8 @@ static void put_in_order(weir_topology *t)
 		}
 		weir_assert(n > before);
 	}
-	memcpy(t->nodes, sorted, n * sizeof *sorted);
+	if (n)
+		memcpy(t->nodes, sorted, n * sizeof *sorted);
 	for (size_t i = 0; i < n; i++)
 		t->nodes[i]->id = (int)i;
 }

@@ -207,18 +207,64 @@ static const void *inflate_fold(weir_context *cx, const weir_record *r, const vo
 	return inflate(cx, r, user);
 }
 
-static void state_too_large_for_its_changelog_stops(void **state)
+static weir_topology *large_state(void)
 {
 	weir_topology *t = weir_topology_new("app");
 	weir_aggregator a = { .value = &weir_utf8, .fold = inflate_fold };
+	weir_stream *in = text_source(t, "in");
+
+	weir_sink(in, "copy", (weir_sink_opts){ 0 });
+	weir_sink(weir_changes(weir_aggregate(in, "large", a, (weir_window){ 0 })), "out", (weir_sink_opts){ 0 });
+	return t;
+}
+
+static void what_makes_state_too_large_for_its_changelog_is_a_dead_letter_and_changes_nothing(void **state)
+{
+	weir_driver *d = driver(large_state(), (weir_driver_opts){ 0 });
 
 	(void)state;
-	weir_aggregate(text_source(t, "in"), "large", a, (weir_window){ 0 });
-	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
-
+	weir_driver_stop(d, false);
 	weir_driver_pipe(d, "in", "k", "5", 1);
 	weir_driver_pipe(d, "in", "k", "2000000", 2);
-	assert_stopped(d, "changelog of store \"large\"");
+	weir_driver_pipe(d, "in", "l", "3", 3);
+	weir_driver_pipe(d, "in", "k", "1000000", 4); /* and the key */
+	must(weir_driver_start(d, NULL, &err));
+	assert_text(d, "out", "k=xxxxx@1", "l=xxx@3");
+	assert_text(d, "copy", "k=5@1", "l=3@3");
+	assert_dead_letter(d, "2000000",
+			   "result refused: store \"large\": a record of 2000001 bytes for its changelog; "
+			   "at most 1000000 are taken");
+	assert_dead_letter(d, "1000000",
+			   "result refused: store \"large\": a record of 1000001 bytes for its changelog; "
+			   "at most 1000000 are taken");
+	assert_nothing(d, "dead-letters");
+	weir_driver_pipe(d, "in", "k", "4", 5);
+	assert_text(d, "out", "k=xxxx@5");
+	weir_driver_free(d);
+}
+
+static void how_large_state_may_be_goes_by_the_producers_setting(void **state)
+{
+	weir_driver *d = driver(large_state(), (weir_driver_opts){ PAIRS({ "kafka.message.max.bytes", "2000" }) });
+
+	(void)state;
+	weir_driver_pipe(d, "in", "k", "2000", 1);
+	assert_dead_letter(
+		d, "2000",
+		"result refused: store \"large\": a record of 2001 bytes for its changelog; at most 2000 "
+		"are taken");
+	weir_driver_pipe(d, "in", "k", "3", 2);
+	assert_text(d, "out", "k=xxx@2");
+	weir_driver_free(d);
+}
+
+static void what_makes_state_too_large_can_stop_the_application(void **state)
+{
+	weir_driver *d = driver(large_state(), (weir_driver_opts){ PAIRS({ "errors.production", "stop" }) });
+
+	(void)state;
+	weir_driver_pipe(d, "in", "k", "2000000", 2);
+	assert_stopped(d, "store \"large\": a record of 2000001 bytes");
 	/* Nor can it go on until the topology is mended. */
 	assert_false(weir_driver_restart(d, true, NULL));
 	weir_driver_free(d);
@@ -232,19 +278,44 @@ static const void *inflate_count(weir_context *cx, const weir_record *r, void *u
 	return inflate(cx, &as_text, user);
 }
 
-static void a_result_of_a_commit_that_is_refused_stops_and_names_the_step(void **state)
+static weir_topology *inflating_counts(void)
 {
 	weir_topology *t = weir_topology_new("app");
 	weir_stream *counts = weir_changes(weir_count(text_source(t, "in"), "counts", (weir_window){ 0 }));
 
-	(void)state;
 	weir_sink(weir_map_values(counts, "inflate", inflate_count, &weir_utf8, NULL), "out",
 		  (weir_sink_opts){ 0 });
-	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+	return t;
+}
 
-	weir_driver_pipe(d, "in", "k", "v", 1);
-	weir_driver_pipe(d, "in", "k", "v", 2);
-	weir_driver_pipe(d, "in", "k", "v", 3);
+static void a_result_of_a_commit_that_is_refused_is_a_dead_letter_that_names_the_step(void **state)
+{
+	weir_driver *d = driver(inflating_counts(), (weir_driver_opts){ 0 });
+	weir_driver_record r;
+
+	(void)state;
+	for (int i = 1; i <= 3; i++)
+		weir_driver_pipe(d, "in", "k", "v", i);
+	weir_driver_pipe(d, "in", "l", "v", 4);
+	assert_text(d, "out", "k=xxx@1", "k=xxx@2", "l=xxx@4");
+	assert_true(weir_driver_read(d, "dead-letters", &r));
+	assert_bytes(r.key, "k");
+	assert_true(weir_is_null(r.value));
+	assert_bytes(weir_headers_last(r.headers, "step"), "out");
+	assert_bytes(weir_headers_last(r.headers, "original-length"), "2000000");
+	assert_bytes(weir_headers_last(r.headers, "original-timestamp"), "3");
+	assert_memory_equal(weir_headers_last(r.headers, "reason").data, "result refused: ", 16);
+	assert_nothing(d, "dead-letters");
+	weir_driver_free(d);
+}
+
+static void a_result_of_a_commit_that_is_refused_can_stop_the_application(void **state)
+{
+	weir_driver *d = driver(inflating_counts(), (weir_driver_opts){ PAIRS({ "errors.production", "stop" }) });
+
+	(void)state;
+	for (int i = 1; i <= 3; i++)
+		weir_driver_pipe(d, "in", "k", "v", i);
 	assert_stopped(d, "result of step \"out\"");
 	assert_text(d, "out", "k=xxx@1", "k=xxx@2");
 	weir_driver_free(d);
@@ -260,8 +331,11 @@ int main(void)
 		cmocka_unit_test(a_result_too_large_can_stop_the_application),
 		cmocka_unit_test(what_the_broker_refuses_is_a_dead_letter_and_nothing_comes_twice),
 		cmocka_unit_test(what_the_broker_refuses_can_stop_the_application),
-		cmocka_unit_test(state_too_large_for_its_changelog_stops),
-		cmocka_unit_test(a_result_of_a_commit_that_is_refused_stops_and_names_the_step),
+		cmocka_unit_test(what_makes_state_too_large_for_its_changelog_is_a_dead_letter_and_changes_nothing),
+		cmocka_unit_test(how_large_state_may_be_goes_by_the_producers_setting),
+		cmocka_unit_test(what_makes_state_too_large_can_stop_the_application),
+		cmocka_unit_test(a_result_of_a_commit_that_is_refused_is_a_dead_letter_that_names_the_step),
+		cmocka_unit_test(a_result_of_a_commit_that_is_refused_can_stop_the_application),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

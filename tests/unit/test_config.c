@@ -302,6 +302,8 @@ static void kafka_settings_pass_through_without_their_prefix(void **state)
 	assert_true(load(f, "kafka.sasl.password = a\n"));
 	weir_config_each_kafka(f->cfg, count_pairs, &count);
 	assert_int_equal(count, 1);
+	assert_string_equal(weir_config_kafka(f->cfg, "sasl.password"), "b");
+	assert_null(weir_config_kafka(f->cfg, "sasl.username"));
 }
 
 static void secrets_are_never_shown(void **state)

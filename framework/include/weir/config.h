@@ -78,6 +78,9 @@ weir_config_source weir_config_source_of(const weir_config *cfg, const char *nam
 typedef void weir_config_pair_fn(const char *name, const char *value, void *user);
 void weir_config_each_kafka(const weir_config *cfg, weir_config_pair_fn *fn, void *user);
 
+/** One of them, NULL if it is not set; owned by cfg. */
+const char *weir_config_kafka(const weir_config *cfg, const char *name);
+
 /** Each key of all tables in order, with its present value as text (secrets as "***"; NULL = unset). */
 typedef void weir_config_key_fn(const weir_config_key *key, const char *value, weir_config_source source,
 				const char *where, void *user);

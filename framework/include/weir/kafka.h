@@ -19,6 +19,11 @@ typedef struct weir_cluster weir_cluster;
 typedef struct weir_consumer weir_consumer;
 typedef struct weir_producer weir_producer;
 
+/* Key, value and headers of a record that a producer takes, unless kafka.message.max.bytes says otherwise. */
+#define WEIR_RECORD_BYTES_MAX 1000000
+/** The one or the other. */
+int64_t weir_record_bytes_max(const weir_config *cfg);
+
 /* Offsets that are not offsets. */
 #define WEIR_OFFSET_NONE ((int64_t)-1)      /* nothing committed, not known */
 #define WEIR_OFFSET_BEGINNING ((int64_t)-2) /* the first that is there */
@@ -58,9 +63,9 @@ typedef struct weir_kafka_record {
 	int64_t offset;
 	int64_t timestamp_ms; /* -1 = the record has none */
 	weir_bytes key, value;
-	void *user;           /* of its partition */
+	void *user; /* of its partition */
 	weir_consumer *consumer;
-	const void *handle;   /* the implementation's */
+	const void *handle; /* the implementation's */
 } weir_kafka_record;
 
 /** Headers, parsed on first asking; valid as long as the record and until the next call for this consumer. */
@@ -73,11 +78,11 @@ const weir_headers *weir_kafka_record_headers(const weir_kafka_record *record);
 weir_cluster *weir_cluster_open(const weir_config *cfg, weir_error *err);
 
 typedef struct weir_embedded_opts {
-	weir_clock *clock;            /* NULL = the system's */
-	int32_t partitions;           /* of topics made by first use; 0 = such topics are an error */
-	int64_t session_timeout_ms;   /* 0 = 10 s */
+	weir_clock *clock;              /* NULL = the system's */
+	int32_t partitions;             /* of topics made by first use; 0 = such topics are an error */
+	int64_t session_timeout_ms;     /* 0 = 10 s */
 	int64_t transaction_timeout_ms; /* 0 = 10 s */
-	int64_t future_ms_max;        /* records dated later than now + this are refused as Kafka 4 does; 0 = 1 h */
+	int64_t future_ms_max; /* records dated later than now + this are refused as Kafka 4 does; 0 = 1 h */
 } weir_embedded_opts;
 
 /** A cluster in memory, gone when it is freed. Retention and compaction run as topics are configured. */
@@ -92,8 +97,8 @@ const char *weir_cluster_id(weir_cluster *cluster, weir_error *err);
 typedef struct weir_topic_spec {
 	const char *name;
 	int32_t partitions;
-	int16_t replication;                  /* 0 = the broker's default */
-	const char *const (*configs)[2];      /* pairs of name, value */
+	int16_t replication;             /* 0 = the broker's default */
+	const char *const (*configs)[2]; /* pairs of name, value */
 	size_t config_count;
 } weir_topic_spec;
 
@@ -210,13 +215,13 @@ typedef void weir_delivery_fn(const char *topic, int32_t partition, int64_t offs
 			      const weir_error *error, void *user);
 
 typedef struct weir_producer_opts {
-	const char *transactional_id;    /* NULL = no transactions, but idempotent, acks=all */
+	const char *transactional_id; /* NULL = no transactions, but idempotent, acks=all */
 	const char *client_id;
-	int64_t transaction_timeout_ms;  /* 0 = 10 s */
-	int64_t linger_ms;               /* 0 = 5 ms; flush and commit do not wait for it */
-	int64_t queue_bytes_max;         /* 0 = 64 MB */
-	weir_delivery_fn *on_delivery;   /* may be NULL */
-	bool delivery_errors_only;       /* on_delivery is called for failures alone */
+	int64_t transaction_timeout_ms; /* 0 = 10 s */
+	int64_t linger_ms;              /* 0 = 5 ms; flush and commit do not wait for it */
+	int64_t queue_bytes_max;        /* 0 = 64 MB */
+	weir_delivery_fn *on_delivery;  /* may be NULL */
+	bool delivery_errors_only;      /* on_delivery is called for failures alone */
 	void *user;
 } weir_producer_opts;
 
@@ -227,8 +232,8 @@ weir_producer *weir_producer_open(weir_cluster *cluster, weir_producer_opts opts
 void weir_producer_close(weir_producer *producer);
 
 typedef struct weir_produced {
-	const char *topic;     /* best a pointer that stays the same: it is looked up by address first */
-	int32_t partition;     /* -1 = murmur2 of the key as Java clients do it; of a null key: any */
+	const char *topic; /* best a pointer that stays the same: it is looked up by address first */
+	int32_t partition; /* -1 = murmur2 of the key as Java clients do it; of a null key: any */
 	int64_t timestamp_ms;
 	weir_bytes key, value;
 	const weir_headers *headers; /* NULL = none */

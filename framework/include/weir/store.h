@@ -17,7 +17,9 @@ typedef struct weir_iterator weir_iterator;
 
 /** The value, or null. *timestamp_ms (may be NULL) gets the time it was put with. */
 weir_bytes weir_store_get(weir_store *store, weir_bytes key, int64_t *timestamp_ms);
-/** Puts a copy; a null value deletes the key. The key must not be null. */
+/** Puts a copy; a null value deletes the key. The key must not be null. Of all puts: key and value together must
+ *  fit into a record of the changelog (kafka.message.max.bytes); else the transaction is done again without the
+ *  record at work, which becomes a dead letter (from a timer or init: the application stops). */
 void weir_store_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms);
 
 /** Keys from `from` to `to`, both inclusive, null = open; unsigned byte order, or backwards. The store must have
