@@ -619,5 +619,6 @@ const struct simulated simulated[] = {
 	  check_hostile,
 	  { "max.future.record.timestamp.difference.ms", "365d" } },
 	{ "joined", build_joined, feed_joined, check_joined },
+	{ "join-table", build_join_table, feed_join_table, check_join_table },
 };
 const size_t simulated_count = sizeof simulated / sizeof *simulated;

@@ -26,4 +26,9 @@ weir_topology *build_joined(void);
 weir_simulation_feed_fn feed_joined;
 weir_simulation_check_fn check_joined;
 
+/* join_table.c */
+weir_topology *build_join_table(void);
+weir_simulation_feed_fn feed_join_table;
+weir_simulation_check_fn check_join_table;
+
 #endif
