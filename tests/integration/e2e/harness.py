@@ -368,7 +368,7 @@ class Case:
             done = subprocess.run(["kcat", "-b", need("WEIR_TEST_BOOTSTRAP"), "-C", "-t", topic, "-e", "-q", "-o", "beginning",
                                    "-X", "topic.auto.offset.reset=earliest", "-X", "isolation.level=read_committed",
                                    "-f", DUMP_FORMAT],
-                                  stdout=out, stderr=subprocess.PIPE, timeout=120, check=False)
+                                  stdout=out, stderr=subprocess.PIPE, timeout=600, check=False)
         check(done.returncode == 0, f"kcat -C -t {topic}: {done.stderr.decode('utf-8', 'replace')}")
         return path
 
