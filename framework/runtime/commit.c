@@ -10,7 +10,7 @@
 #include "framework/runtime/canary.h"
 #include "framework/runtime/runtime.h"
 
-enum { INIT_TIMEOUT_MS = 60000, COMMIT_TIMEOUT_MS = 60000, FENCED_AGAIN_US = 60000000 };
+enum { INIT_TIMEOUT_MS = 60000, COMMIT_TIMEOUT_MS = 60000 };
 
 struct poison *weir__poison_find(const struct worker *w, const struct input *in, int64_t offset)
 {
@@ -252,6 +252,8 @@ static void committed_store(struct task_store *s, int64_t now_us)
 
 	weir__store_committed(s->store, next);
 	s->wrote = false;
+	if (!s->source && next > s->known_end)
+		s->known_end = next;
 	if (weir__store_kind_timed(s->graph->spec.kind))
 		weir__store_expire(s->store, weir__store_time(s->store));
 	if (!checkpoint_due(s, now_us))
@@ -321,6 +323,7 @@ static void committed(struct worker *w)
 
 	w->in_transaction = false;
 	w->aborts_in_a_row = 0;
+	w->last_done_us = now_us;
 	atomic_fetch_add_explicit(&w->commits, 1, memory_order_relaxed);
 	weir_histogram_record_single(w->commit_time, (uint64_t)(now_us - w->last_commit_us));
 	for (size_t i = 0; i < w->task_count; i++) {
@@ -353,15 +356,8 @@ static void fenced(struct worker *w)
 
 	if (now_us - w->begun_us >= w->app->settings.transaction_timeout_ms * 1000)
 		return; /* this was the broker, which ends transactions that last too long */
-	if (w->fenced_us && now_us - w->fenced_us < FENCED_AGAIN_US) {
-		w->failed = true;
-		weir_fail(&w->error, WEIR_FENCED,
-			  "fenced twice within a minute under the id \"%s\": another running instance has the same "
-			  "instance.id; give each its own",
-			  w->id);
-		w->stop = true;
-	}
-	w->fenced_us = now_us;
+	if (weir__worker_fenced(w, &w->error))
+		w->failed = w->stop = true;
 }
 
 enum { ABORTS_MIN = 5, CALM_US = 60000000 };

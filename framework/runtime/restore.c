@@ -65,6 +65,15 @@ static bool begin_store(struct task_store *s, weir_error *err)
 		return true;
 	if (!weir_offsets_range(w->app->cluster, s->changelog, s->task->partition, &first, &end, err))
 		return weir_wrap(err, "task %s: offsets of the changelog \"%s\"", s->task->id, s->changelog);
+	if (end < s->known_end)
+		return weir_fail(
+			err, WEIR_STATE,
+			"task %s: the changelog \"%s\" of store \"%s\" ends at %lld, but had reached %lld: it was "
+			"deleted, or has lost records, and with them state; reset the application to count again "
+			"from its input",
+			s->task->id, s->changelog, s->graph->spec.name, (long long)end, (long long)s->known_end);
+	if (s->writes_changelog)
+		s->known_end = end;
 	if (s->source) /* the rest is processed */
 		end = s->source->committed > 0 ? s->source->committed : 0;
 	const char *why = stale(s, first, end);

@@ -19,6 +19,7 @@
 
 #include "framework/operators/operator.h"
 #include "framework/runtime/ages.h"
+#include "framework/runtime/fencings.h"
 
 struct worker;
 struct task;
@@ -84,7 +85,8 @@ struct task_store {
 	struct input *source;  /* its topic is the changelog, up to the committed position; NULL = not so */
 	weir_context codec_cx; /* memory for the serde at the store's edges */
 	int64_t restore_end;   /* high watermark of the changelog when restoring began */
-	int64_t restored;      /* records */
+	int64_t known_end; /* it has reached as far as this: of a deleted one nobody must begin anew unnoticed */
+	int64_t restored;  /* records */
 	bool restoring;
 	bool wrote;            /* the open transaction has changelog records of it */
 	int64_t checkpoint_us; /* when it was last made durable */
@@ -168,7 +170,8 @@ struct worker {
 	int64_t begun_us; /* the open transaction */
 	int64_t last_commit_us, last_touch_us, last_recommit_us;
 	unsigned since_clock; /* records since the clock was last read */
-	int64_t fenced_us;    /* when it was last fenced; 0 = never */
+	struct fencings fencings;
+	int64_t last_done_us; /* when a commit last went through */
 	struct poison *poison;
 	struct written_topic *written;
 	/* Trouble that calls deep inside could not return: handled by the loop. */
@@ -260,6 +263,8 @@ struct app_topic *weir__app_topic(weir_app *app, const struct graph_topic *graph
  * */
 
 bool weir__worker_open(struct worker *w, weir_error *err);
+/** It has been fenced. True: by another instance with its id, so often that it must end; *err says so. */
+bool weir__worker_fenced(struct worker *w, weir_error *err);
 /** One turn of the loop: poll, process, punctuate, commit when due. False: the worker is to end (app->error says
  * why, if it failed). */
 bool weir__worker_step(struct worker *w, int64_t wait_ms);

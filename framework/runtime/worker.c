@@ -280,6 +280,18 @@ static void mend(struct worker *w)
 	w->failed = w->stop;
 }
 
+bool weir__worker_fenced(struct worker *w, weir_error *err)
+{
+	if (!weir__fenced_by_twin(&w->fencings, weir__now_us(w->app), w->last_done_us,
+				  w->app->settings.session_timeout_ms * 1000))
+		return false;
+	weir_fail(err, WEIR_FENCED,
+		  "fenced again and again under the id \"%s\": another running instance has the same instance.id; "
+		  "give each its own",
+		  w->id);
+	return true;
+}
+
 /* The client has given up, or another member has taken the place: begin again as a new member. */
 static bool new_consumer(struct worker *w, const weir_error *why)
 {
@@ -291,19 +303,9 @@ static bool new_consumer(struct worker *w, const weir_error *why)
 		weir__task_close(w->tasks[--w->task_count], false);
 	weir_consumer_close(w->consumer);
 	w->consumer = NULL;
-	if (why->code == WEIR_FENCED) {
-		int64_t now_us = weir__now_us(w->app);
-
-		if (w->fenced_us && now_us - w->fenced_us < 60000000) {
-			weir_fail(&err, WEIR_FENCED,
-				  "fenced twice within a minute under the id \"%s\": another running instance has "
-				  "the same "
-				  "instance.id; give each its own",
-				  w->id);
-			worker_stop(w, &err);
-			return false;
-		}
-		w->fenced_us = now_us;
+	if (why->code == WEIR_FENCED && weir__worker_fenced(w, &err)) {
+		worker_stop(w, &err);
+		return false;
 	}
 	weir_consumer_close(w->restorer);
 	w->restorer = NULL;

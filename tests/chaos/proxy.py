@@ -9,6 +9,7 @@ Standard input, one command a line, each answered with "done":
     heal LISTEN      whatever was held back goes on
 """
 import asyncio
+import os
 import socket
 import struct
 import sys
@@ -83,6 +84,7 @@ async def main():
         command, listen = line.decode().split()
         links[listen].obey(command)
         print("done", flush=True)
+    os._exit(0)  # connections are of no interest any more
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import argparse
 import collections
 import os
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -149,6 +150,7 @@ def main():
         options.seed = int(time.time()) % 100_000
     options.logs = options.logs or tempfile.mkdtemp(prefix="weir-chaos-")
     case = harness.Case("chaos", os.path.abspath(options.evilnet), options.logs)
+    case.evilnet = shutil.copy(case.evilnet, case.path("evilnet"))  # whatever is built meanwhile
     c = cluster.Cluster(case, options.seed, options.rate)
     kinds = options.kinds.split(",") if options.kinds else list(faults.KINDS)
     if not c.disks and "full-disk" in kinds:

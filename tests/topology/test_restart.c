@@ -185,6 +185,26 @@ static void state_without_committed_positions_is_refused(void **state)
 	weir_driver_free(d);
 }
 
+static void state_whose_changelog_was_deleted_is_refused(void **state)
+{
+	weir_driver *d = driver(versions(false), (weir_driver_opts){ 0 });
+	const char *changelog = "app-counts-changelog";
+	weir_error why = { .code = WEIR_OK };
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		weir_driver_pipe(d, "in", "k", "v", i);
+	weir_driver_stop(d, false);
+	must(weir_topics_delete(weir_driver_cluster(d), &changelog, 1, &err));
+	for (int i = 0; i < 2; i++) { /* the first start makes the topic anew */
+		assert_false(weir_driver_start(d, NULL, &why));
+		assert_int_equal(why.code, WEIR_STATE);
+		assert_contains(why.message,
+				"the changelog \"app-counts-changelog\" of store \"counts\" ends at 0");
+	}
+	weir_driver_free(d);
+}
+
 static void a_group_without_positions_and_without_state_begins(void **state)
 {
 	weir_driver *d = driver(versions(false), (weir_driver_opts){ 0 });
@@ -323,6 +343,7 @@ int main(void)
 		cmocka_unit_test(another_number_of_partitions_is_refused),
 		cmocka_unit_test(steps_put_in_before_a_store_leave_its_state_alone),
 		cmocka_unit_test(state_without_committed_positions_is_refused),
+		cmocka_unit_test(state_whose_changelog_was_deleted_is_refused),
 		cmocka_unit_test(a_group_without_positions_and_without_state_begins),
 		cmocka_unit_test(a_committed_position_outside_the_log_is_refused),
 		cmocka_unit_test(a_source_says_where_to_begin),
