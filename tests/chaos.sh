@@ -17,6 +17,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 case ${1:-} in -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;; esac
 
+for program in java mariadbd kcat python3; do
+	PATH=$PATH:/usr/sbin command -v $program >/dev/null || { echo "chaos: $program is not installed" >&2; exit 77; }
+done
 port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 free_ports() { # so many in a row
 	local port i

@@ -9,7 +9,7 @@
 #include "framework/runtime/canary.h"
 #include "framework/runtime/runtime.h"
 
-enum { SLICE_RECORDS = 20000, DELETE_RETENTION_MS_DEFAULT = 86400000 };
+enum { SLICE_RECORDS = 20000, DELETE_RETENTION_MS_DEFAULT = 86400000, STUCK_LOOK_US = 1000000 };
 
 static int64_t delete_retention_ms(struct task_store *s)
 {
@@ -96,6 +96,7 @@ static bool begin_store(struct task_store *s, weir_error *err)
 	if (!weir_consumer_assign(w->restorer, &p, 1, err))
 		return weir_wrap(err, "task %s: read the changelog \"%s\"", s->task->id, s->changelog);
 	s->restoring = true;
+	s->restore_at = -1;
 	weir_log(WEIR_LOG_INFO, "restore", "begin task=%s store=%s from=%lld to=%lld checkpoint=%lld", s->task->id,
 		 s->graph->spec.name, (long long)from, (long long)end, (long long)at);
 	return true;
@@ -193,6 +194,30 @@ bool weir__restore_step(struct worker *w, bool others_run, weir_error *err)
 	return !err->fatal || new_restorer(w, err);
 }
 
+/* An open transaction ends when its producer comes back, or by its timeout; a broker that is away returns. What
+ * takes longer than task.timeout.ms is beyond us: a transaction whose markers the broker has lost holds its readers
+ * for ever. A pause of our own does not count. */
+static bool check_moves(struct task_store *s, int64_t at, weir_error *err)
+{
+	const weir_app *app = s->task->worker->app;
+	int64_t now_us = weir__now_us(app), since_us = now_us - s->restore_looked_us;
+
+	s->restore_looked_us = now_us;
+	if (at != s->restore_at) {
+		s->restore_at = at;
+		s->restore_stuck_us = 0;
+		return true;
+	}
+	s->restore_stuck_us += since_us < STUCK_LOOK_US ? since_us : STUCK_LOOK_US;
+	if (s->restore_stuck_us <= app->settings.task_timeout_ms * 1000 + STUCK_LOOK_US)
+		return true;
+	return weir_fail(err, WEIR_TIMEOUT,
+			 "task %s: the changelog \"%s\" gives nothing beyond offset %lld of %lld, for longer than "
+			 "task.timeout.ms: the broker does not answer, or a transaction in it never ends "
+			 "(kafka-transactions.sh find-hanging)",
+			 s->task->id, s->changelog, (long long)at, (long long)s->restore_end);
+}
+
 bool weir__restore_finished(struct task *t, weir_error *err)
 {
 	bool all = true;
@@ -209,6 +234,8 @@ bool weir__restore_finished(struct task *t, weir_error *err)
 		    weir_consumer_lag(t->worker->restorer, s->changelog, t->partition) == 0)
 			s->restore_end = at;
 		if (at < s->restore_end) {
+			if (!check_moves(s, at, err))
+				return false;
 			all = false;
 			continue;
 		}

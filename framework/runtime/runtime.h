@@ -85,8 +85,10 @@ struct task_store {
 	struct input *source;  /* its topic is the changelog, up to the committed position; NULL = not so */
 	weir_context codec_cx; /* memory for the serde at the store's edges */
 	int64_t restore_end;   /* high watermark of the changelog when restoring began */
-	int64_t known_end; /* it has reached as far as this: of a deleted one nobody must begin anew unnoticed */
-	int64_t restored;  /* records */
+	int64_t known_end;  /* it has reached as far as this: of a deleted one nobody must begin anew unnoticed */
+	int64_t restore_at; /* how far it was at the last look, and since when it stands there, while looked at */
+	int64_t restore_looked_us, restore_stuck_us;
+	int64_t restored; /* records */
 	bool restoring;
 	bool wrote;            /* the open transaction has changelog records of it */
 	int64_t checkpoint_us; /* when it was last made durable */

@@ -154,6 +154,44 @@ static void what_came_since_a_start_at_the_end_survives_an_abort(void **state)
 	weir_driver_free(d);
 }
 
+/* One whose markers the broker has lost, as a single node can in a controlled shutdown: it holds its readers. */
+static void a_restore_behind_a_transaction_that_never_ends_says_so(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	const char *const config[][2] = { { "task.timeout.ms", "10s" } };
+	weir_producer *other;
+
+	(void)state;
+	weir_changes(weir_count(text_source(t, "in"), "counts", (weir_window){ 0 }));
+	weir_driver *d = driver(t, (weir_driver_opts){ .config = config, .config_count = 1 });
+
+	weir_driver_pipe(d, "in", "k", "v", 1);
+	must(other = weir_producer_open(
+		     weir_driver_cluster(d),
+		     (weir_producer_opts){ .transactional_id = "other", .transaction_timeout_ms = 900000 }, &err));
+	must(weir_producer_init(other, 1000, &err));
+	must(weir_producer_begin(other, &err));
+	must(weir_producer_send(other,
+				&(weir_produced){ .topic = "app-counts-changelog",
+						  .partition = 0,
+						  .timestamp_ms = 1,
+						  .key = weir_str("k"),
+						  .value = weir_str("12345678") },
+				&err));
+	must(weir_producer_flush(other, 1000, &err));
+	weir__task_reset(worker_of(d)->tasks[0]);
+	int64_t begin_us = weir__now_us(weir_driver_app(d)), took_us = 0;
+
+	while (!worker_of(d)->stop && took_us < 60000000) {
+		weir_driver_advance(d, 100);
+		took_us = weir__now_us(weir_driver_app(d)) - begin_us;
+	}
+	assert_in_range(took_us, 10000000, 20000000);
+	assert_stopped(d, "the changelog \"app-counts-changelog\" gives nothing beyond offset");
+	weir_producer_close(other);
+	weir_driver_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +199,7 @@ int main(void)
 		cmocka_unit_test(what_a_failing_disk_gave_is_not_committed),
 		cmocka_unit_test(transactions_that_took_too_long_are_not_taken_for_another_instance),
 		cmocka_unit_test(what_came_since_a_start_at_the_end_survives_an_abort),
+		cmocka_unit_test(a_restore_behind_a_transaction_that_never_ends_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
