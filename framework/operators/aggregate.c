@@ -242,7 +242,7 @@ static struct store_spec store_spec(const struct aggregate *a, const weir_serde 
 static weir_table *add(weir_stream *s, const char *name, const struct operator* op, struct aggregate a,
 		       const weir_serde *value)
 {
-	struct node *input = weir__keyed_input(node_of_stream(s), name);
+	struct node *input = weir__keyed_input(node_of_stream(s), name, false);
 	weir_topology *t = input->topology;
 
 	a.kind = weir__window_check(t, name, &a.window);

@@ -165,10 +165,10 @@ static bool check_window(weir_topology *t, const char *name, const weir_join_win
 	return false;
 }
 
-static struct node *keyed(struct node *side, const char *name, const char *which)
+static struct node *keyed(struct node *side, const char *name, const char *which, bool goes_alone)
 {
-	return weir__keyed_input_through(side, name,
-					 weir__arena_printf(&side->topology->arena, "%s-%s", name, which));
+	return weir__keyed_input_through(
+		side, name, weir__arena_printf(&side->topology->arena, "%s-%s", name, which), goes_alone);
 }
 
 static struct graph_store *add_store(weir_topology *t, const char *name, const char *suffix,
@@ -203,7 +203,7 @@ static struct node *add_side(struct node *from, const char *name, const char *su
 
 static weir_stream *add_self(struct node *from, const char *name, struct stream_join *j, const weir_serde *value)
 {
-	struct node *input = keyed(from, name, "left");
+	struct node *input = keyed(from, name, "left", false);
 	struct node *n = weir__graph_add(input->topology, input, name, &self_op, j, sizeof *j);
 
 	n->value = value;
@@ -230,9 +230,9 @@ static weir_stream *add(weir_stream *left_stream, const char *name, weir_stream 
 
 	const char *this_name = j.right_alone ? "outer-this" : "this";
 	const char *other_name = j.left_alone ? "outer-other" : "other";
-	struct node *this_side = add_side(keyed(left, name, "left"), name, this_name, &j, value);
+	struct node *this_side = add_side(keyed(left, name, "left", j.left_alone), name, this_name, &j, value);
 	j.is_right = true;
-	struct node *other_side = add_side(keyed(right, name, "right"), name, other_name, &j, value);
+	struct node *other_side = add_side(keyed(right, name, "right", j.right_alone), name, other_name, &j, value);
 	struct node *n = weir__graph_add(t, this_side, name, &join_op, NULL, 0);
 
 	weir__graph_connect(other_side, n);

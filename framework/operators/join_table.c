@@ -69,7 +69,8 @@ static weir_stream *add_table(weir_stream *stream, const char *name, weir_table 
 
 	if (from->windowed != table->windowed)
 		weir__graph_mistake(from->topology, name, "one of its inputs has windows, the other has not");
-	struct node *n = add(from->windowed ? from : weir__keyed_input(from, name), name, j, opts.value);
+	struct node *n =
+		add(from->windowed ? from : weir__keyed_input(from, name, j->left_alone), name, j, opts.value);
 
 	weir__graph_look_up(n, table);
 	return stream_of(n);

@@ -164,10 +164,11 @@ const char *weir__sink_topic(const struct node *node);
 bool weir__source_take(struct instance *in, weir_context *cx, weir_record *r);
 
 /** The stream that a stateful step called `name` reads: `s`, or what comes out of a repartition topic put in
- * between where the key has changed. */
-struct node *weir__keyed_input(struct node *s, const char *name);
+ * between where the key has changed. It passes null keys on only if `null_keys`; without a repartition
+ * they come in any case. */
+struct node *weir__keyed_input(struct node *s, const char *name, bool null_keys);
 /** The same with another name than <name>-by-key for the repartition. */
-struct node *weir__keyed_input_through(struct node *s, const char *name, const char *through);
+struct node *weir__keyed_input_through(struct node *s, const char *name, const char *through, bool null_keys);
 
 /** The step that reads the internal topic which `writer` fills; the topic is called after it. */
 struct node *weir__repartition_read(struct node *writer, const char *name, const weir_serde *value,

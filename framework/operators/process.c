@@ -40,7 +40,7 @@ static const struct operator process_op = {
 weir_stream *weir_process(weir_stream *s, const char *name, weir_processor processor)
 {
 	bool has_stores = processor.stores[0] != NULL;
-	struct node *parent = has_stores ? weir__keyed_input(node_of_stream(s), name) : node_of_stream(s);
+	struct node *parent = has_stores ? weir__keyed_input(node_of_stream(s), name, true) : node_of_stream(s);
 	struct node *n = weir__graph_add(parent->topology, parent, name, &process_op, &processor, sizeof processor);
 
 	if (!processor.process)

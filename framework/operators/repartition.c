@@ -4,7 +4,7 @@
 
 struct writer {
 	weir_repartition_opts opts;
-	bool keeps_null_keys; /* what comes behind it decides about them */
+	bool keeps_null_keys; /* what comes behind it decides about them; else they are dead letters here */
 };
 
 static void writer_process(struct instance *in, weir_context *cx, const weir_record *r)
@@ -113,13 +113,22 @@ static void move_up(struct node *changer, struct node *read)
 	move_behind(from, changer, read);
 }
 
-struct node *weir__keyed_input(struct node *s, const char *name)
+/* Another step that needs null keys shares the repartition: those that do not turn them away by themselves. */
+static void keep_null_keys(struct node *writer, bool null_keys)
 {
-	return weir__keyed_input_through(s, name,
-					 weir__arena_printf(&s->topology->arena, "%s-by-key", name ? name : ""));
+	struct writer w = *(const struct writer *)writer->opts;
+
+	w.keeps_null_keys |= null_keys;
+	writer->opts = memcpy(weir__arena_alloc(&writer->topology->arena, sizeof w), &w, sizeof w);
 }
 
-struct node *weir__keyed_input_through(struct node *s, const char *name, const char *through)
+struct node *weir__keyed_input(struct node *s, const char *name, bool null_keys)
+{
+	return weir__keyed_input_through(
+		s, name, weir__arena_printf(&s->topology->arena, "%s-by-key", name ? name : ""), null_keys);
+}
+
+struct node *weir__keyed_input_through(struct node *s, const char *name, const char *through, bool null_keys)
 {
 	weir_topology *t = s->topology;
 	struct node *changer = t->optimize & WEIR_MERGE_REPARTITIONS ? key_changer(s) : NULL;
@@ -132,11 +141,12 @@ struct node *weir__keyed_input_through(struct node *s, const char *name, const c
 	if (changer && changer->rekeyed) {
 		struct node *read = reader_of(changer->rekeyed);
 
+		keep_null_keys(changer->rekeyed, null_keys);
 		move_up(changer, read);
 		move_behind(s, changer, read);
 		return s == changer ? read : s;
 	}
-	weir_stream *read = repartition(stream_of(s), through, (weir_repartition_opts){ 0 }, true);
+	weir_stream *read = repartition(stream_of(s), through, (weir_repartition_opts){ 0 }, null_keys);
 
 	if (changer)
 		changer->rekeyed = t->topics[t->topic_count - 1]->writer;

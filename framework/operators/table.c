@@ -165,7 +165,7 @@ static const struct operator to_table_op = {
 
 weir_table *weir_to_table(weir_stream *s, const char *name, weir_table_opts opts)
 {
-	struct node *input = weir__keyed_input(node_of_stream(s), name);
+	struct node *input = weir__keyed_input(node_of_stream(s), name, false);
 	struct node *n = weir__graph_add(input->topology, input, name, &to_table_op, NULL, 0);
 
 	weir__table_store_add(n, opts);

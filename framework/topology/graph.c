@@ -230,7 +230,9 @@ struct graph_topic *weir__graph_topic_add(weir_topology *t, const char *name, en
 void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts)
 {
 	struct store_spec spec = {
-		.kind = opts.windowed ? STORE_WINDOW : STORE_KEY_VALUE,
+		.kind = opts.sessions   ? STORE_SESSION
+			: opts.windowed ? STORE_WINDOW
+					: STORE_KEY_VALUE,
 		.retention_ms = opts.retain_ms,
 		.window_size_ms = opts.window_size_ms,
 		.in_memory = opts.in_memory,
@@ -239,8 +241,10 @@ void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts)
 		.duplicates = opts.duplicates,
 	};
 
-	if (opts.windowed && opts.retain_ms <= 0)
-		weir__graph_mistake(t, name, "a windowed store needs retain_ms > 0");
+	if ((opts.windowed || opts.sessions) && opts.retain_ms <= 0)
+		weir__graph_mistake(t, name, "a store of windows or sessions needs retain_ms > 0");
+	if (opts.windowed && opts.sessions)
+		weir__graph_mistake(t, name, "a store has windows or sessions, not both");
 	if (opts.duplicates && !opts.windowed)
 		weir__graph_mistake(t, name, "only a windowed store can have duplicates");
 	if (opts.duplicates && opts.unlogged && !opts.in_memory)

@@ -141,7 +141,8 @@ const char *object_text(weir_context *cx, const void *object, const weir_serde *
 /* --- trace.c -------------------------------------------------------------------------------------------------- */
 
 /** Runs `input` (as generate writes it) and appends to *out, between "run CASE SEED" and "end", the input with
- * what came of it: "out TOPIC KEY VALUE TIMESTAMP [HEADER=VALUE...]", "peek ...", "dropped N"; in the end "store
+ * what came of it: "out TOPIC KEY VALUE TIMESTAMP [HEADER=VALUE...]", the same as "via" for topics of
+ * repartitions, "peek ...", "dropped N"; in the end "store
  * NAME KEY VALUE TIMESTAMP" for what the stores hold, and "log TOPIC KEY VALUE TIMESTAMP" for the last record of
  * each key of a changelog. */
 void trace_run(const struct test_case *c, uint64_t seed, const char *input, struct text *out);

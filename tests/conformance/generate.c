@@ -73,6 +73,8 @@ static void add_value(struct mix *m, struct text *out)
 
 	if (weir_rng_chance(r, m->null_value))
 		text_add(out, "~");
+	else if (strcmp(m->values, "longs") == 0 && weir_rng_chance(r, 0.8)) /* as Kafka has them; else not such */
+		text_add(out, "%%00%%00%%00%%00%%00%%00%%00%%%02x", digit);
 	else if (numbers || (!foreign && weir_rng_chance(r, 0.5)))
 		text_add(out, "%d", digit);
 	else if (foreign || weir_rng_chance(r, 0.6))

@@ -68,8 +68,32 @@ static void build_join_global(struct graph *g, const struct step *s)
 			 &weir_utf8);
 }
 
+/* --- of two streams ------------------------------------------------------------------------------------------- */
+
+static void build_stream_join(struct graph *g, const struct step *s)
+{
+	weir_join_window window = { .before_ms = step_number(s, "before", 0),
+				    .after_ms = step_number(s, "after", 0),
+				    .grace_ms = step_number(s, "grace", 0) };
+	weir_stream *(*make)(weir_stream *, const char *, weir_stream *, weir_join_fn *, const weir_serde *,
+			     weir_join_window, void *) = strcmp(s->op, "stream-left-join") == 0    ? weir_left_join
+							 : strcmp(s->op, "stream-outer-join") == 0 ? weir_outer_join
+												   : weir_join;
+
+	graph_put_stream(g, s->name,
+			 make(input(g, s, 0)->stream, s->name, input(g, s, 1)->stream, join, &weir_utf8, window,
+			      joining_of(g, s)),
+			 &weir_utf8);
+}
+
 const struct builder join_builders[] = {
-	{ "join-table", build_join_table },        { "left-join-table", build_join_table },
-	{ "global-table", build_global },          { "join-global", build_join_global },
-	{ "left-join-global", build_join_global }, { NULL, NULL },
+	{ "stream-join", build_stream_join },
+	{ "stream-left-join", build_stream_join },
+	{ "stream-outer-join", build_stream_join },
+	{ "join-table", build_join_table },
+	{ "left-join-table", build_join_table },
+	{ "global-table", build_global },
+	{ "join-global", build_join_global },
+	{ "left-join-global", build_join_global },
+	{ NULL, NULL },
 };

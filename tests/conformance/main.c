@@ -17,7 +17,7 @@ static struct {
 	const char *dir, *live;
 	uint64_t seed;
 	int seeds;
-	bool write, print, shrink;
+	bool write, print, input, shrink;
 } options = { .dir = SOURCE_DIR "/tests/conformance", .seed = 1, .shrink = true };
 
 /* --- the other side ------------------------------------------------------------------------------------------- */
@@ -323,13 +323,48 @@ static int check_golden(const struct test_case *c)
 	return bad;
 }
 
+/* --- on a cluster --------------------------------------------------------------------------------------------- */
+
+/* What weir_main is to build: it has no argument for that. */
+static struct {
+	struct test_case *c;
+	struct text trace;
+	struct graph *g;
+} on_cluster;
+
+static weir_topology *build_on_cluster(void)
+{
+	on_cluster.g = graph_build(on_cluster.c, &on_cluster.trace);
+	return on_cluster.g->t;
+}
+
+/* conformance run CASE [OPTION of weir_main...] */
+static int run_on_cluster(int argc, char **argv)
+{
+	char cases[1000];
+
+	snprintf(cases, sizeof cases, "%s/cases", options.dir);
+	on_cluster.c = case_read(cases, argv[2]);
+	argv[2] = argv[0];
+	int code = weir_main(argc - 2, argv + 2, build_on_cluster);
+
+	if (on_cluster.g)
+		graph_free(on_cluster.g);
+	text_release(&on_cluster.trace);
+	case_free(on_cluster.c);
+	return code;
+}
+
 /* --- all of it ------------------------------------------------------------------------------------------------ */
 
 static int print_ours(const struct test_case *c)
 {
 	struct text input = input_of(c, options.seed), trace = { 0 };
 
-	trace_run(c, options.seed, input.s, &trace);
+	if (options.input)
+		text_add(&trace, "%s", input.s);
+	else
+		trace_run(c, options.seed, input.s, &trace);
 	fputs(trace.s, stdout);
 	text_release(&input);
 	text_release(&trace);
@@ -382,7 +417,7 @@ static int read_options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "d:l:s:n:wpk")) != -1) {
+	while ((c = getopt(argc, argv, "d:l:s:n:wpik")) != -1) {
 		switch (c) {
 		case 'd':
 			options.dir = optarg;
@@ -399,6 +434,8 @@ static int read_options(int argc, char **argv)
 		case 'w':
 			options.write = true;
 			break;
+		case 'i':
+			options.input = true; /* fallthrough */
 		case 'p':
 			options.print = true;
 			break;
@@ -406,8 +443,8 @@ static int read_options(int argc, char **argv)
 			options.shrink = false;
 			break;
 		default:
-			fatal("usage: conformance [-d DIR] [-l COMMAND [-w | -k]] [-s SEED] [-n SEEDS] [-p] "
-			      "[CASE...]");
+			fatal("usage: conformance [-d DIR] [-l COMMAND [-w | -k]] [-s SEED] [-n SEEDS] [-p | -i] "
+			      "[CASE...], or: conformance run CASE [OPTION...]");
 		}
 	}
 	return optind;
@@ -415,6 +452,8 @@ static int read_options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	if (argc > 2 && strcmp(argv[1], "run") == 0)
+		return run_on_cluster(argc, argv);
 	int first = read_options(argc, argv), bad = 0, n = argc - first;
 
 	weir_log_set(getenv("WEIR_TEST_LOG") ? weir_log_stderr : NULL, NULL, WEIR_LOG_DEBUG);

@@ -4,22 +4,25 @@
 /* --- timers --------------------------------------------------------------------------------------------------- */
 
 struct ticking {
-	int64_t interval_ms;
+	int64_t interval_ms, times; /* 0 = for ever */
 	weir_time time;
 };
 
 struct ticker {
 	const struct ticking *how;
-	int64_t start_ms;
+	int64_t start_ms, ticks;
+	weir_timer *timer;
 };
 
 static void tick(weir_context *cx, int64_t time_ms, void *state)
 {
-	const struct ticker *ticker = state;
+	struct ticker *ticker = state;
 	weir_record r = { .key = weir_str("tick"), .timestamp_ms = time_ms - ticker->start_ms, .cx = cx };
 
 	weir_set_value_bytes(&r, weir_str("tick"));
 	weir_forward(cx, &r);
+	if (++ticker->ticks == ticker->how->times)
+		weir_cancel(ticker->timer);
 }
 
 static void start_ticking(weir_context *cx, void *state, void *user)
@@ -28,7 +31,7 @@ static void start_ticking(weir_context *cx, void *state, void *user)
 
 	ticker->how = user;
 	ticker->start_ms = ticker->how->time == WEIR_WALL_CLOCK_TIME ? weir_now_ms(cx) : 0;
-	weir_schedule(cx, ticker->how->interval_ms, ticker->how->time, tick);
+	ticker->timer = weir_schedule(cx, ticker->how->interval_ms, ticker->how->time, tick);
 }
 
 static void pass_on(weir_context *cx, const weir_record *r, void *state, void *user)
@@ -43,7 +46,7 @@ static void build_tick(struct graph *g, const struct step *s)
 	const char *time = step_option(s, "time");
 	struct named *in = input(g, s, 0);
 
-	*how = (struct ticking){ step_number(s, "interval", 0),
+	*how = (struct ticking){ step_number(s, "interval", 0), step_number(s, "times", 0),
 				 time && strcmp(time, "wall") == 0 ? WEIR_WALL_CLOCK_TIME : WEIR_STREAM_TIME };
 	weir_processor p = {
 		.state_size = sizeof(struct ticker), .init = start_ticking, .process = pass_on, .user = how
@@ -52,11 +55,60 @@ static void build_tick(struct graph *g, const struct step *s)
 	graph_put_stream(g, s->name, weir_process(in->stream, s->name, p), in->value);
 }
 
+/* --- the context ---------------------------------------------------------------------------------------------- */
+
+/* Where a record comes from, and the task's time. Offsets of internal topics are not told: markers have some. */
+static void inspect(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	weir_metadata m = weir_record_metadata(cx);
+	long long offset = strncmp(m.topic, "app-", 4) == 0 ? -1 : (long long)m.offset;
+	weir_record out = *r;
+
+	(void)state, (void)user;
+	weir_set_value(&out, text_object(cx, format(cx, "%s/%d/%lld/%lld", m.topic, (int)m.partition, offset,
+						    (long long)weir_stream_time_ms(cx))));
+	weir_forward(cx, &out);
+}
+
+static void build_inspect(struct graph *g, const struct step *s)
+{
+	weir_processor p = { .process = inspect, .value = &weir_utf8, .keeps_key = true };
+
+	graph_put_stream(g, s->name, weir_process(input(g, s, 0)->stream, s->name, p), &weir_utf8);
+}
+
+struct forwarding {
+	struct bound *p;
+	const char *yes, *no;
+};
+
+/* To one of the steps below, or, where there is no value, to all. */
+static void forward_to(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	const struct forwarding *f = user;
+
+	(void)state;
+	if (!value_text(r))
+		weir_forward(cx, r);
+	else
+		weir_forward_to(cx, f->p->test(key_text(r), value_text(r), f->p->argument) ? f->yes : f->no, r);
+}
+
+static void build_forward_to(struct graph *g, const struct step *s)
+{
+	struct forwarding *f = weir__arena_alloc(&g->arena, sizeof *f);
+	weir_processor p = { .process = forward_to, .value = &weir_utf8, .user = f };
+
+	*f = (struct forwarding){ bind(g, "predicate", step_option(s, "fn")), step_option(s, "yes"),
+				  step_option(s, "no") };
+	graph_put_stream(g, s->name, weir_process(input(g, s, 0)->stream, s->name, p), &weir_utf8);
+}
+
 /* --- stores --------------------------------------------------------------------------------------------------- */
 
 struct with_store {
 	const char *store, *fn;
-	int64_t size_ms, back_ms;
+	int64_t size_ms, gap_ms, back_ms;
 };
 
 /* What an iterator gives, windows by their start. */
@@ -89,7 +141,54 @@ static const char *in_windows(weir_context *cx, const struct with_store *w, weir
 	weir_window_put(store, r->key, weir_value_bytes(r), start, ms);
 	if (strcmp(w->fn, "put") == 0)
 		return seen;
+	if (strcmp(w->fn, "fetch-all") == 0) /* of one window, for they come in another order otherwise */
+		return entries(cx, weir_window_fetch_all(store, start, start), true);
 	return entries(cx, weir_window_fetch(store, r->key, from, ms, strcmp(w->fn, "fetch-backward") == 0), true);
+}
+
+/* The record makes one session of those that it touches, told as they were. */
+static const char *in_sessions(weir_context *cx, const struct with_store *w, weir_store *store,
+			       const weir_record *r)
+{
+	int64_t start = r->timestamp_ms, end = start, starts[64], ends[64];
+	bool backwards = strcmp(w->fn, "find-backward") == 0;
+	weir_iterator *it = weir_session_find(store, r->key, start - w->gap_ms, start + w->gap_ms, backwards);
+	const char *seen = "";
+	size_t n = 0;
+	weir_entry e;
+
+	while (weir_iterator_next(it, &e) && n < LENGTH(starts)) {
+		seen = format(cx, "%s%lld-%lld=%s;", seen, (long long)e.start_ms, (long long)e.end_ms,
+			      bytes_text(cx, e.value));
+		starts[n] = e.start_ms;
+		ends[n++] = e.end_ms;
+	}
+	weir_iterator_close(it);
+	for (size_t i = 0; i < n; i++) {
+		start = starts[i] < start ? starts[i] : start;
+		end = ends[i] > end ? ends[i] : end;
+		weir_session_put(store, r->key, WEIR_NULL, starts[i], ends[i], r->timestamp_ms);
+	}
+	weir_session_put(store, r->key, weir_value_bytes(r), start, end, r->timestamp_ms);
+	weir_bytes now = weir_session_get(store, r->key, start, end, NULL);
+
+	return format(cx, "%s%s", seen, weir_is_null(now) ? "~" : bytes_text(cx, now));
+}
+
+static const char *in_duplicates(weir_context *cx, const struct with_store *w, weir_store *store,
+				 const weir_record *r)
+{
+	int64_t ms = r->timestamp_ms, from = ms > w->back_ms ? ms - w->back_ms : 0;
+
+	weir_window_put(store, r->key, weir_value_bytes(r), ms, ms);
+	weir_iterator *it = weir_window_fetch(store, r->key, from, ms, false);
+	const char *all = "";
+	weir_entry e;
+
+	while (weir_iterator_next(it, &e))
+		all = format(cx, "%s%lld=%s;", all, (long long)e.start_ms, bytes_text(cx, e.value));
+	weir_iterator_close(it);
+	return all;
 }
 
 static const char *in_values(weir_context *cx, const struct with_store *w, weir_store *store, const weir_record *r)
@@ -98,6 +197,11 @@ static const char *in_values(weir_context *cx, const struct with_store *w, weir_
 	weir_bytes old = weir_store_get(store, r->key, &old_ms);
 	const char *seen = before(cx, old, old_ms), *fn = w->fn;
 
+	if (strcmp(fn, "absent") == 0) {
+		if (weir_is_null(old))
+			weir_store_put(store, r->key, weir_value_bytes(r), r->timestamp_ms);
+		return seen;
+	}
 	weir_store_put(store, r->key, weir_value_bytes(r), r->timestamp_ms);
 	if (strcmp(fn, "put") == 0)
 		return seen;
@@ -119,8 +223,10 @@ static void work_with_store(weir_context *cx, const weir_record *r, void *state,
 	(void)state;
 	if (weir_is_null(r->key))
 		return;
-	weir_set_value(&out,
-		       text_object(cx, w->size_ms ? in_windows(cx, w, store, r) : in_values(cx, w, store, r)));
+	weir_set_value(&out, text_object(cx, strcmp(w->fn, "duplicates") == 0 ? in_duplicates(cx, w, store, r)
+					     : w->size_ms                     ? in_windows(cx, w, store, r)
+					     : w->gap_ms                      ? in_sessions(cx, w, store, r)
+									      : in_values(cx, w, store, r)));
 	weir_forward(cx, &out);
 }
 
@@ -130,10 +236,12 @@ static void build_with_store(struct graph *g, const struct step *s)
 	const char *log = step_option(s, "log");
 
 	*w = (struct with_store){ s->name, step_option(s, "fn"), step_number(s, "size", 0),
-				  step_number(s, "back", 0) };
+				  step_number(s, "gap", 0), step_number(s, "back", 0) };
 	weir_add_store(g->t, s->name,
 		       (weir_store_opts){ .windowed = w->size_ms != 0,
 					  .window_size_ms = w->size_ms,
+					  .sessions = w->gap_ms != 0,
+					  .duplicates = strcmp(w->fn, "duplicates") == 0,
 					  .retain_ms = step_number(s, "retain", 0),
 					  .unlogged = log && strcmp(log, "off") == 0,
 					  .ordered = true });
@@ -145,5 +253,7 @@ static void build_with_store(struct graph *g, const struct step *s)
 const struct builder processor_builders[] = {
 	{ "tick", build_tick },
 	{ "with-store", build_with_store },
+	{ "inspect", build_inspect },
+	{ "forward-to", build_forward_to },
 	{ NULL, NULL },
 };

@@ -38,23 +38,9 @@ quietly() { "$@" >"$log" 2>&1 || { tail -40 "$log" >&2; exit 1; }; }
 [ -d "build/$preset" ] || quietly cmake --preset "$preset"
 quietly cmake --build "build/$preset" --target conformance
 
-# Fetched once, compiled when its sources have changed.
-java_side() {
-	local jars=build/conformance/jars classes=build/conformance/classes
-	local source=$here/kafka-streams
-	if [ ! -e "$jars/.complete" ] || [ "$source/pom.xml" -nt "$jars/.complete" ]; then
-		quietly mvn -q -B -f "$source/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
-			-DoutputDirectory="$PWD/$jars"
-		touch "$jars/.complete"
-	fi
-	if [ ! -e "$classes" ] || [ -n "$(find "$source/src" -newer "$classes" -name '*.java')" ]; then
-		rm -rf "$classes"
-		quietly javac -nowarn -d "$classes" -cp "$jars/*" "$source"/src/main/java/conformance/*.java
-		touch "$classes"
-	fi
-	echo "java -XX:+UseSerialGC -Xshare:auto -XX:TieredStopAtLevel=4 -cp '$classes:$jars/*' conformance.Main $here/cases"
-}
 if [ -n "$live" ]; then
-	arguments+=(-l "$(java_side)" -n "$seeds")
+	source $here/java.sh
+	java_side
+	arguments+=(-l "$java_run conformance.Main $here/cases" -n "$seeds")
 fi
 "build/$preset/tests/conformance" "${arguments[@]}" "${cases[@]}"

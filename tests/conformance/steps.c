@@ -103,7 +103,9 @@ static int64_t time_from_value(weir_context *cx, const weir_record *r, void *use
 
 static void build_source(struct graph *g, const struct step *s)
 {
-	weir_source_opts opts = { .topic = step_option(s, "topic"), .value = &weir_utf8 };
+	const char *values = step_option(s, "values");
+	const weir_serde *value = values && strcmp(values, "numbers") == 0 ? &weir_int64 : &weir_utf8;
+	weir_source_opts opts = { .topic = step_option(s, "topic"), .value = value };
 	int64_t *before = weir__arena_alloc(&g->arena, sizeof *before);
 
 	*before = step_number(s, "time-from-value", 0);
@@ -111,7 +113,7 @@ static void build_source(struct graph *g, const struct step *s)
 		opts.time_ms = time_from_value;
 		opts.user = before;
 	}
-	graph_put_stream(g, s->name, weir_source(g->t, s->name, opts), &weir_utf8);
+	graph_put_stream(g, s->name, weir_source(g->t, s->name, opts), value);
 }
 
 static bool test(weir_context *cx, const weir_record *r, void *user)
@@ -318,6 +320,14 @@ static const char *route(weir_context *cx, const weir_record *r, void *user)
 	return to->p->test(key_text(r), value_text(r), to->p->argument) ? to->yes : to->no;
 }
 
+/* One partition or none: a topic has no more here. */
+static int32_t partition_if(weir_context *cx, const weir_record *r, int32_t partitions, int32_t *out, void *user)
+{
+	(void)partitions;
+	out[0] = 0;
+	return test(cx, r, user);
+}
+
 static void build_sink(struct graph *g, const struct step *s)
 {
 	struct named *in = input(g, s, 0);
@@ -326,6 +336,10 @@ static void build_sink(struct graph *g, const struct step *s)
 	struct routing *to = weir__arena_alloc(&g->arena, sizeof *to);
 
 	graph_output(g, opts.topic ? opts.topic : s->name);
+	if (step_option(s, "partition-if")) {
+		opts.multicast = partition_if;
+		opts.user = bind(g, "predicate", step_option(s, "partition-if"));
+	}
 	if (step_option(s, "route")) {
 		*to = (struct routing){ bind(g, "predicate", step_option(s, "route")), s->name,
 					step_option(s, "else") };
@@ -419,6 +433,17 @@ static build_fn *builder_of(const char *op)
 	fatal("no operator \"%s\"", op);
 }
 
+/* By Kafka Streams' names; joins with itself are always such. */
+static void optimize(struct graph *g, const char *what)
+{
+	bool all = what && strcmp(what, "all") == 0;
+
+	if (all || (what && strstr(what, "merge.repartition.topics")))
+		weir_topology_optimize(g->t, WEIR_MERGE_REPARTITIONS);
+	if (all || (what && strstr(what, "reuse.ktable.source.topics")))
+		weir_topology_optimize(g->t, WEIR_REUSE_TABLE_TOPICS);
+}
+
 struct graph *graph_build(const struct test_case *c, struct text *trace)
 {
 	struct graph *g = weir__calloc(1, sizeof *g);
@@ -426,6 +451,7 @@ struct graph *graph_build(const struct test_case *c, struct text *trace)
 	weir__arena_init(&g->arena, 0);
 	g->t = weir_topology_new("app");
 	g->trace = trace;
+	optimize(g, step_option(&c->config, "topology.optimization"));
 	for (const struct step *s = c->steps; s; s = s->next)
 		builder_of(s->op)(g, s);
 	return g;

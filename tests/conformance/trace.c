@@ -13,10 +13,17 @@ struct run {
 	weir_driver *d;
 	struct text *out;
 	struct arena arena;
-	char **changelogs;
+	char **changelogs, **repartitions;
 	struct last *last;
 	size_t last_count, last_room;
 };
+
+/* What weir has otherwise, or as its way. */
+static bool is_theirs(const char *config)
+{
+	return strcmp(config, "store") == 0 || strcmp(config, "topology.optimization") == 0 ||
+	       strstr(config, "exception.handler");
+}
 
 static bool start(struct run *r)
 {
@@ -25,7 +32,7 @@ static bool start(struct run *r)
 	weir_error err = { .code = WEIR_OK };
 
 	for (size_t i = 0; i < r->c->config.option_count; i++)
-		if (strcmp(r->c->config.options[i][0], "store") != 0) {
+		if (!is_theirs(r->c->config.options[i][0])) {
 			pairs[n][0] = r->c->config.options[i][0];
 			pairs[n++][1] = r->c->config.options[i][1];
 		}
@@ -101,6 +108,17 @@ static void note_last(struct run *r, const char *topic, const weir_driver_record
 	r->last[r->last_count++] = (struct last){ key.s, rest.s };
 }
 
+static void tell_topic(struct run *r, const char *what, const char *topic)
+{
+	weir_driver_record record;
+
+	while (weir_driver_read(r->d, topic, &record)) {
+		text_add(r->out, "%s %s ", what, topic);
+		add_record(r->out, &record);
+		text_add(r->out, "\n");
+	}
+}
+
 /* What has come out since the last time. */
 static void tell(struct run *r)
 {
@@ -110,11 +128,9 @@ static void tell(struct run *r)
 
 	qsort(r->g->outputs, r->g->output_count, sizeof *r->g->outputs, by_text);
 	for (size_t i = 0; i < r->g->output_count; i++)
-		while (weir_driver_read(r->d, r->g->outputs[i], &record)) {
-			text_add(r->out, "out %s ", r->g->outputs[i]);
-			add_record(r->out, &record);
-			text_add(r->out, "\n");
-		}
+		tell_topic(r, "out", r->g->outputs[i]);
+	for (char **topic = r->repartitions; *topic; topic++)
+		tell_topic(r, "via", *topic);
 	for (char **topic = r->changelogs; *topic; topic++)
 		while (weir_driver_read(r->d, *topic, &record))
 			note_last(r, *topic, &record);
@@ -136,31 +152,44 @@ static void add_value(struct text *out, weir_bytes value, const weir_serde *serd
 		text_add_bytes(out, value);
 }
 
-static void list_store(struct run *r, const char *name, bool windowed, const weir_serde *value, struct text *lines)
+/* `timed`: values have a time of their own. */
+static void list_store(struct run *r, const char *name, enum store_kind kind, bool timed, const weir_serde *value,
+		       struct text *lines)
 {
 	weir_store *store = weir_driver_store(r->d, name, 0);
-	weir_iterator *it = windowed ? weir_window_fetch_all(store, 0, INT64_MAX)
-				     : weir_store_range(store, WEIR_NULL, WEIR_NULL, false);
+	weir_iterator *it = kind == STORE_WINDOW    ? weir_window_fetch_all(store, 0, INT64_MAX)
+			    : kind == STORE_SESSION ? weir_session_find_all(store, 0, INT64_MAX)
+						    : weir_store_range(store, WEIR_NULL, WEIR_NULL, false);
 	weir_entry e;
 
 	while (weir_iterator_next(it, &e)) {
 		text_add(lines, "store %s ", name);
 		text_add_bytes(lines, e.key);
-		if (windowed)
+		if (kind != STORE_KEY_VALUE)
 			text_add(lines, "@%lld", (long long)e.start_ms);
+		if (kind == STORE_SESSION)
+			text_add(lines, "-%lld", (long long)e.end_ms);
 		text_add(lines, " ");
 		add_value(lines, e.value, value);
-		text_add(lines, " %lld\n", (long long)e.timestamp_ms);
+		if (timed)
+			text_add(lines, " %lld\n", (long long)e.timestamp_ms);
+		else
+			text_add(lines, " -\n");
 	}
 	weir_iterator_close(it);
 }
 
-/* Those of foreign-key joins hold what has no text of its own; their changelogs are compared byte by byte. */
+static bool ends_with(const char *s, const char *suffix)
+{
+	size_t n = strlen(s), m = strlen(suffix);
+
+	return n >= m && strcmp(s + n - m, suffix) == 0;
+}
+
+/* Some hold what has no text of its own; their changelogs are compared byte by byte. */
 static bool is_listed(const char *store)
 {
-	const char *suffix = strstr(store, "-subscription-store");
-
-	return !suffix || suffix[strlen("-subscription-store")];
+	return !ends_with(store, "-subscription-store") && !ends_with(store, "-shared-join-store");
 }
 
 /* The lines of a text, sorted, to the end of the trace. */
@@ -190,10 +219,11 @@ static void finish(struct run *r)
 		const struct store_spec *spec = &t->stores[i]->spec;
 
 		if (is_listed(spec->name))
-			list_store(r, spec->name, spec->kind == STORE_WINDOW, t->stores[i]->value, &lines);
+			list_store(r, spec->name, spec->kind, spec->kind != STORE_SESSION && !spec->duplicates,
+				   t->stores[i]->value, &lines);
 	}
 	for (size_t i = 0; i < t->global_count; i++)
-		list_store(r, t->globals[i]->store, false, t->globals[i]->value, &lines);
+		list_store(r, t->globals[i]->store, STORE_KEY_VALUE, true, t->globals[i]->value, &lines);
 	add_sorted(r, &lines);
 	for (size_t i = 0; i < r->last_count; i++)
 		text_add(&lines, "log %s%s\n", r->last[i].key, r->last[i].rest);
@@ -218,6 +248,31 @@ static void find_changelogs(struct run *r)
 	qsort(r->changelogs, n, sizeof *r->changelogs, by_text);
 }
 
+static void find_repartitions(struct run *r)
+{
+	const weir_topology *t = r->g->t;
+	size_t n = 0;
+
+	r->repartitions = weir__calloc(t->topic_count + 1, sizeof *r->repartitions);
+	for (size_t i = 0; i < t->topic_count; i++) {
+		const struct graph_topic *topic = t->topics[i];
+		struct text name = { 0 };
+
+		if (topic->kind != TOPIC_REPARTITION)
+			continue;
+		text_add(&name, "app-%s-%s", topic->name, topic->suffix ? topic->suffix : "repartition");
+		r->repartitions[n++] = name.s;
+	}
+	qsort(r->repartitions, n, sizeof *r->repartitions, by_text);
+}
+
+static void free_list(char **names)
+{
+	for (char **name = names; name && *name; name++)
+		free(*name);
+	free(names);
+}
+
 static void release(struct run *r)
 {
 	for (size_t i = 0; i < r->last_count; i++) {
@@ -225,9 +280,8 @@ static void release(struct run *r)
 		free(r->last[i].rest);
 	}
 	free(r->last);
-	for (char **name = r->changelogs; name && *name; name++)
-		free(*name);
-	free(r->changelogs);
+	free_list(r->changelogs);
+	free_list(r->repartitions);
 	weir__arena_release(&r->arena);
 }
 
@@ -258,6 +312,7 @@ void trace_run(const struct test_case *c, uint64_t seed, const char *input, stru
 	r.g = graph_build(c, out);
 	if (start(&r)) {
 		find_changelogs(&r);
+		find_repartitions(&r);
 		run_lines(&r, input);
 		finish(&r);
 		weir_driver_free(r.d);
@@ -267,7 +322,33 @@ void trace_run(const struct test_case *c, uint64_t seed, const char *input, stru
 	text_add(out, "end\n");
 }
 
-/* "drops": what is counted as dropped; "headers": those of the outputs. */
+static bool is_log_of_join(const char *line)
+{
+	size_t topic = strcspn(line + 4, " ");
+	const char *suffix = "-join-store-changelog", *shared = "-shared-join-store-changelog";
+	const char *end = line + 4 + topic;
+
+	return strncmp(line, "log ", 4) == 0 && topic > strlen(shared) &&
+	       strncmp(end - strlen(suffix), suffix, strlen(suffix)) == 0 &&
+	       strncmp(end - strlen(shared), shared, strlen(shared)) != 0;
+}
+
+/* What a store holds, or its changelog. */
+static bool is_of_store(const char *line, const char *store)
+{
+	struct text of_store = { 0 }, of_log = { 0 };
+
+	text_add(&of_store, "store %s ", store);
+	text_add(&of_log, "log app-%s-changelog ", store);
+	bool is = strncmp(line, of_store.s, of_store.len) == 0 || strncmp(line, of_log.s, of_log.len) == 0;
+
+	text_release(&of_store);
+	text_release(&of_log);
+	return is;
+}
+
+/* "drops": what is counted as dropped; "headers": those of the outputs; "logs": the changelogs of what joins of
+ * streams keep; "store": the one of that name; "names": those of topics of repartitions. */
 static bool may_differ(const struct test_case *c, const char *what)
 {
 	return step_option(&c->differs, what) != NULL;
@@ -281,7 +362,15 @@ struct text trace_comparable(const struct test_case *c, const char *trace)
 	while ((line = next_line(&at))) {
 		if (may_differ(c, "drops") && strncmp(line, "dropped ", 8) == 0)
 			continue;
-		if (may_differ(c, "headers") && strncmp(line, "out ", 4) == 0) {
+		char *by_key = strstr(line, "-by-key-repartition");
+
+		if (may_differ(c, "names") && strncmp(line, "via ", 4) == 0 && by_key)
+			memmove(by_key, by_key + 7, strlen(by_key + 7) + 1);
+		if (may_differ(c, "store") && is_of_store(line, step_option(&c->differs, "store")))
+			continue;
+		if (may_differ(c, "logs") && is_log_of_join(line))
+			continue;
+		if (may_differ(c, "headers") && (strncmp(line, "out ", 4) == 0 || strncmp(line, "via ", 4) == 0)) {
 			char *end = line;
 
 			for (int spaces = 0; *end; end++)

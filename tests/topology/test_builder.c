@@ -227,6 +227,18 @@ static void negative_retention(weir_topology *t, weir_stream *in)
 	weir_source(t, "second", (weir_source_opts){ .retain_ms = -1 });
 }
 
+static void sessions_that_keep_nothing(weir_topology *t, weir_stream *in)
+{
+	(void)in;
+	weir_add_store(t, "store", (weir_store_opts){ .sessions = true });
+}
+
+static void windows_and_sessions_in_one(weir_topology *t, weir_stream *in)
+{
+	(void)in;
+	weir_add_store(t, "store", (weir_store_opts){ .sessions = true, .windowed = true, .retain_ms = 1 });
+}
+
 static const struct mistake {
 	void (*make)(weir_topology *t, weir_stream *in);
 	const char *step, *message;
@@ -248,6 +260,8 @@ static const struct mistake {
 	{ store_used_twice, "counts", "another store has this name" },
 	{ store_without_name, "", "letters, digits" },
 	{ windowed_store_that_keeps_nothing, "store", "retain_ms > 0" },
+	{ sessions_that_keep_nothing, "store", "retain_ms > 0" },
+	{ windows_and_sessions_in_one, "store", "not both" },
 	{ negative_window, "counts", "must not be negative" },
 	{ window_without_size, "counts", "no size" },
 	{ gaps_between_windows, "counts", "windows of 10 ms that advance by 11 ms leave gaps" },

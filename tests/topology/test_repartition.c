@@ -130,6 +130,40 @@ static void null_values_pass_through_and_null_keys_are_dead_letters(void **state
 	weir_driver_free(d);
 }
 
+static const void *left_or_none(weir_context *cx, weir_bytes key, const void *left, const void *right, void *user)
+{
+	(void)cx, (void)key, (void)right, (void)user;
+	return left;
+}
+
+static weir_bytes null_key(weir_context *cx, const weir_record *r, void *user)
+{
+	(void)cx, (void)r, (void)user;
+	return WEIR_NULL;
+}
+
+static void a_repartition_put_in_passes_null_keys_on_only_to_joins_that_want_them(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	(void)state;
+	weir_stream *changed = weir_key_by(text_source(t, "in"), "no-key", null_key, NULL);
+	weir_table *rows = weir_table_source(t, "rows", (weir_table_source_opts){ 0 });
+
+	weir_count(changed, "counts", (weir_window){ 0 });
+	weir_sink(weir_left_join_table(changed, "joined", rows, left_or_none, (weir_join_table_opts){ 0 }, NULL),
+		  "out", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+	weir_driver_record r;
+
+	weir_driver_pipe(d, "in", "k", "v", 1);
+	assert_text(d, "out", "null=v@1");
+	assert_dead_letter(d, "v", "null key"); /* the source's record: it is known where it came from */
+	assert_true(weir_driver_read(d, "app-joined-by-key-repartition", &r));
+	assert_false(weir_driver_read(d, "app-counts-by-key-repartition", &r));
+	weir_driver_free(d);
+}
+
 /* Counts of how often a count has come up: two changes of key, one behind the other. */
 static weir_bytes count_as_key(weir_context *cx, const weir_record *r, void *user)
 {
@@ -241,6 +275,7 @@ int main(void)
 		cmocka_unit_test(steps_that_keep_the_key_need_no_repartition),
 		cmocka_unit_test(a_merge_with_one_changed_key_repartitions_both),
 		cmocka_unit_test(null_values_pass_through_and_null_keys_are_dead_letters),
+		cmocka_unit_test(a_repartition_put_in_passes_null_keys_on_only_to_joins_that_want_them),
 		cmocka_unit_test(repartitions_can_follow_each_other),
 		cmocka_unit_test(a_repartition_topic_is_purged_behind_the_commit),
 		cmocka_unit_test(a_source_deletes_what_is_older_than_it_retains),

@@ -47,12 +47,12 @@ void weir_topology_describe(weir_topology *t, weir_format format, FILE *out);
 typedef enum weir_reset { WEIR_RESET_EARLIEST, WEIR_RESET_LATEST, WEIR_RESET_NONE } weir_reset;
 
 typedef struct weir_source_opts {
-	const char *topic;         /* NULL = the step's name */
-	const weir_serde *value;   /* NULL = bytes */
+	const char *topic;       /* NULL = the step's name */
+	const weir_serde *value; /* NULL = bytes */
 	/** Timestamp of the record in ms; negative = drop it (dead letter). NULL = Kafka's own. */
 	int64_t (*time_ms)(weir_context *cx, const weir_record *record, void *user);
 	void *user;
-	weir_reset reset;          /* without a committed position: where to begin */
+	weir_reset reset; /* without a committed position: where to begin */
 	/* delete records of the topic that are this much older than stream time and committed; 0 = never */
 	int64_t retain_ms;
 } weir_source_opts;
@@ -60,11 +60,11 @@ typedef struct weir_source_opts {
 weir_stream *weir_source(weir_topology *t, const char *name, weir_source_opts opts);
 
 typedef struct weir_sink_opts {
-	const char *topic;         /* NULL = the step's name */
+	const char *topic; /* NULL = the step's name */
 	/* windowed ones write key | start (sessions: key | end | start); NULL = windowed streams do so, others
 	 * write the key */
 	const weir_serde *key;
-	const weir_serde *value;   /* NULL = as it comes */
+	const weir_serde *value; /* NULL = as it comes */
 	/** Partition for a record; -1 = by the key, any other that is not there stops the application. NULL =
 	 * murmur2 of the key (of the inner key, when windowed), as Java clients. */
 	int32_t (*partition)(weir_context *cx, const weir_record *record, int32_t partitions, void *user);
@@ -111,8 +111,8 @@ weir_stream *weir_key_by(weir_stream *s, const char *name, weir_key_fn *key, voi
 weir_stream *weir_merge(weir_stream *a, const char *name, weir_stream *b);
 
 typedef struct weir_case {
-	const char *name;          /* of the branch: a step of its own */
-	weir_predicate_fn *when;   /* NULL = whatever is left */
+	const char *name;        /* of the branch: a step of its own */
+	weir_predicate_fn *when; /* NULL = whatever is left */
 	void *user;
 } weir_case;
 /** Each record goes to the first case that holds, or nowhere. Fills out[0..n) . */
@@ -124,7 +124,7 @@ weir_stream *weir_peek(weir_stream *s, const char *name, weir_each_fn *look, voi
 void weir_for_each(weir_stream *s, const char *name, weir_each_fn *look, void *user);
 
 typedef struct weir_repartition_opts {
-	int32_t partitions;        /* 0 = as many as the inputs above have */
+	int32_t partitions; /* 0 = as many as the inputs above have */
 	/** Partition for a record; -1 = by the key, which is the default. */
 	int32_t (*partition)(weir_context *cx, const weir_record *record, int32_t partitions, void *user);
 	void *user;
@@ -159,7 +159,7 @@ typedef const void *weir_join_fn(weir_context *cx, weir_bytes key, const void *l
  */
 typedef struct weir_window {
 	int64_t size_ms;
-	int64_t advance_ms;        /* 0 = size_ms */
+	int64_t advance_ms; /* 0 = size_ms */
 	int64_t grace_ms;
 	/* how long windows are kept, back from the newest; 0 = size + grace, for sessions twice the gap + grace,
 	 * for sliding ones twice the difference + grace */
@@ -167,7 +167,7 @@ typedef struct weir_window {
 	int64_t gap_ms;
 	int64_t difference_ms;
 	bool unlimited;
-	int64_t start_ms;          /* unlimited */
+	int64_t start_ms; /* unlimited */
 } weir_window;
 
 /* In all aggregates records without a key, or with one of over 512 KiB, are dead letters; without windows, in
@@ -183,7 +183,7 @@ weir_table *weir_reduce(weir_stream *s, const char *name, weir_reduce_fn *reduce
 
 /* In windows, the record that add and fold are given has the window's start and end. */
 typedef struct weir_aggregator {
-	const weir_serde *value;   /* of the aggregate */
+	const weir_serde *value; /* of the aggregate */
 	/* Fixed size (value->size > 0): the aggregate is changed in place, nothing is encoded per record. init may
 	 * be NULL = zero bytes. */
 	void (*init)(weir_context *cx, void *aggregate, void *user);
@@ -210,12 +210,14 @@ weir_stream *weir_process(weir_stream *s, const char *name, weir_processor proce
 
 typedef struct weir_store_opts {
 	bool windowed;
-	int64_t window_size_ms;    /* windowed: what a start stands for; kept beside the state and checked */
-	int64_t retain_ms;         /* windowed: how long, back from the newest start seen */
-	bool in_memory;            /* no local checkpoint: restored whole from the changelog */
-	bool unlogged;             /* no changelog: lost with the local state */
-	bool ordered;              /* range reads are frequent */
-	bool duplicates;           /* windowed: a put adds a value beside those of its key and start; see store.h */
+	bool sessions;          /* a value for each (key, start, end) */
+	int64_t window_size_ms; /* windowed: what a start stands for; kept beside the state and checked */
+	/* windowed: how long, back from the newest start seen; sessions: from the newest end */
+	int64_t retain_ms;
+	bool in_memory;  /* no local checkpoint: restored whole from the changelog */
+	bool unlogged;   /* no changelog: lost with the local state */
+	bool ordered;    /* range reads are frequent */
+	bool duplicates; /* windowed: a put adds a value beside those of its key and start; see store.h */
 } weir_store_opts;
 /** A store for processors, by name. */
 void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts);

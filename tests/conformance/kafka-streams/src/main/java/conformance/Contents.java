@@ -1,7 +1,8 @@
 package conformance;
 
-import java.util.Set;
-import java.util.TreeSet;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.processor.StateStore;
@@ -11,6 +12,7 @@ import org.apache.kafka.streams.state.ReadOnlyKeyValueStore;
 import org.apache.kafka.streams.state.ReadOnlyWindowStore;
 import org.apache.kafka.streams.state.SessionStore;
 import org.apache.kafka.streams.state.ValueAndTimestamp;
+import org.apache.kafka.streams.state.ValueTimestampHeaders;
 import org.apache.kafka.streams.state.WindowStore;
 import org.apache.kafka.streams.state.internals.CachedStateStore;
 import org.apache.kafka.streams.state.internals.WrappedStateStore;
@@ -20,9 +22,10 @@ import org.apache.kafka.streams.state.internals.WrappedStateStore;
  * emptied first. One "store NAME KEY[@START[-END]] VALUE TIMESTAMP" for each entry, sorted.
  */
 class Contents {
-	static Set<String> lines(String name, StateStore store) {
-		Set<String> lines = new TreeSet<>();
-		if (name.endsWith("-subscription-store")) /* what has no text of its own: the changelog is compared */
+	static List<String> lines(String name, StateStore store) {
+		List<String> lines = new ArrayList<>();
+		/* What has no text of its own: the changelog is compared. */
+		if (name.endsWith("-subscription-store") || name.endsWith("-shared-join-store"))
 			return lines;
 		clearCaches(store);
 		if (store instanceof WindowStore)
@@ -31,6 +34,7 @@ class Contents {
 			addSessions(lines, name, (SessionStore<?, ?>) store);
 		else if (store instanceof KeyValueStore)
 			add(lines, name, ((ReadOnlyKeyValueStore<?, ?>) store).all());
+		Collections.sort(lines);
 		return lines;
 	}
 
@@ -48,13 +52,15 @@ class Contents {
 	}
 
 	private static String value(Object value) {
+		if (value instanceof ValueTimestampHeaders<?> v) /* of a join: no time of its own */
+			return Trace.text(Functions.text(v.value())) + " -";
 		if (!(value instanceof ValueAndTimestamp))
 			return Trace.text(Functions.text(value)) + " -";
 		ValueAndTimestamp<?> v = (ValueAndTimestamp<?>) value;
 		return Trace.text(Functions.text(v.value())) + " " + v.timestamp();
 	}
 
-	private static void add(Set<String> lines, String name, KeyValueIterator<?, ?> it) {
+	private static void add(List<String> lines, String name, KeyValueIterator<?, ?> it) {
 		try (it) {
 			while (it.hasNext()) {
 				KeyValue<?, ?> e = it.next();
@@ -63,7 +69,7 @@ class Contents {
 		}
 	}
 
-	private static void addSessions(Set<String> lines, String name, SessionStore<?, ?> store) {
+	private static void addSessions(List<String> lines, String name, SessionStore<?, ?> store) {
 		try (KeyValueIterator<? extends Windowed<?>, ?> it = store.findSessions(null, null, 0, Long.MAX_VALUE)) {
 			while (it.hasNext()) {
 				KeyValue<? extends Windowed<?>, ?> e = it.next();

@@ -9,7 +9,6 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.Metric;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -81,21 +80,26 @@ class Driven implements AutoCloseable {
 		tell();
 	}
 
+	/** What has come out since the last time: of topics outside, then of those between parts of the topology. */
 	private void tell() {
-		for (String topic : new TreeSet<>(driver.producedTopicNames())) {
-			boolean changelog = topic.endsWith("-changelog");
-			if (topic.startsWith(APPLICATION + "-") && !changelog)
-				continue;
-			TestOutputTopic<byte[], byte[]> out = outputs.computeIfAbsent(topic,
-					t -> driver.createOutputTopic(t, new ByteArrayDeserializer(), new ByteArrayDeserializer()));
-			while (!out.isEmpty()) {
-				TestRecord<byte[], byte[]> r = out.readRecord();
-				if (changelog)
-					trace.changelog(topic, r.key(), r.value(), r.timestamp());
-				else
-					trace.out(new ProducerRecord<>(topic, 0, r.timestamp(), r.key(), r.value(), r.headers()));
-			}
-		}
+		for (String topic : new TreeSet<>(driver.producedTopicNames()))
+			if (!topic.startsWith(APPLICATION + "-"))
+				read(topic).forEach(r -> trace.out("out", topic, r));
+		for (String topic : new TreeSet<>(driver.producedTopicNames()))
+			if (topic.endsWith("-changelog"))
+				read(topic).forEach(r -> trace.changelog(topic, r.key(), r.value(), r.timestamp()));
+			else if (topic.startsWith(APPLICATION + "-"))
+				read(topic).forEach(r -> trace.out("via", topic, r));
+		tellDropped();
+	}
+
+	private List<TestRecord<byte[], byte[]>> read(String topic) {
+		return outputs.computeIfAbsent(topic,
+				t -> driver.createOutputTopic(t, new ByteArrayDeserializer(), new ByteArrayDeserializer()))
+				.readRecordsToList();
+	}
+
+	private void tellDropped() {
 		double sum = 0;
 		for (Metric m : dropped)
 			sum += (Double) m.metricValue();

@@ -99,7 +99,7 @@ class Graph {
 	}
 
 	static Grouped<Object, Object> grouped(Case.Step step, Node n) {
-		return Grouped.with(step.name(), keySerde(n), n.values);
+		return Grouped.with(step.name() + "-by-key", keySerde(n), n.values);
 	}
 
 	/** A store of the step's name, with its options cache=off and log=off. */

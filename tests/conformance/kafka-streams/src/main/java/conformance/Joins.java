@@ -5,13 +5,16 @@ import static conformance.Functions.text;
 import conformance.Case.Step;
 import conformance.Graph.Keys;
 import conformance.Graph.Node;
+import java.time.Duration;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.GlobalKTable;
+import org.apache.kafka.streams.kstream.JoinWindows;
 import org.apache.kafka.streams.kstream.Joined;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.KeyValueMapper;
 import org.apache.kafka.streams.kstream.Named;
+import org.apache.kafka.streams.kstream.StreamJoined;
 import org.apache.kafka.streams.kstream.ValueJoinerWithKey;
 
 /** Joins of streams; the same names as in tests/conformance/joins.c. */
@@ -24,7 +27,8 @@ class Joins {
 	private static Node joinTable(Graph g, Step s) {
 		Node in = g.input(s, 0), table = g.input(s, 1);
 		Serde<Object> keys = Graph.keySerde(in);
-		Joined<Object, Object, Object> joined = Joined.with(keys, in.values(), table.values(), s.name());
+		Joined<Object, Object, Object> joined = Joined.with(keys, in.values(), table.values(),
+				s.name() + "-by-key");
 		KStream<Object, Object> made = s.op().equals("left-join-table")
 				? in.stream().leftJoin(table.table(), joiner(s), joined)
 				: in.stream().join(table.table(), joiner(s), joined);
@@ -44,7 +48,25 @@ class Joins {
 		return in.with(made, Graph.TEXT);
 	}
 
+	private static Node joinStreams(Graph g, Step s) {
+		Node l = g.input(s, 0), r = g.input(s, 1);
+		Duration before = Steps.ms(s, "before"), after = Steps.ms(s, "after"), grace = Steps.ms(s, "grace");
+		JoinWindows w = JoinWindows.ofTimeDifferenceAndGrace(before.compareTo(after) > 0 ? before : after, grace)
+				.before(before).after(after);
+		StreamJoined<Object, Object, Object> how = StreamJoined
+				.with(Graph.keySerde(l), l.values(), r.values()).withName(s.name()).withStoreName(s.name());
+		KStream<Object, Object> made = switch (s.op()) {
+		case "stream-left-join" -> l.stream().leftJoin(r.stream(), joiner(s), w, how);
+		case "stream-outer-join" -> l.stream().outerJoin(r.stream(), joiner(s), w, how);
+		default -> l.stream().join(r.stream(), joiner(s), w, how);
+		};
+		return l.with(made, Graph.TEXT);
+	}
+
 	static void register() {
+		Steps.register("stream-join", Joins::joinStreams);
+		Steps.register("stream-left-join", Joins::joinStreams);
+		Steps.register("stream-outer-join", Joins::joinStreams);
 		Steps.register("join-table", Joins::joinTable);
 		Steps.register("left-join-table", Joins::joinTable);
 		Steps.register("global-table",

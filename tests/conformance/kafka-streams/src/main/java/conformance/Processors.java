@@ -8,18 +8,28 @@ import conformance.Graph.Keys;
 import conformance.Graph.Node;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KeyValue;
+import org.apache.kafka.streams.kstream.Windowed;
+import org.apache.kafka.streams.kstream.internals.SessionWindow;
+import org.apache.kafka.streams.processor.Cancellable;
 import org.apache.kafka.streams.processor.PunctuationType;
+import org.apache.kafka.streams.processor.api.ContextualFixedKeyProcessor;
 import org.apache.kafka.streams.processor.api.ContextualProcessor;
+import org.apache.kafka.streams.processor.api.FixedKeyRecord;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.processor.api.RecordMetadata;
 import org.apache.kafka.streams.state.KeyValueIterator;
+import org.apache.kafka.streams.state.SessionStore;
 import org.apache.kafka.streams.state.StoreBuilder;
 import org.apache.kafka.streams.state.Stores;
 import org.apache.kafka.streams.state.TimestampedKeyValueStore;
 import org.apache.kafka.streams.state.TimestampedWindowStore;
 import org.apache.kafka.streams.state.ValueAndTimestamp;
+import org.apache.kafka.streams.state.WindowStore;
 import org.apache.kafka.streams.state.WindowStoreIterator;
 
 /** Steps of the low level: timers, stores and their iterators. */
@@ -27,6 +37,8 @@ class Processors {
 	/** Passes records on, and between them a "tick" each `interval` of that time. */
 	static class Ticker extends ContextualProcessor<Object, Object, Object, Object> {
 		private final Step step;
+		private Cancellable timer;
+		private long ticks;
 
 		Ticker(Step step) {
 			this.step = step;
@@ -37,14 +49,124 @@ class Processors {
 			super.init(context);
 			boolean wall = step.option("time", "stream").equals("wall");
 			long start = wall ? context.currentSystemTimeMs() : 0;
-			context.schedule(Duration.ofMillis(step.number("interval")),
-					wall ? PunctuationType.WALL_CLOCK_TIME : PunctuationType.STREAM_TIME,
-					time -> context.forward(new Record<>("tick", "tick", time - start)));
+			timer = context.schedule(Duration.ofMillis(step.number("interval")),
+					wall ? PunctuationType.WALL_CLOCK_TIME : PunctuationType.STREAM_TIME, time -> {
+						context.forward(new Record<>("tick", "tick", time - start));
+						if (++ticks == step.number("times"))
+							timer.cancel();
+					});
 		}
 
 		@Override
 		public void process(Record<Object, Object> record) {
 			context().forward(record);
+		}
+	}
+
+	/** Where a record comes from, and the task's time. */
+	static class Inspector extends ContextualFixedKeyProcessor<Object, Object, Object> {
+		@Override
+		public void process(FixedKeyRecord<Object, Object> record) {
+			RecordMetadata m = context().recordMetadata().orElseThrow();
+			long offset = m.topic().startsWith(Driven.APPLICATION + "-") ? -1 : m.offset(); /* as in processors.c */
+			context().forward(record.withValue(
+					m.topic() + "/" + m.partition() + "/" + offset + "/" + context().currentStreamTimeMs()));
+		}
+	}
+
+	/** To one of the steps below, or, where there is no value, to all. */
+	static class Forwarder extends ContextualProcessor<Object, Object, Object, Object> {
+		private final Step step;
+		private final Functions.Predicate p;
+
+		Forwarder(Step step) {
+			this.step = step;
+			p = Functions.predicate(step.fn());
+		}
+
+		@Override
+		public void process(Record<Object, Object> r) {
+			if (r.value() == null)
+				context().forward(r);
+			else
+				context().forward(r, step.option(p.test(text(r.key()), text(r.value())) ? "yes" : "no", ""));
+		}
+	}
+
+	/** Works with a store of sessions: the record makes one of those that it touches, told as they were. */
+	static class WithSessions extends ContextualProcessor<Object, Object, Object, Object> {
+		private final Step step;
+		private SessionStore<String, String> store;
+
+		WithSessions(Step step) {
+			this.step = step;
+		}
+
+		@Override
+		public void init(ProcessorContext<Object, Object> context) {
+			super.init(context);
+			store = context.getStateStore(step.name());
+		}
+
+		@Override
+		public void process(Record<Object, Object> record) {
+			String key = text(record.key());
+			if (key == null)
+				return;
+			long start = record.timestamp(), end = start, gap = step.number("gap");
+			StringBuilder seen = new StringBuilder();
+			List<Windowed<String>> found = new ArrayList<>();
+			try (KeyValueIterator<Windowed<String>, String> it = step.fn().equals("find-backward")
+					? store.backwardFindSessions(key, start - gap, start + gap)
+					: store.findSessions(key, start - gap, start + gap)) {
+				while (it.hasNext()) {
+					KeyValue<Windowed<String>, String> e = it.next();
+					found.add(e.key);
+					seen.append(e.key.window().start()).append('-').append(e.key.window().end()).append('=')
+							.append(e.value).append(';');
+				}
+			}
+			for (Windowed<String> w : found) {
+				start = Math.min(start, w.window().start());
+				end = Math.max(end, w.window().end());
+				store.remove(w);
+			}
+			store.put(new Windowed<>(key, new SessionWindow(start, end)), text(record.value()));
+			context().forward(record.withValue(seen + shown(store.fetchSession(key, start, end))));
+		}
+	}
+
+	/** Works with a store of windows that keeps all that is put. */
+	static class WithDuplicates extends ContextualProcessor<Object, Object, Object, Object> {
+		private final Step step;
+		private WindowStore<String, String> store;
+
+		WithDuplicates(Step step) {
+			this.step = step;
+		}
+
+		@Override
+		public void init(ProcessorContext<Object, Object> context) {
+			super.init(context);
+			store = context.getStateStore(step.name());
+		}
+
+		@Override
+		public void process(Record<Object, Object> record) {
+			String key = text(record.key());
+			if (key == null)
+				return;
+			long time = record.timestamp();
+			StringBuilder seen = new StringBuilder();
+			store.put(key, text(record.value()), time);
+			try (WindowStoreIterator<String> it = store.fetch(key,
+					Instant.ofEpochMilli(Math.max(0, time - step.number("back"))), Instant.ofEpochMilli(time))) {
+				while (it.hasNext()) {
+					KeyValue<Long, String> e = it.next();
+					seen.append(e.key).append('=').append(e.value).append(';');
+				}
+			}
+			context().forward(record.withValue(seen.toString()));
 		}
 	}
 
@@ -80,6 +202,19 @@ class Processors {
 			return all.toString();
 		}
 
+		/** Of one window. */
+		private static String ofWindow(KeyValueIterator<Windowed<String>, ValueAndTimestamp<String>> it) {
+			StringBuilder all = new StringBuilder();
+			try (it) {
+				while (it.hasNext()) {
+					KeyValue<Windowed<String>, ValueAndTimestamp<String>> e = it.next();
+					all.append(e.key.window().start()).append('=').append(e.value.value()).append('@')
+							.append(e.value.timestamp()).append(';');
+				}
+			}
+			return all.toString();
+		}
+
 		private static String entries(WindowStoreIterator<ValueAndTimestamp<String>> it) {
 			StringBuilder all = new StringBuilder();
 			try (it) {
@@ -106,6 +241,9 @@ class Processors {
 				ValueAndTimestamp<String> old = windows.fetch(key, start);
 				windows.put(key, ValueAndTimestamp.make(value, time), start);
 				return old == null ? "~" : old.value() + "@" + old.timestamp();
+			case "fetch-all":
+				windows.put(key, ValueAndTimestamp.make(value, time), start);
+				return ofWindow(windows.fetchAll(Instant.ofEpochMilli(start), Instant.ofEpochMilli(start)));
 			case "fetch":
 				windows.put(key, ValueAndTimestamp.make(value, time), start);
 				return entries(windows.fetch(key, from, to));
@@ -126,9 +264,15 @@ class Processors {
 			if (windows != null) {
 				seen = inWindows(fn, key, value, record.timestamp());
 			} else {
-				seen = put(key, value, record.timestamp());
+				if (fn.equals("absent")) {
+					ValueAndTimestamp<String> old = values.putIfAbsent(key,
+							ValueAndTimestamp.make(value, record.timestamp()));
+					seen = old == null ? "~" : old.value() + "@" + old.timestamp();
+				} else {
+					seen = put(key, value, record.timestamp());
+				}
 				seen = switch (fn) {
-				case "put" -> seen;
+				case "put", "absent" -> seen;
 				case "all" -> entries(values.all());
 				case "reverse-all" -> entries(values.reverseAll());
 				case "range" -> entries(values.range("b", "d"));
@@ -146,7 +290,17 @@ class Processors {
 		boolean memory = s.option("store", "memory").equals("memory");
 		Duration size = Steps.ms(s, "size"), retain = Steps.ms(s, "retain");
 		StoreBuilder<?> b;
-		if (s.number("size") > 0)
+		if (s.fn().equals("duplicates"))
+			b = Stores.windowStoreBuilder(
+					memory ? Stores.inMemoryWindowStore(s.name(), retain, size, true)
+							: Stores.persistentWindowStore(s.name(), retain, size, true),
+					Serdes.String(), Serdes.String());
+		else if (s.number("gap") > 0)
+			b = Stores.sessionStoreBuilder(
+					memory ? Stores.inMemorySessionStore(s.name(), retain)
+							: Stores.persistentSessionStore(s.name(), retain),
+					Serdes.String(), Serdes.String());
+		else if (s.number("size") > 0)
 			b = Stores.timestampedWindowStoreBuilder(
 					memory ? Stores.inMemoryWindowStore(s.name(), retain, size, false)
 							: Stores.persistentTimestampedWindowStore(s.name(), retain, size, false),
@@ -164,7 +318,12 @@ class Processors {
 		Steps.register("tick", (g, s) -> g.input(s).with(g.input(s).stream().process(() -> new Ticker(s))));
 		Steps.register("with-store", (g, s) -> {
 			g.builder.addStateStore(store(s));
-			return new Node(g.input(s).stream().process(() -> new WithStore(s), s.name()), Keys.TEXT, 0, Graph.TEXT);
+			return new Node(g.input(s).stream().process(() -> s.fn().equals("duplicates") ? new WithDuplicates(s)
+					: s.number("gap") > 0 ? new WithSessions(s) : new WithStore(s), s.name()), Keys.TEXT, 0, Graph.TEXT);
 		});
+		Steps.register("inspect",
+				(g, s) -> g.input(s).with(g.input(s).stream().processValues(Inspector::new), Graph.TEXT));
+		Steps.register("forward-to",
+				(g, s) -> g.input(s).with(g.input(s).stream().process(() -> new Forwarder(s))));
 	}
 }

@@ -8,6 +8,8 @@ import conformance.Graph.Node;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.streams.KeyValue;
@@ -20,6 +22,7 @@ import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.Predicate;
 import org.apache.kafka.streams.kstream.Repartitioned;
 import org.apache.kafka.streams.kstream.TimeWindows;
+import org.apache.kafka.streams.processor.StreamPartitioner;
 
 /** What a line of a case builds, by its first word: the same names as in tests/conformance/steps.c. */
 class Steps {
@@ -62,8 +65,12 @@ class Steps {
 
 	/* --- streams ---------------------------------------------------------------------------------------- */
 
+	private static Serde<Object> values(Step s) {
+		return s.option("values", "").equals("numbers") ? Graph.NUMBER : Graph.TEXT;
+	}
+
 	private static Consumed<Object, Object> consumed(Step s) {
-		Consumed<Object, Object> c = Consumed.with(Graph.TEXT, Graph.TEXT);
+		Consumed<Object, Object> c = Consumed.with(Graph.TEXT, values(s));
 		long before = s.number("time-from-value");
 		if (before > 0) /* a number in the value is the time after that; else the record's own; "d" turns away */
 			c = c.withTimestampExtractor((r, partitionTime) -> {
@@ -77,8 +84,9 @@ class Steps {
 
 	private static void registerStreams() {
 		register("source", (g, s) -> new Node(g.builder.stream(s.option("topic", s.name()), consumed(s)), Keys.TEXT, 0,
-				Graph.TEXT));
-		register("filter", (g, s) -> g.input(s).with(g.input(s).stream().filter(predicate(s.fn()))));
+				values(s)));
+		register("filter", (g, s) -> g.input(s)
+				.with(g.input(s).stream().filter(predicate(s.fn()), Named.as(s.name()))));
 		register("filter-not", (g, s) -> g.input(s).with(g.input(s).stream().filterNot(predicate(s.fn()))));
 		register("map", (g, s) -> {
 			Functions.Mapper key = Functions.mapper(s.option("key", "key"));
@@ -88,8 +96,8 @@ class Steps {
 		});
 		register("map-values", (g, s) -> {
 			Functions.Mapper f = Functions.mapper(s.fn());
-			return g.input(s).with(g.input(s).stream().mapValues((k, v) -> (Object) f.map(text(k), text(v))),
-					Graph.TEXT);
+			return g.input(s).with(g.input(s).stream().mapValues((k, v) -> (Object) f.map(text(k), text(v)),
+					Named.as(s.name())), Graph.TEXT);
 		});
 		register("flat-map", (g, s) -> new Node(
 				g.input(s).stream()
@@ -130,6 +138,20 @@ class Steps {
 		return null;
 	}
 
+	/** One partition or none: a topic has no more here. */
+	private static class PartitionIf implements StreamPartitioner<Object, Object> {
+		private final Functions.Predicate p;
+
+		PartitionIf(String name) {
+			p = Functions.predicate(name);
+		}
+
+		@Override
+		public Optional<Set<Integer>> partitions(String topic, Object k, Object v, int numPartitions) {
+			return Optional.of(p.test(text(k), text(v)) ? Set.of(0) : Set.of());
+		}
+	}
+
 	private static Node sink(Graph g, Step s) {
 		Node in = g.input(s);
 		KStream<Object, Object> stream = in.isTable() ? in.table().toStream() : in.stream();
@@ -138,7 +160,10 @@ class Steps {
 			stream.to((k, v, context) -> p.test(text(k), text(v)) ? s.name() : s.option("else", s.name()),
 					Graph.produced(in));
 		} else {
-			stream.to(s.option("topic", s.name()), Graph.produced(in));
+			stream.to(s.option("topic", s.name()),
+					s.options().containsKey("partition-if")
+							? Graph.produced(in).withStreamPartitioner(new PartitionIf(s.option("partition-if", "")))
+							: Graph.produced(in));
 		}
 		return null;
 	}

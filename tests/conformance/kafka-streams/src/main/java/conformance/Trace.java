@@ -5,9 +5,9 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
-import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.streams.test.TestRecord;
 
 /** What a run did, line by line, as the C side writes it (tests/conformance/trace.c). */
 class Trace {
@@ -62,8 +62,9 @@ class Trace {
 		return text.toString();
 	}
 
-	void out(ProducerRecord<byte[], byte[]> r) {
-		line("out " + r.topic() + " " + text(r.key()) + " " + text(r.value()) + " " + r.timestamp()
+	/** What was written to a topic that is not a changelog. */
+	void out(String what, String topic, TestRecord<byte[], byte[]> r) {
+		line(what + " " + topic + " " + text(r.key()) + " " + text(r.value()) + " " + r.timestamp()
 				+ headers(r.headers()));
 	}
 
