@@ -13,7 +13,8 @@
 #   bench/run.sh stop                       stops the broker that it has started
 #
 # From all to everything they add lines to bench/results/*.txt, and go on where they were when they are called again;
-# with --fresh they begin anew. Without a broker in WEIR_BENCH_BOOTSTRAP one is started (tests/services.sh) and left running.
+# with --fresh they begin anew; with --for SECONDS they begin none after that time (exit code 3: more is to come).
+# Without a broker in WEIR_BENCH_BOOTSTRAP one is started (tests/services.sh) and left running.
 # Environment: WEIR_BENCH_DIR [/tmp/weir-bench] data, logs, state; WEIR_BENCH_KAFKA_PORT [19292]; WEIR_BENCH_BUILD
 # [build/release], built if need be. Kafka Streams needs a JDK (17) and Maven.
 exec python3 "$(dirname "${BASH_SOURCE[0]}")/harness/main.py" "$@"

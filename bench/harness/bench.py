@@ -34,6 +34,22 @@ def call(command, **options):
     return done.stdout
 
 
+class Budget:
+    """Time for measurements that go on where they were: no new one is begun once it is used up."""
+
+    ends = None
+
+    @classmethod
+    def spend(cls, seconds):
+        cls.ends = time.monotonic() + seconds
+
+    @classmethod
+    def check(cls):
+        if cls.ends is not None and time.monotonic() >= cls.ends:
+            say("the time given is used up; more is to be measured")
+            sys.exit(3)
+
+
 # --- lines of key=value -----------------------------------------------------------------------------------------
 
 

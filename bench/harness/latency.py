@@ -58,4 +58,5 @@ def all_of_them(broker, runs, warm_s=15, run_s=30):
                     key = (system, str(rate), str(interval_ms))
                     done = sum((f["system"], f["rate"], f["interval_ms"]) == key for f in bench.read_results("latency"))
                     if done < n:
+                        bench.Budget.check()
                         bench.add_result("latency", run(broker, system, rate, interval_ms, warm_s, run_s))

@@ -25,6 +25,7 @@ def arguments():
     parser.add_argument("what", choices=[*workloads.TOPICS, *MEASURE, "everything", "report", "stop"])
     parser.add_argument("--vs", action="store_true", help="a workload: Kafka Streams right after")
     parser.add_argument("--runs", type=int, help="how many of each")
+    parser.add_argument("--for", type=float, dest="seconds", help="begin no measurement after so many; ends with 3 then")
     parser.add_argument("--fresh", action="store_true", help="forget the results so far")
     return parser.parse_args()
 
@@ -38,6 +39,8 @@ def main():
         report.write()
         return
     bench.build()
+    if given.seconds:
+        bench.Budget.spend(given.seconds)
     if given.vs or given.what in ("all", "latency", "everything", "W4"):
         bench.build_java()
     broker = bench.Broker()

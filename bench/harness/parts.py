@@ -12,6 +12,7 @@ def start(broker, runs):
     broker.data("load", "w1-in", "city", 1, 5000000, 4)
     done = len(bench.read_results("start"))
     for n in range(done, 2 * runs):
+        bench.Budget.check()
         cluster = ("embedded", "kafka")[n % 2]
         application = f"bench-start-{time.time_ns()}"
         said = bench.call([bench.BUILD / "bench-start", "embedded" if cluster == "embedded" else broker.bootstrap, "w1-in",
@@ -33,6 +34,7 @@ def port(broker, runs):
         for what in ("consume", "copy", "exact"):
             if runs_done("port:_" + what) >= runs:
                 continue
+            bench.Budget.check()
             bench.say("port: " + what)
             said = bench.call([bench.BUILD / "bench-kafka_port", what, "3000"], env=env)
             cost = re.search(r"cpu-s/M=([0-9.]+)", said)[1]
@@ -42,6 +44,7 @@ def port(broker, runs):
 
 def store(runs):
     for _ in range(runs_done("store:_close_(of_a_million)"), runs):
+        bench.Budget.check()
         bench.say("store")
         said = bench.call([bench.BUILD / "bench-store", bench.DIR / "state/parts"])
         bench.remove_state("parts")

@@ -105,6 +105,7 @@ def all_of_them(broker, runs):
                 done = sum((f["axis"], f["value"]) == (axis, str(value)) for f in bench.read_results("scaling"))
                 if done >= n:
                     continue
+                bench.Budget.check()
                 bench.say(f"{axis}={value}")
                 bench.add_result("scaling", {"axis": axis, "value": value, "commit": bench.commit(),
                                              **measure(broker, value)})

@@ -101,5 +101,6 @@ def all_of_them(broker, runs):
                 done = sum(f["w"] == w and f["system"] == system for f in bench.read_results("workloads"))
                 if done >= n:
                     continue
+                bench.Budget.check()
                 bench.say(f"run {n} of {runs}")
                 bench.add_result("workloads", run(broker, w, system))

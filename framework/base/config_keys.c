@@ -55,7 +55,8 @@ const weir_config_key weir__config_keys[] = {
 	  .help = "A record of an input topic dated further than this ahead of the wall clock is a dead letter and"
 		  " moves no stream time; unset = any date is taken (KIP-1334)." },
 	{ "buffered.records.per.partition", INT, "1000", 1, 10000000,
-	  .help = "Records of one partition held in memory ahead of processing before its reading pauses." },
+	  .help = "Records of one partition that may wait for their turn in any case. With more its reading pauses "
+		  "once those that wait take up their share of memory.bytes.max." },
 	{ "memory.bytes.max", SIZE, "256m", 16 * MIB, INT64_MAX,
 	  .help = "Memory of the whole instance for caches, RocksDB, fetch queues and buffers." },
 	{ "checkpoint.interval.ms", DURATION, "5m", 1000, DAY_MS,

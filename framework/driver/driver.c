@@ -63,7 +63,7 @@ static bool settle(weir_driver *d)
 			weir__app_failed(d->app, &w->error);
 			return false;
 		}
-		bool moved = was_open || w->in_transaction || !all_run(w) ||
+		bool moved = was_open || w->in_transaction || w->kept > 0 || !all_run(w) ||
 			     before != atomic_load(&w->records) + atomic_load(&w->restored);
 
 		quiet = moved ? 0 : quiet + 1;

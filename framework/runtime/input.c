@@ -7,6 +7,7 @@
 /* A copy of a record, with its headers. */
 struct waiting {
 	struct waiting *next;
+	size_t size;
 	weir_kafka_record record;
 	int64_t time_ms; /* as the source's extractor has it: decides the order */
 	weir_headers headers;
@@ -103,11 +104,12 @@ static weir_bytes put(char **at, weir_bytes b)
 static struct waiting *copy_record(const weir_kafka_record *record)
 {
 	const weir_headers *h = weir_kafka_record_headers(record);
-	struct waiting *w = weir__malloc(sizeof *w + headers_size(h) + record->key.len + record->value.len + 1);
+	size_t size = sizeof(struct waiting) + headers_size(h) + record->key.len + record->value.len + 1;
+	struct waiting *w = weir__malloc(size);
 	weir_header *items = (weir_header *)(void *)w->bytes;
 	char *at = w->bytes + h->count * sizeof *items;
 
-	*w = (struct waiting){ .record = *record, .headers = { items, h->count } };
+	*w = (struct waiting){ .size = size, .record = *record, .headers = { items, h->count } };
 	for (size_t i = 0; i < h->count; i++) {
 		items[i].name = put(&at, weir_bytes_of(h->items[i].name, strlen(h->items[i].name) + 1)).data;
 		items[i].value = put(&at, h->items[i].value);
@@ -155,6 +157,7 @@ void weir__input_keep(struct input *in, const weir_kafka_record *record)
 		in->head = w;
 	in->tail = w;
 	in->waiting++;
+	in->task->worker->waiting_bytes += w->size;
 	in->empty_since_us = 0;
 }
 
@@ -162,11 +165,23 @@ void weir__input_forget(struct input *in)
 {
 	for (struct waiting *w = in->head, *next; w; w = next) {
 		next = w->next;
+		in->task->worker->waiting_bytes -= w->size;
 		free(w);
 	}
 	in->head = in->tail = NULL;
 	in->waiting = 0;
 	in->empty_since_us = 0;
+}
+
+/* librdkafka drops what it has fetched of a partition that is paused, and fetches it again later: only when memory
+ * is short. */
+static bool is_full(const struct input *in)
+{
+	const struct worker *w = in->task->worker;
+	size_t bytes_max = (size_t)w->app->settings.waiting_bytes_max;
+
+	return in->waiting > w->app->settings.buffered_records_max &&
+	       w->waiting_bytes > (in->paused ? bytes_max / 2 : bytes_max);
 }
 
 static void set_paused(struct input *in, bool pause)
@@ -234,6 +249,7 @@ bool weir__task_process_waiting(struct task *t)
 		if (!in->head)
 			in->tail = NULL;
 		in->waiting--;
+		w->waiting_bytes -= record->size;
 		through_topology(in, &record->record, &record->headers);
 		free(record);
 		atomic_fetch_add_explicit(&w->records, 1, memory_order_relaxed);
@@ -243,6 +259,6 @@ bool weir__task_process_waiting(struct task *t)
 			break;
 	}
 	for (size_t i = 0; i < t->input_count; i++)
-		set_paused(&t->inputs[i], t->inputs[i].waiting > limit);
+		set_paused(&t->inputs[i], is_full(&t->inputs[i]));
 	return done > 0;
 }

@@ -38,6 +38,7 @@ struct settings {
 	int64_t purge_interval_ms, recommit_interval_us, query_timeout_ms;
 	int64_t memory_bytes_max, cache_bytes_max;  /* cache: of one worker */
 	int64_t fetch_bytes_max, produce_bytes_max; /* of one client */
+	int64_t waiting_bytes_max;                  /* of one worker */
 	int64_t record_bytes_max;                   /* what a producer takes */
 	int buffered_records_max;
 	int workers;
@@ -172,6 +173,8 @@ struct worker {
 	int64_t begun_us; /* the open transaction */
 	int64_t last_commit_us, last_touch_us, last_recommit_us;
 	unsigned since_clock; /* records since the clock was last read */
+	size_t waiting_bytes; /* of all inputs' waiting records */
+	int kept;             /* of the poll at work: records that wait for their turn */
 	struct fencings fencings;
 	int64_t last_done_us; /* when a commit last went through */
 	struct poison *poison;

@@ -118,14 +118,15 @@ static bool on_record(const weir_kafka_record *record, void *user)
 	 * ahead of a seek. */
 	if (!in || in->task->state != TASK_RUNNING || record->offset < in->position)
 		return true;
-	if (in->task->input_count > 1)
+	if (in->task->input_count > 1) {
 		weir__input_keep(in, record);
-	else if (!weir__input_process(in, record))
+		w->kept++;
+	} else if (!weir__input_process(in, record)) {
 		return !WEIR__CANARY(SKIP_UNTAKEN) && give_back(in, record);
-	else if (w->app->settings.commit_each_record)
+	} else if (w->app->settings.commit_each_record) {
 		w->commit_now = true;
-	if (w->failed || in->task->cx.failed || w->commit_now ||
-	    in->waiting > w->app->settings.buffered_records_max)
+	}
+	if (w->failed || in->task->cx.failed || w->commit_now || w->kept >= w->app->settings.buffered_records_max)
 		return false;
 	if (++w->since_clock % CLOCK_EVERY)
 		return true;
@@ -327,6 +328,7 @@ bool weir__worker_step(struct worker *w, int64_t wait_ms)
 	}
 	struct survey s = survey(w);
 
+	w->kept = 0;
 	if (!weir_consumer_poll(w->consumer, wait_for(w, &s, wait_ms), on_record, w, &err)) {
 		if (!err.fatal)
 			weir_log(WEIR_LOG_WARN, "poll", "%s", err.message);

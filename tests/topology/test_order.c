@@ -121,20 +121,23 @@ static void what_waits_counts_as_lag(void **state)
 
 static void more_than_is_buffered_still_comes_in_order_and_whole(void **state)
 {
+	/* A megabyte for records that wait, and all on the left, which are more, wait for those on the right. */
 	weir_driver *d =
-		driver(merging(false), (weir_driver_opts){ PAIRS({ "buffered.records.per.partition", "10" }) });
+		driver(merging(false), (weir_driver_opts){ PAIRS({ "buffered.records.per.partition", "10" },
+								 { "memory.bytes.max", "16m" }) });
+	static char large[8000];
 	weir_driver_record r;
 	int64_t last_ms = 0;
 
 	(void)state;
+	memset(large, 'x', sizeof large - 1);
 	weir_driver_stop(d, false);
 	for (int i = 0; i < 500; i++) {
-		weir_driver_pipe(d, "left", "l", "", 1000 + 3 * i);
-		if (i % 5 == 0)
-			weir_driver_pipe(d, "right", "r", "", 1001 + 15 * (i / 5));
+		weir_driver_pipe(d, "left", "l", large, 10000 + 3 * i);
+		weir_driver_pipe(d, "right", "r", large, 1000 + 3 * i);
 	}
 	must(weir_driver_start(d, NULL, &err));
-	for (int i = 0; i < 600; i++) {
+	for (int i = 0; i < 1000; i++) {
 		assert_true(weir_driver_read(d, "out", &r));
 		assert_true(r.timestamp_ms >= last_ms);
 		last_ms = r.timestamp_ms;
