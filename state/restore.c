@@ -92,6 +92,7 @@ static void put_for_disk(weir_store *store, weir_bytes key, weir_bytes value, in
 	weir__run_put(&store->run, key, value, timestamp_ms);
 	if (!run_is_full(store))
 		return;
+	weir__run_settle(&store->run);
 	store->run_offset = -1;
 	store->times_committed = store->times_flushed = store->times;
 	write_rows(store, NULL); /* an error sticks and comes out at restore_done */
@@ -134,6 +135,7 @@ void weir__store_restore_put(weir_store *store, weir_bytes key, weir_bytes value
 bool weir__store_restore_done(weir_store *store, int64_t next_offset, weir_error *err)
 {
 	weir_assert(weir__list_empty(&store->cache.changed) && weir__list_empty(&store->cache.flushed));
+	weir__run_settle(&store->run);
 	store->times_flushed = store->times_committed = store->times;
 	store->offset = next_offset;
 	weir__rows_restored(store);

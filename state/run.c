@@ -4,7 +4,17 @@
 #include <weir/error.h>
 #include "framework/base/hash.h"
 
-enum { SLOTS_MIN = 1024, BLOCK_SIZE = 1 << 20 };
+enum { SLOTS_MIN = 1024, BLOCK_SIZE = 1 << 20, PENDING = 16, PENDING_BYTES = 96 };
+
+/* Slots and rows are all over the memory: what is put is kept for a few records more, until its slot, and then the
+ * row there, have come into the processor's cache. A third of the time of a restore was waiting for them. */
+struct run_pending {
+	uint64_t hash;
+	int64_t timestamp_ms;
+	uint32_t key_len, value_len;
+	bool deleted;
+	char data[PENDING_BYTES]; /* key, value */
+};
 
 static size_t row_size(size_t value_capacity, size_t key_len)
 {
@@ -62,11 +72,8 @@ static struct sort_item *slot_of(struct run *run, weir_bytes key, uint64_t hash)
 	return &run->slots[at];
 }
 
-void weir__run_put(struct run *run, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
+static void insert(struct run *run, uint64_t hash, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
 {
-	uint64_t hash = weir__hash(key);
-
-	weir_assert(key.len < UINT32_MAX && value.len < UINT32_MAX);
 	if (run->count >= run->slot_mask / 4 * 3)
 		grow(run);
 	struct sort_item *slot = slot_of(run, key, hash);
@@ -89,10 +96,61 @@ void weir__run_put(struct run *run, weir_bytes key, weir_bytes value, int64_t ti
 		memcpy(row->data, value.data, value.len);
 }
 
+static void settle_first(struct run *run)
+{
+	const struct run_pending *p = &run->pending[run->pending_begin++ % PENDING];
+
+	insert(run, p->hash, (weir_bytes){ p->data, p->key_len },
+	       p->deleted ? WEIR_NULL : (weir_bytes){ p->data + p->key_len, p->value_len }, p->timestamp_ms);
+}
+
+void weir__run_settle(struct run *run)
+{
+	while (run->pending_begin != run->pending_end)
+		settle_first(run);
+}
+
+void weir__run_put(struct run *run, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
+{
+	uint64_t hash = weir__hash(key);
+
+	weir_assert(key.len < UINT32_MAX && value.len < UINT32_MAX);
+	if (!run->slots)
+		grow(run);
+	if (!run->pending)
+		run->pending = weir__malloc(PENDING * sizeof *run->pending);
+	if (key.len > PENDING_BYTES || value.len > PENDING_BYTES - key.len) {
+		weir__run_settle(run);
+		insert(run, hash, key, value, timestamp_ms);
+		return;
+	}
+	if (run->pending_end - run->pending_begin == PENDING)
+		settle_first(run);
+	struct run_pending *p = &run->pending[run->pending_end++ % PENDING];
+	p->hash = hash;
+	p->timestamp_ms = timestamp_ms;
+	p->key_len = (uint32_t)key.len;
+	p->value_len = (uint32_t)value.len;
+	p->deleted = weir_is_null(value);
+	if (key.len)
+		memcpy(p->data, key.data, key.len);
+	if (value.len)
+		memcpy(p->data + key.len, value.data, value.len);
+	__builtin_prefetch(&run->slots[hash & run->slot_mask]);
+	if (run->pending_end - run->pending_begin < PENDING / 2)
+		return;
+	uint64_t older = run->pending[(run->pending_end - PENDING / 2) % PENDING].hash;
+	const char *row = run->slots[older & run->slot_mask].item;
+	__builtin_prefetch(row);
+	if (row)
+		__builtin_prefetch(row + 40); /* its key */
+}
+
 /* By the blocks, not by the slots: memory is then read from one end to the other. */
 struct sort_item *weir__run_rows(struct run *run, size_t *n)
 {
 	*n = 0;
+	weir_assert(run->pending_begin == run->pending_end);
 	for (size_t i = 0; i < run->block_count; i++)
 		for (size_t at = 0; at < run->blocks[i].used;) {
 			const struct run_row *row = (const void *)(run->blocks[i].data + at);
@@ -112,6 +170,7 @@ void weir__run_reset(struct run *run)
 	if (run->slots)
 		memset(run->slots, 0, (run->slot_mask + 1) * sizeof *run->slots);
 	run->count = run->block_at = 0;
+	run->pending_begin = run->pending_end = 0;
 	run->bytes = run->slots ? (run->slot_mask + 1) * sizeof *run->slots : 0;
 }
 
@@ -121,5 +180,6 @@ void weir__run_free(struct run *run)
 		free(run->blocks[i].data);
 	free(run->blocks);
 	free(run->slots);
+	free(run->pending);
 	*run = (struct run){ 0 };
 }

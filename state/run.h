@@ -19,6 +19,8 @@ struct run_block {
 	size_t size, used;
 };
 
+struct run_pending;
+
 struct run {
 	/* Open addressing by hash, which is in `prefix`; the array is used again to sort the rows. */
 	struct sort_item *slots;
@@ -26,12 +28,16 @@ struct run {
 	struct run_block *blocks;
 	size_t block_count, block_at; /* blocks behind block_at are empty */
 	size_t bytes;                 /* of rows and slots */
+	struct run_pending *pending;  /* small ones that were put last, a ring; they are not among the rows yet */
+	unsigned pending_begin, pending_end;
 };
 
-/** The newest value of the key; null = a deletion. */
+/** The newest value of the key; null = a deletion. It counts once weir__run_settle was called. */
 void weir__run_put(struct run *run, weir_bytes key, weir_bytes value, int64_t timestamp_ms);
-/** The rows, one of each key, in the order in which they came; `n` of them. To be sorted in place. After this, only
- *  weir__run_reset and weir__run_free. */
+/** What is still on its way gets among the rows. */
+void weir__run_settle(struct run *run);
+/** The rows, all settled, one of each key, in the order in which they came; `n` of them. To be sorted in place.
+ *  After this, only weir__run_reset and weir__run_free. */
 struct sort_item *weir__run_rows(struct run *run, size_t *n);
 /** Forgets the rows and keeps the memory. */
 void weir__run_reset(struct run *run);
