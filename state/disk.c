@@ -192,7 +192,8 @@ bool weir__disk_flush(struct disk *disk, weir_error *err)
 {
 	char *message = NULL;
 
-	if (weir__state_failed(disk->state, err))
+	if (weir__state_failed(disk->state, err) ||
+	    !weir__state_has_room(disk->state, weir__family_memtable_bytes(disk->state, disk->family), err))
 		return false;
 	rocksdb_flush_cf(disk->state->db, disk->state->flush_options, disk->family->handle, &message);
 	if (message)

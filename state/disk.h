@@ -44,7 +44,8 @@ struct state {
 	size_t file_rows_min; /* so many sorted rows go into a file that is ingested */
 	atomic_uint files;    /* numbers them */
 	size_t batch_bytes_max;
-	int writes_left; /* tests: writes that still succeed; -1 = all */
+	size_t room_bytes_min; /* of disk, for anything to be written; tests set it */
+	int writes_left;       /* tests: writes that still succeed; -1 = all */
 	atomic_bool failed;
 	weir_error error;
 	rocksdb_t *db;
@@ -59,11 +60,15 @@ struct state {
 /** Notes the first error of the database for good, and logs it. Always returns false. */
 bool weir__state_fail(struct state *state, weir_error *err, const char *what, const char *where,
 		      const char *message);
+/** Whether so many bytes, and some more, fit on the disk; if not, the state has failed. Asked before writing. */
+bool weir__state_has_room(struct state *state, size_t bytes, weir_error *err);
 
 /** Options for one of so many column families; the caller destroys them. */
 rocksdb_options_t *weir__family_options(const struct state *state, size_t families);
 void weir__family_opened(struct state *state, struct family *f, rocksdb_column_family_handle_t *handle,
 			 size_t families);
+/** What of it lies in memory only. */
+size_t weir__family_memtable_bytes(struct state *state, const struct family *f);
 /** Under state->lock, or before anybody else has the state. */
 struct family *weir__family_add(struct state *state, const char *name);
 /** Takes the lease of a store partition for `holder`; `on_disk` also makes its column family. NULL: err->retriable

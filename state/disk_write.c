@@ -59,7 +59,7 @@ void weir__disk_write_begin(struct disk_writer *w, struct disk *disk, enum disk_
 	w->meta_between.offset = disk->meta.offset;
 	w->meta_between.wall_ms = disk->meta.wall_ms;
 	weir_assert(disk->family->holder == disk->holder);
-	w->failed = weir__state_failed(disk->state, NULL);
+	w->failed = weir__state_failed(disk->state, NULL) || !weir__state_has_room(disk->state, 0, NULL);
 	rocksdb_writebatch_clear(disk->batch);
 	if (mode == DISK_FILE && !w->failed)
 		file_begin(w);

@@ -44,6 +44,14 @@ struct family *weir__family_add(struct state *state, const char *name)
 	return f;
 }
 
+size_t weir__family_memtable_bytes(struct state *state, const struct family *f)
+{
+	uint64_t bytes = 0;
+
+	rocksdb_property_int_cf(state->db, f->handle, "rocksdb.cur-size-all-mem-tables", &bytes);
+	return (size_t)bytes;
+}
+
 static struct family *family_find(struct state *state, const char *name)
 {
 	struct family *f = state->families;
@@ -59,6 +67,8 @@ static bool family_create(struct state *state, struct family *f, weir_error *err
 	char *message = NULL;
 	size_t families = 0;
 
+	if (!weir__state_has_room(state, 0, err))
+		return false;
 	pthread_mutex_lock(&state->lock);
 	for (struct family *other = state->families; other; other = other->next)
 		families += other->handle != NULL;

@@ -2,12 +2,14 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #include <weir/log.h>
 
-enum { MIB = 1 << 20 };
+enum { MIB = 1 << 20, ROOM_BYTES = 8 * MIB };
 
 bool weir__state_fail(struct state *state, weir_error *err, const char *what, const char *where,
 		      const char *message)
@@ -39,6 +41,26 @@ bool weir__state_failed(struct state *state, weir_error *err)
 		*err = state->error;
 	pthread_mutex_unlock(&state->lock);
 	return true;
+}
+
+/*
+ * RocksDB's own error of a full disk comes too late: what it then writes on to the half-written file fails an
+ * assertion of it, and ends the process (7.8, as Debian builds it).
+ */
+bool weir__state_has_room(struct state *state, size_t bytes, weir_error *err)
+{
+	struct statvfs disk;
+	char message[128];
+
+	if (!state->dir || statvfs(state->dir, &disk) != 0)
+		return true;
+	uint64_t left = (uint64_t)disk.f_bavail * disk.f_frsize, wanted = (uint64_t)state->room_bytes_min + bytes;
+
+	if (left >= wanted)
+		return true;
+	snprintf(message, sizeof message, "No space left on device: %" PRIu64 " bytes are left, %" PRIu64 " wanted",
+		 left, wanted);
+	return weir__state_fail(state, err, "write to", "the database", message);
 }
 
 void weir__state_break_after(struct state *state, int writes)
@@ -178,7 +200,7 @@ static bool open_database(struct state *state, const char *path, weir_error *err
 	rocksdb_options_destroy(each);
 	if (state->db)
 		return true;
-	if (strstr(message, "LOCK") || strstr(message, "lock"))
+	if (strstr(message, "/LOCK: ")) /* not each "lock": a block may be corrupt */
 		weir_fail(err, WEIR_STORE,
 			  "the state directory %s is in use by another process (or twice in this one): %s",
 			  state->dir, message);
@@ -196,13 +218,15 @@ struct state *weir__state_open(const struct state_opts *opts, weir_error *err)
 	state->clock = opts->clock;
 	state->file_rows_min = 1000;
 	state->batch_bytes_max = MIB;
+	state->room_bytes_min = ROOM_BYTES;
 	state->writes_left = -1;
 	if (!opts->dir)
 		return state;
 	state->dir = weir__strdup(opts->dir);
 	char *path = weir__asprintf("%s/rocksdb", opts->dir), *ingest = weir__asprintf("%s/ingest", opts->dir);
-	bool done = make_directories(path, err) && make_options(state, opts->memory_bytes_max, err) &&
-		    open_database(state, path, err) && make_directories(ingest, err);
+	bool done = make_directories(path, err) && weir__state_has_room(state, 0, err) &&
+		    make_options(state, opts->memory_bytes_max, err) && open_database(state, path, err) &&
+		    make_directories(ingest, err);
 	if (done)
 		remove_leftovers(opts->dir); /* only now: it is certain that nobody else writes there */
 	free(path);
@@ -259,7 +283,8 @@ void weir__state_close(struct state *state)
 	for (struct family *f = state->families; f; f = f->next) {
 		char *message = NULL;
 
-		if (!f->handle || !atomic_load(&f->unflushed) || atomic_load(&state->failed))
+		if (!f->handle || !atomic_load(&f->unflushed) || atomic_load(&state->failed) ||
+		    !weir__state_has_room(state, weir__family_memtable_bytes(state, f), NULL))
 			continue;
 		rocksdb_flush_cf(state->db, state->flush_options, f->handle, &message);
 		if (message) {

@@ -5,6 +5,7 @@ import socket
 import struct
 import time
 
+import audit
 import cluster
 from cluster import check, harness
 
@@ -48,16 +49,41 @@ def deleted_under_it(c, topic, wanted, again):
         c.say(f"  started again: {error}")
 
 
-def begin_anew(c):
-    """As the message tells: reset, and start from the posts that there are."""
-    harness.wait_until("reset", 60, lambda: c.case.reset(c.app), 2)
+def begin_anew(c, seed):
+    """As the message tells: reset, which also takes the posts; then all goes well again."""
+    harness.wait_until("reset", 60, lambda: c.case.reset(c.app), 2)  # a member that ended badly counts for a while
     for instance in c.instances:
         instance.forget()
+    c.app.run("ingest", "--source", "file:/dev/null", "--exit-at-end", log="topics")
+    for instance in c.instances[:cluster.INSTANCES]:
+        instance.start()
+    c.start_load(seed)
+    time.sleep(5)
+    c.wait_until_current(60)
+
+
+def end_load(c):
+    """Where its topic is gone, ingest may wait, or have ended with the reason."""
+    process = c.ingest
+    if process.running():
+        process.kill()
+    elif process.popen.returncode != 0:
+        error = cluster.error_of(process)
+        c.say(f"  ingest has ended: {error}")
+        check(c.app.topic in error, f"ingest does not say why it has ended, {process.log}: {error}")
 
 
 def run(c):
     changelog = f"{c.app.id}-cities-changelog"
     c.start_load(c.seed + 2)
     time.sleep(3)
-    deleted_under_it(c, changelog, re.escape(changelog), "cities")
+    deleted_under_it(c, changelog, re.escape(changelog), re.escape(changelog) + ".*reset the application")
     c.stop_load()
+    begin_anew(c, c.seed + 3)
+    c.say("reset, and all goes well again")
+    deleted_under_it(c, c.app.topic, re.escape(c.app.topic), "no committed position for its input.*reset the application")
+    end_load(c)
+    begin_anew(c, c.seed + 4)
+    c.stop_load()
+    counted = audit.recounted(c)
+    audit.wait_for_rows(c, counted.rows, "rows after a second reset")

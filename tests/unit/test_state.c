@@ -277,6 +277,70 @@ static void what_is_used_stays_longer_than_what_is_not(void **state)
 	f->state->read_options = options;
 }
 
+static void a_full_disk_is_seen_before_it_is_written_to(void **state)
+{
+	struct fixture *f = *state;
+	size_t room = f->state->room_bytes_min;
+	weir_error err = { 0 };
+
+	put(f, "a", "1");
+	commit(f, 1);
+	checkpoint(f, true);
+	f->state->room_bytes_min = SIZE_MAX / 2; /* no disk has so much */
+	put(f, "a", "2");
+	commit(f, 2);
+	assert_false(weir__store_checkpoint(f->store, true, &err));
+	assert_int_equal(err.code, WEIR_STORE);
+	assert_non_null(strstr(err.message, "No space left on device"));
+	assert_non_null(strstr(err.message, f->dir));
+	f->state->room_bytes_min = room; /* it does not help any more: what was not written stays so */
+	assert_false(weir__store_checkpoint(f->store, true, &err));
+	fixture_close(f);
+	fixture_open(f);
+	assert_int_equal(weir__store_checkpoint_offset(f->store), 1);
+	assert_get(f, "a", "1");
+}
+
+static int spoil_table(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	size_t length = strlen(path);
+
+	(void)flag, (void)ftw;
+	if (length < 4 || strcmp(path + length - 4, ".sst") != 0)
+		return 0;
+	FILE *file = fopen(path, "r+b");
+
+	assert_non_null(file);
+	for (long i = 0; i < st->st_size; i++)
+		fputc('x', file);
+	fclose(file);
+	return 0;
+}
+
+/* RocksDB says "block checksum mismatch", which has a lock in it. */
+static void a_corrupt_database_is_not_taken_for_one_in_use(void **state)
+{
+	struct fixture *f = *state;
+	weir_error err = { 0 };
+
+	put(f, "a", "1");
+	commit(f, 1);
+	checkpoint(f, true);
+	fixture_close(f);
+	assert_int_equal(nftw(f->dir, spoil_table, 16, FTW_PHYS), 0);
+	f->state = open_dir(f, f->dir, &err);
+	if (f->state)
+		f->store = weir__store_open(f->state, &f->spec, 0, &err);
+	assert_null(f->store);
+	assert_int_equal(err.code, WEIR_STORE);
+	assert_non_null(strstr(err.message, "Corruption"));
+	assert_null(strstr(err.message, "in use"));
+	weir__state_close(f->state);
+	f->state = NULL;
+	fixture_remove_dir(f);
+	fixture_open(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +359,8 @@ int main(void)
 						drop),
 		cmocka_unit_test_setup_teardown(a_store_without_a_changelog_counts_its_unflushed_records, on_disk,
 						drop),
+		cmocka_unit_test_setup_teardown(a_full_disk_is_seen_before_it_is_written_to, on_disk, drop),
+		cmocka_unit_test_setup_teardown(a_corrupt_database_is_not_taken_for_one_in_use, on_disk, drop),
 		cmocka_unit_test_setup_teardown(memory_is_counted, on_disk, drop),
 		cmocka_unit_test_setup_teardown(what_is_used_stays_longer_than_what_is_not, on_disk, drop),
 	};
