@@ -23,12 +23,15 @@ INSTANCES = 3
 PARTITIONS = 6
 LAST_POSTS = 50  # of a partition: they can hardly all be late or repeated, which moves no row
 
-# What an instance may say when it ends by itself, and what an operator does about it (docs/operations.md).
-EXCUSES = (
-    ("disk", r"No space left on device"),
-    ("state", r"the database|database failed|state of store partition|checkpoint record|store partition|state directory"),
-    ("broker", r"bootstrap\.servers is|is not there|not reachable|timed out|Timed out|transport"),
-)
+RECENT_S = 90
+
+# What an instance may say when it ends by itself, each only where that has been done to it, and what an operator does
+# about it (docs/operations.md).
+EXCUSES = {
+    "disk": r"No space left on device",
+    "state": r"Corruption|(open|read) the database|checkpoint record of",
+    "broker": r"bootstrap\.servers is .*|no answer from the brokers|timed out|Timed out|transport failure|task\.timeout\.ms",
+}
 
 
 def error_of(process):
@@ -43,10 +46,25 @@ class Instance:
     def __init__(self, cluster, name, port):
         self.cluster, self.name, self.port = cluster, name, port
         self.process = None
-        self.busy = self.held = self.cut = False  # a fault has it; it is down on purpose; cut off from the broker
+        self.busy = self.held = False  # a fault has it; it is down on purpose
+        self.last_cut = self.last_full = -1000  # when it was last cut off from the broker; its disk was full
+        self.spoilt = False  # its database's files
         self.restarts = 0
         self.dir = cluster.app.state_dir(name)
         self.mounted = False
+
+    @property
+    def cut(self):
+        return time.monotonic() - self.last_cut < RECENT_S
+
+    def excuse(self, error):
+        """Why it may have ended with that, or None."""
+        fits = {name for name, pattern in EXCUSES.items() if re.search(pattern, error)}
+        if self.spoilt and "state" in fits:
+            return "state"
+        if time.monotonic() - self.last_full < RECENT_S and "disk" in fits:
+            return "disk"
+        return "broker" if "broker" in fits and (self.cut or self.cluster.kafka.recent) else None
 
     def start(self):
         self.held = False
@@ -88,6 +106,7 @@ class Instance:
 
     def forget(self):
         """All local state goes."""
+        self.spoilt = False
         for name in os.listdir(self.dir) if os.path.isdir(self.dir) else ():
             path = os.path.join(self.dir, name)
             shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
@@ -120,7 +139,7 @@ class Service:
     @property
     def recent(self):
         """It is away, or was a moment ago."""
-        return self.busy or time.monotonic() - self.last_away < 60
+        return self.busy or time.monotonic() - self.last_away < RECENT_S
 
     def tell(self, command):
         """Does not wait; ready() tells."""
@@ -181,7 +200,7 @@ class Cluster:
             if instance.process is None or instance.held or instance.running():
                 continue
             error, code = error_of(instance.process), instance.process.popen.returncode
-            excuse = next((name for name, pattern in EXCUSES if re.search(pattern, error)), None)
+            excuse = instance.excuse(error)
             self.say(f"instance {instance.name} has ended ({code}): {error}")
             if excuse is None or code != 1:
                 self.unexplained.append(f"{instance.name} ({code}): {error or 'no word'}, {instance.process.log}")

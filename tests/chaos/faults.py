@@ -2,6 +2,7 @@
 condition to wait for, and for how long at most."""
 import os
 import signal
+import time
 
 from cluster import SESSION_S, STOP_S, check
 
@@ -62,11 +63,11 @@ def restart_service(how):
 
 def cut(how):
     def fault(c, r, i):
-        i.cut = True
+        i.last_cut = time.monotonic()
         c.proxy.tell(how, i.port)
         yield r.choice([r.uniform(1, 4), r.uniform(SESSION_S, 3 * SESSION_S)])
         c.proxy.tell("heal", i.port)
-        i.cut = False
+        i.last_cut = time.monotonic()
         yield 1
     return fault
 
@@ -74,6 +75,7 @@ def cut(how):
 def full_disk(c, r, i):
     """The disk of a state directory is full, until somebody makes room"""
     path = os.path.join(i.dir, "filler")
+    i.last_full = time.monotonic()
     with open(path, "wb", buffering=0) as f:
         try:
             while True:
@@ -83,6 +85,7 @@ def full_disk(c, r, i):
     was = i.process
     yield lambda: not was.running(), r.uniform(6, 12)
     yield 1
+    i.last_full = time.monotonic()
     os.unlink(path)
     if not i.running():
         i.start()
@@ -95,6 +98,7 @@ def corrupt(c, r, i):
     files = i.files()
     tables = [f for f in files if f.endswith(".sst")]
     chosen = [r.choice(tables if tables and r.random() < 0.6 else files) for _ in range(r.randint(1, 3))] if files else []
+    i.spoilt = bool(chosen)
     for path in chosen:
         with open(path, "r+b") as f:
             data = bytearray(f.read())
