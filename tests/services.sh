@@ -38,12 +38,13 @@ pid_of() {
 
 port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# wait_for SERVICE SECONDS COMMAND...: until the command succeeds; fails when the process is gone before
+# wait_for SERVICE SECONDS COMMAND...: until the command succeeds; fails when the process is gone before. (Only its pid
+# tells: for a moment it has the command line of this script.)
 wait_for() {
 	local name=$1 deadline=$((SECONDS + $2))
 	shift 2
 	until "$@" >/dev/null 2>&1; do
-		pid_of "$name" >/dev/null || { tail -20 "$dir/$name/log" >&2; fail "$name ended while starting ($dir/$name/log)"; }
+		kill -0 "$(cat "$dir/$name/pid")" 2>/dev/null || { tail -20 "$dir/$name/log" >&2; fail "$name ended while starting ($dir/$name/log)"; }
 		[ $SECONDS -lt $deadline ] || { tail -20 "$dir/$name/log" >&2; fail "$name does not answer ($dir/$name/log)"; }
 		sleep 0.1
 	done
