@@ -22,6 +22,7 @@ enum {
 	HEARTBEAT_MS_MAX =
 		1000, /* members learn of a rebalance by heartbeat, and a cooperative one has two rounds */
 	CLOSE_TIMEOUT_MS = 10000,
+	JOIN_TIMEOUT_MS = 3000,
 	QUEUE_BYTES = 64 << 20,
 	FETCH_BYTES = 50 << 20, /* librdkafka's default */
 	WAIT_MS_MAX = 500,      /* librdkafka takes long waits for a stuck application */
@@ -321,6 +322,29 @@ static void serve_closing(struct rdk_consumer *c, rd_kafka_queue_t *events)
 	rd_kafka_event_destroy(event);
 }
 
+/*
+ * Before it knows its member id, librdkafka cannot say to the broker that it leaves, so a member that closes amid
+ * its first join would hold up the others until its session is over: whoever leaves behind it waits as long. The
+ * first share is therefore waited for, and given back.
+ */
+static void finish_joining(struct rdk_consumer *c)
+{
+	int64_t until = weir__rdk_now_ms() + JOIN_TIMEOUT_MS;
+
+	if (!c->subscribed)
+		return;
+	c->on_group = NULL; /* takes no partition of it */
+	while (!c->had_share && !rd_kafka_fatal_error(c->rk, NULL, 0)) {
+		int64_t left = until - weir__rdk_now_ms();
+
+		if (left <= 0)
+			return;
+		forget_wake(c);
+		if (!serve_events(c))
+			wait_for_something(c, left);
+	}
+}
+
 /* As rd_kafka_consumer_close, but not for ever: group events are served, then the group is left. */
 static void leave_group(struct rdk_consumer *c)
 {
@@ -355,8 +379,11 @@ static void consumer_close(weir_consumer *consumer)
 {
 	struct rdk_consumer *c = (struct rdk_consumer *)consumer;
 
-	if (c->group)
+	if (c->group) {
+		if (!c->had_share)
+			finish_joining(c);
 		leave_group(c);
+	}
 	bool left_alone = must_not_be_freed(c);
 
 	weir__held_release(&c->held);

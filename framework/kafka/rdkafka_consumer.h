@@ -28,6 +28,7 @@ struct rdk_consumer {
 	weir_header *header_items;
 	size_t headers_capacity;
 
+	bool subscribed;
 	bool had_share; /* of the group: an assignment, be it empty */
 	/* Inside on_group: what is assigned and unassigned is gathered, and done in one step when it returns. */
 	bool in_event;

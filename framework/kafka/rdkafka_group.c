@@ -229,6 +229,7 @@ bool weir__rdk_subscribe(weir_consumer *consumer, const char *const *topics, siz
 		rd_kafka_topic_partition_list_add(list, topics[i], RD_KAFKA_PARTITION_UA);
 	rd_kafka_resp_err_t code = rd_kafka_subscribe(c->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
+	c->subscribed |= !code;
 	return !code || weir__rdk_fail(err, code, "subscribe, group %s", c->group);
 }
 

@@ -321,10 +321,10 @@ static void a_member_may_leave_before_it_has_a_share(void **state)
 	weir_error err;
 
 	(void)state;
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 25; i++) {
 		weir_consumer_opts opts = { .group = fresh(&contract, "group") };
 		weir_consumer *consumer = weir_consumer_open(contract.cluster, opts, &err);
-		int64_t until_us = clock->monotonic_us(clock) + i * 1000;
+		int64_t until_us = clock->monotonic_us(clock) + i * 4000;
 
 		assert_done(consumer, err);
 		assert_done(weir_consumer_subscribe(consumer, &topic, 1, &err), err);
@@ -340,6 +340,39 @@ static void sit_with_records(struct joiner *j, const char *topic)
 	joiner_open(&contract, j, (struct joiner_opts){ fresh(&contract, "group"), topic });
 	for (struct patience w = patience(&contract); j->count < 5 && patience_left(&w, "records");)
 		joiner_poll(j);
+}
+
+static int64_t close_ms(struct joiner *j)
+{
+	int64_t begun_us = contract.clock->monotonic_us(contract.clock);
+
+	joiner_close(j);
+	return (contract.clock->monotonic_us(contract.clock) - begun_us) / 1000;
+}
+
+/* Those that leave next would wait for one that the broker does not know to be gone, until its session is over. */
+static void a_member_that_leaves_before_it_has_a_share_holds_up_nobody(void **state)
+{
+	const char *topic = fresh_topic(&contract, 1);
+	weir_clock *clock = contract.clock;
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		struct joiner_opts opts = { fresh(&contract, "group"), topic };
+		struct joiner a, b;
+
+		joiner_open(&contract, &a, opts);
+		for (struct patience w = patience(&contract);
+		     joiner_owned(&a) < 1 && patience_left(&w, "the partition");)
+			joiner_poll(&a);
+		joiner_open(&contract, &b, opts);
+		int64_t until_us = clock->monotonic_us(clock) + i * 20000;
+
+		while (clock->monotonic_us(clock) < until_us)
+			joiner_poll(&b);
+		joiner_close(&b);
+		assert_in_range(close_ms(&a), 0, 2500);
+	}
 }
 
 /*
@@ -444,6 +477,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(workers_that_abort_copy_exactly_once, end_job),
 		cmocka_unit_test_teardown(a_stopped_and_a_killed_worker_do_no_harm, end_job),
 		cmocka_unit_test(a_member_may_leave_before_it_has_a_share),
+		cmocka_unit_test(a_member_that_leaves_before_it_has_a_share_holds_up_nobody),
 		cmocka_unit_test(a_broker_that_hangs_holds_up_nobody_for_ever),
 		cmocka_unit_test(a_cluster_can_be_freed_with_requests_under_way),
 		cmocka_unit_test_teardown(a_broker_that_is_killed_amid_transactions_loses_nothing, end_job),
