@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include <weir/log.h>
+
 #include "apps/evilnet/evilnet.h"
 #include "apps/evilnet/mysql.h"
 #include "apps/evilnet/mysql_db.h"
@@ -27,9 +29,10 @@
 	"(SELECT 0 d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL " \
 	"SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)"
 #define NUMBERS \
-	"(SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d AS seq FROM " DIGITS " a, " DIGITS " b, " DIGITS " c, " \
-	DIGITS " e)"
+	"(SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d AS seq FROM " DIGITS " a, " DIGITS " b, " DIGITS \
+	" c, " DIGITS " e)"
 
+static weir_config *cfg;             /* names a database that only this process uses */
 static struct evilnet_db fixture_db; /* beside what is tested */
 
 static inline const char *fixture_socket(void)
@@ -41,26 +44,26 @@ static inline const char *fixture_socket(void)
 	return socket && *socket ? socket : NULL;
 }
 
-static inline void fixture_set(weir_config *cfg, const char *name, const char *value)
+static inline void fixture_set(weir_config *c, const char *name, const char *value)
 {
 	weir_error err;
 
-	if (!weir_config_set(cfg, name, value, WEIR_FROM_COMMAND_LINE, "test", &err))
+	if (!weir_config_set(c, name, value, WEIR_FROM_COMMAND_LINE, "test", &err))
 		fail_msg("%s", err.message);
 }
 
 /* Configured for a database that only this process uses. */
 static inline weir_config *fixture_config(const char *socket)
 {
-	weir_config *cfg = weir_config_new();
+	weir_config *c = weir_config_new();
 	char database[64];
 
-	evilnet_config_keys(cfg);
+	evilnet_config_keys(c);
 	snprintf(database, sizeof database, "weir_test_%d", (int)getpid());
-	fixture_set(cfg, "evilnet.mysql.socket", socket);
-	fixture_set(cfg, "evilnet.mysql.user", "root");
-	fixture_set(cfg, "evilnet.mysql.database", database);
-	return cfg;
+	fixture_set(c, "evilnet.mysql.socket", socket);
+	fixture_set(c, "evilnet.mysql.user", "root");
+	fixture_set(c, "evilnet.mysql.database", database);
+	return c;
 }
 
 static inline void fixture_must(bool ok, const weir_error *err)
@@ -95,7 +98,7 @@ static inline int64_t fixture_rows(void)
 	return fixture_number("SELECT COUNT(*) FROM city_windows");
 }
 
-static inline void fixture_drop(const weir_config *cfg)
+static inline void fixture_drop(void)
 {
 	char sql[128];
 
@@ -107,15 +110,41 @@ static inline void fixture_drop(const weir_config *cfg)
 }
 
 /* An empty database with up-to-date tables, and fixture_db in it. */
-static inline void fixture_fresh(const weir_config *cfg)
+static inline void fixture_fresh(void)
 {
 	weir_error err = { 0 };
 
 	fixture_must(evilnet_db_open(&fixture_db, cfg, true, &err), &err);
-	fixture_drop(cfg);
+	fixture_drop();
 	fixture_must(evilnet_mysql_migrate(cfg, &err), &err);
 	fixture_must(evilnet_db_open(&fixture_db, cfg, false, &err), &err);
 	fixture_run("SET SESSION wait_timeout = 600");
+}
+
+/* --- what cmocka calls around a program's tests, and before each ------------------------------------------- */
+
+static inline int fixture_begin(void **state)
+{
+	(void)state;
+	weir_log_set(weir_log_stderr, NULL, WEIR_LOG_WARN);
+	cfg = fixture_config(getenv("WEIR_TEST_MYSQL_SOCKET"));
+	return 0;
+}
+
+static inline int fresh(void **state)
+{
+	(void)state;
+	fixture_fresh();
+	return 0;
+}
+
+static inline int fixture_finish(void **state)
+{
+	(void)state;
+	fixture_drop();
+	evilnet_db_close(&fixture_db);
+	weir_config_free(cfg);
+	return 0;
 }
 
 static inline struct city_window fixture_window(const char *place, int64_t start_ms, int64_t tweets, int64_t upto)

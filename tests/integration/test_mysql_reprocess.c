@@ -3,8 +3,6 @@
 
 #define PARTITIONS 4
 
-static weir_config *cfg;
-
 static void have(const char *place, int64_t start_ms, int64_t tweets, int64_t upto)
 {
 	char sql[400];
@@ -125,8 +123,8 @@ static void a_great_range_is_written_and_cleaned_in_small_transactions(void **st
 
 	(void)state;
 	fixture_run("INSERT INTO city_windows SELECT CONCAT('place ', s.seq), DATE_ADD('2022-09-15 03:00:00', "
-		    "INTERVAL w.seq * 15 MINUTE), 900, 1, 1, 1, 1, UTC_TIMESTAMP(6) FROM " NUMBERS " s, "
-		    NUMBERS " w WHERE s.seq < 1400 AND w.seq < 5");
+		    "INTERVAL w.seq * 15 MINUTE), 900, 1, 1, 1, 1, UTC_TIMESTAMP(6) FROM " NUMBERS " s, " NUMBERS
+		    " w WHERE s.seq < 1400 AND w.seq < 5");
 	for (int i = 0; i < PLACES; i++)
 		snprintf(names[i], sizeof names[i], "place %d", 2 * i);
 	for (int w = 0; w < WINDOWS; w++)
@@ -250,29 +248,6 @@ static void reset_deletes_all_and_fences_who_still_writes(void **state)
 	evilnet_mysql_sink_free(sink);
 }
 
-static int start(void **state)
-{
-	(void)state;
-	cfg = fixture_config(getenv("WEIR_TEST_MYSQL_SOCKET"));
-	return 0;
-}
-
-static int fresh(void **state)
-{
-	(void)state;
-	fixture_fresh(cfg);
-	return 0;
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	fixture_drop(cfg);
-	evilnet_db_close(&fixture_db);
-	weir_config_free(cfg);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,5 +262,5 @@ int main(void)
 		cmocka_unit_test_setup(reset_deletes_all_and_fences_who_still_writes, fresh),
 	};
 
-	return fixture_socket() ? cmocka_run_group_tests(tests, start, finish) : SKIPPED;
+	return fixture_socket() ? cmocka_run_group_tests(tests, fixture_begin, fixture_finish) : SKIPPED;
 }

@@ -5,8 +5,6 @@
 
 #include "apps/evilnet/mysql_schema.h"
 
-static weir_config *cfg;
-
 static int64_t tables(void)
 {
 	return fixture_number("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()");
@@ -18,7 +16,7 @@ static void a_missing_database_is_made_with_all_its_tables(void **state)
 
 	(void)state;
 	fixture_must(evilnet_db_open(&fixture_db, cfg, true, &err), &err);
-	fixture_drop(cfg);
+	fixture_drop();
 	fixture_must(evilnet_mysql_migrate(cfg, &err), &err);
 	fixture_must(evilnet_db_open(&fixture_db, cfg, false, &err), &err);
 	assert_int_equal(tables(), 6);
@@ -30,7 +28,7 @@ static void migrating_again_changes_nothing(void **state)
 	weir_error err = { 0 };
 
 	(void)state;
-	fixture_fresh(cfg);
+	fixture_fresh();
 	fixture_run(
 		"INSERT INTO city_windows VALUES ('x', '2022-09-15 03:00:00', 900, 1, 0, 1, 5, UTC_TIMESTAMP(6))");
 	fixture_must(evilnet_mysql_migrate(cfg, &err), &err);
@@ -43,7 +41,7 @@ static void a_migration_that_broke_off_is_taken_up_again(void **state)
 	weir_error err = { 0 };
 
 	(void)state;
-	fixture_fresh(cfg);
+	fixture_fresh();
 	fixture_run("DROP VIEW users");
 	fixture_run("DELETE FROM schema_migrations WHERE number > 1");
 	fixture_must(evilnet_mysql_migrate(cfg, &err), &err);
@@ -59,7 +57,7 @@ static void several_processes_can_migrate_at_once(void **state)
 	(void)state;
 	for (int round = 0; round < 3; round++) {
 		fixture_must(evilnet_db_open(&fixture_db, cfg, true, &err), &err);
-		fixture_drop(cfg);
+		fixture_drop();
 		for (int i = 0; i < 4; i++) {
 			pids[i] = fork();
 			if (!pids[i]) {
@@ -87,7 +85,7 @@ static void tables_of_a_newer_program_are_refused_for_good(void **state)
 	weir_error err = { 0 };
 
 	(void)state;
-	fixture_fresh(cfg);
+	fixture_fresh();
 	fixture_run("INSERT INTO schema_migrations VALUES (1000, 'of tomorrow', UTC_TIMESTAMP(6))");
 	assert_false(evilnet_mysql_migrate(cfg, &err));
 	assert_int_equal(err.code, WEIR_STATE);
@@ -100,7 +98,7 @@ static void a_table_in_the_way_of_a_view_is_named(void **state)
 	weir_error err = { 0 };
 
 	(void)state;
-	fixture_fresh(cfg);
+	fixture_fresh();
 	fixture_run("DROP VIEW tweets");
 	fixture_run("CREATE TABLE tweets (place VARCHAR(100), count INT, time DATETIME)");
 	fixture_run("DELETE FROM schema_migrations WHERE number = 3");
@@ -113,7 +111,7 @@ static void a_table_in_the_way_of_a_view_is_named(void **state)
 static void the_table_is_as_promised(void **state)
 {
 	(void)state;
-	fixture_fresh(cfg);
+	fixture_fresh();
 	assert_int_equal(
 		fixture_number(
 			"SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND "
@@ -137,7 +135,7 @@ static void the_table_is_as_promised(void **state)
 static void the_original_tables_are_there_as_views(void **state)
 {
 	(void)state;
-	fixture_fresh(cfg);
+	fixture_fresh();
 	fixture_run("INSERT INTO city_windows VALUES ('Toronto, Ontario', '2022-09-15 03:00:00', 900, 7, 3, 5, 1, "
 		    "UTC_TIMESTAMP(6))");
 	assert_int_equal(fixture_number("SELECT `count` FROM tweets WHERE place = 'Toronto, Ontario'"), 7);
@@ -191,7 +189,7 @@ static void the_password_comes_from_the_file_or_the_environment(void **state)
 	int fd = mkstemp(path);
 
 	(void)state;
-	fixture_fresh(cfg);
+	fixture_fresh();
 	fixture_run("DROP USER IF EXISTS weir_test@localhost");
 	fixture_run("CREATE USER weir_test@localhost IDENTIFIED BY 's3cret'");
 	fixture_run("GRANT SELECT ON *.* TO weir_test@localhost");
@@ -219,7 +217,7 @@ static void a_user_without_the_right_to_make_tables_can_use_them(void **state)
 	weir_error err = { 0 };
 
 	(void)state;
-	fixture_fresh(cfg);
+	fixture_fresh();
 	fixture_run("DROP USER IF EXISTS weir_rows@localhost");
 	fixture_run("CREATE USER weir_rows@localhost");
 	snprintf(sql, sizeof sql, "GRANT SELECT, INSERT, UPDATE, DELETE ON `%s`.* TO weir_rows@localhost",
@@ -231,23 +229,6 @@ static void a_user_without_the_right_to_make_tables_can_use_them(void **state)
 	assert_false(evilnet_mysql_migrate(as, &err));
 	fixture_run("DROP USER weir_rows@localhost");
 	weir_config_free(as);
-}
-
-static int start(void **state)
-{
-	(void)state;
-	weir_log_set(weir_log_stderr, NULL, WEIR_LOG_WARN);
-	cfg = fixture_config(getenv("WEIR_TEST_MYSQL_SOCKET"));
-	return 0;
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	fixture_drop(cfg);
-	evilnet_db_close(&fixture_db);
-	weir_config_free(cfg);
-	return 0;
 }
 
 int main(void)
@@ -267,5 +248,5 @@ int main(void)
 		cmocka_unit_test(a_user_without_the_right_to_make_tables_can_use_them),
 	};
 
-	return fixture_socket() ? cmocka_run_group_tests(tests, start, finish) : SKIPPED;
+	return fixture_socket() ? cmocka_run_group_tests(tests, fixture_begin, fixture_finish) : SKIPPED;
 }

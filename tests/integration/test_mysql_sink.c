@@ -8,8 +8,6 @@
 #define S (&evilnet_mysql_sink_ops)
 #define RECORDS_MAX 2000
 
-static weir_config *cfg;
-
 /* --- records -------------------------------------------------------------------------------------------------- */
 
 static struct {
@@ -603,30 +601,6 @@ static void idle_deletes_what_lies_past_the_retention_of_the_newest_window(void 
 	end(sink);
 }
 
-static int start(void **state)
-{
-	(void)state;
-	weir_log_set(weir_log_stderr, NULL, WEIR_LOG_WARN);
-	cfg = fixture_config(getenv("WEIR_TEST_MYSQL_SOCKET"));
-	return 0;
-}
-
-static int fresh(void **state)
-{
-	(void)state;
-	fixture_fresh(cfg);
-	return 0;
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	fixture_drop(cfg);
-	evilnet_db_close(&fixture_db);
-	weir_config_free(cfg);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -649,5 +623,5 @@ int main(void)
 		cmocka_unit_test_setup(idle_deletes_what_lies_past_the_retention_of_the_newest_window, fresh),
 	};
 
-	return fixture_socket() ? cmocka_run_group_tests(tests, start, finish) : SKIPPED;
+	return fixture_socket() ? cmocka_run_group_tests(tests, fixture_begin, fixture_finish) : SKIPPED;
 }

@@ -3,7 +3,6 @@
 
 #include <pthread.h>
 
-static weir_config *cfg;
 static struct web_source web;
 static struct evilnet_mysql_source *source;
 
@@ -203,7 +202,7 @@ static int start(void **state)
 {
 	(void)state;
 	cfg = fixture_config(getenv("WEIR_TEST_MYSQL_SOCKET"));
-	fixture_fresh(cfg);
+	fixture_fresh();
 	fixture_run("INSERT INTO city_windows VALUES "
 		    "('Montréal', '2022-09-15 03:00:00', 900, 1, 1, 1, 1, UTC_TIMESTAMP(6)),"
 		    "('Montreal', '2022-09-15 03:15:00', 900, 2, 0, 2, 1, UTC_TIMESTAMP(6)),"
@@ -219,10 +218,7 @@ static int finish(void **state)
 {
 	(void)state;
 	evilnet_mysql_source_close(source);
-	fixture_drop(cfg);
-	evilnet_db_close(&fixture_db);
-	weir_config_free(cfg);
-	return 0;
+	return fixture_finish(state);
 }
 
 int main(void)

@@ -15,7 +15,6 @@
 #define WINDOWS 4
 #define PATIENCE_MS 60000
 
-static weir_config *cfg;
 static weir_cluster *cluster;
 static _Thread_local weir_producer *producer;
 
@@ -225,7 +224,7 @@ static void two_workers_share_an_empty_database(void **state)
 	weir_error err = { 0 };
 
 	(void)state;
-	fixture_drop(cfg);
+	fixture_drop();
 	put_results(3000);
 	struct running a = start(cfg), b = start(cfg);
 	WAIT_UNTIL(status_of(a).partitions == 3 && status_of(b).partitions == 3);
@@ -560,7 +559,7 @@ static void a_server_that_is_killed_again_and_again_loses_no_row(void **state)
 static int set_up(void **state)
 {
 	(void)state;
-	fixture_fresh(cfg);
+	fixture_fresh();
 	open_cluster();
 	return 0;
 }
@@ -589,23 +588,6 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static int begin(void **state)
-{
-	(void)state;
-	weir_log_set(weir_log_stderr, NULL, WEIR_LOG_WARN);
-	cfg = fixture_config(getenv("WEIR_TEST_MYSQL_SOCKET"));
-	return 0;
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	fixture_drop(cfg);
-	evilnet_db_close(&fixture_db);
-	weir_config_free(cfg);
-	return 0;
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -622,5 +604,5 @@ int main(void)
 		TEST(a_server_that_is_killed_again_and_again_loses_no_row),
 	};
 
-	return fixture_socket() ? cmocka_run_group_tests(tests, begin, finish) : SKIPPED;
+	return fixture_socket() ? cmocka_run_group_tests(tests, fixture_begin, fixture_finish) : SKIPPED;
 }

@@ -100,6 +100,13 @@ static inline void fixture_free(struct fixture *f)
 	free(f);
 }
 
+/* For cmocka. */
+static inline int fixture_drop(void **state)
+{
+	fixture_free(*state);
+	return 0;
+}
+
 /* --- short forms: keys and values are strings ----------------------------------------------------------------- */
 
 static inline void put(struct fixture *f, const char *key, const char *value)

@@ -24,12 +24,6 @@ static int on_disk(void **state)
 	return 0;
 }
 
-static int drop(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 static void put_row(struct fixture *f, const char *key, int64_t start_ms, const char *value)
 {
 	weir_window_put(f->store, weir_str(key), weir_str(value), start_ms, start_ms);
@@ -292,9 +286,9 @@ static void a_store_does_what_the_model_does(void **state)
 }
 
 #define BOTH(test) \
-	{ #test " (memory)", test, in_memory, drop, NULL }, \
+	{ #test " (memory)", test, in_memory, fixture_drop, NULL }, \
 	{ \
-#test " (disk)", test, on_disk, drop, NULL \
+#test " (disk)", test, on_disk, fixture_drop, NULL \
 	}
 
 int main(void)

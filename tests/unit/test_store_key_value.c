@@ -25,12 +25,6 @@ static int in_memory_with_old(void **state)
 	return 0;
 }
 
-static int drop(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 static void what_was_put_is_got_with_its_timestamp(void **state)
 {
 	struct fixture *f = *state;
@@ -364,11 +358,11 @@ static void a_partition_is_held_by_one_store_at_a_time(void **state)
 
 #define IN_MEMORY(test) \
 	{ \
-#test " (memory)", test, in_memory, drop, NULL \
+#test " (memory)", test, in_memory, fixture_drop, NULL \
 	}
 #define ON_DISK(test) \
 	{ \
-#test " (disk)", test, on_disk, drop, NULL \
+#test " (disk)", test, on_disk, fixture_drop, NULL \
 	}
 #define BOTH(test) IN_MEMORY(test), ON_DISK(test)
 
@@ -382,9 +376,9 @@ int main(void)
 		BOTH(a_value_may_be_put_back_under_its_own_key),
 		BOTH(a_flush_gives_each_changed_key_once_in_order_of_first_change),
 		cmocka_unit_test_setup_teardown(a_flush_gives_the_value_as_of_the_last_flush, on_disk_with_old,
-						drop),
+						fixture_drop),
 		cmocka_unit_test_setup_teardown(a_flush_gives_the_value_as_of_the_last_flush, in_memory_with_old,
-						drop),
+						fixture_drop),
 		BOTH(a_flush_function_may_write_to_the_store),
 		BOTH(a_flush_that_is_stopped_keeps_the_rest_changed),
 		BOTH(ranges_are_in_byte_order_and_see_own_writes),

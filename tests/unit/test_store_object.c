@@ -56,12 +56,6 @@ static int windows_on_disk(void **state)
 	return 0;
 }
 
-static int drop(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 static void add(struct fixture *f, const char *key, int64_t start_ms, int64_t n, bool wanted_created)
 {
 	bool created;
@@ -173,11 +167,11 @@ static void a_flush_function_may_use_the_same_codec(void **state)
 
 #define IN_MEMORY(test) \
 	{ \
-#test " (memory)", test, in_memory, drop, NULL \
+#test " (memory)", test, in_memory, fixture_drop, NULL \
 	}
 #define ON_DISK(test) \
 	{ \
-#test " (disk)", test, on_disk, drop, NULL \
+#test " (disk)", test, on_disk, fixture_drop, NULL \
 	}
 #define BOTH(test) IN_MEMORY(test), ON_DISK(test)
 
@@ -189,7 +183,7 @@ int main(void)
 		BOTH(a_deleted_object_is_made_anew),
 		BOTH(its_timestamp_is_the_greatest),
 		BOTH(bytes_that_cannot_be_decoded_stop_the_workers),
-		cmocka_unit_test_setup_teardown(windows_hold_objects_too, windows_on_disk, drop),
+		cmocka_unit_test_setup_teardown(windows_hold_objects_too, windows_on_disk, fixture_drop),
 		BOTH(a_flush_function_may_use_the_same_codec),
 	};
 

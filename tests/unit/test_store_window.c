@@ -21,12 +21,6 @@ static int on_disk(void **state)
 	return 0;
 }
 
-static int drop(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 static void put_window(struct fixture *f, const char *key, int64_t start_ms, const char *value)
 {
 	weir_window_put(f->store, weir_str(key), weir_str(value), start_ms, start_ms + 1);
@@ -258,11 +252,11 @@ static void the_changelog_may_be_cut_below_what_has_expired_and_is_durable(void 
 
 #define IN_MEMORY(test) \
 	{ \
-#test " (memory)", test, in_memory, drop, NULL \
+#test " (memory)", test, in_memory, fixture_drop, NULL \
 	}
 #define ON_DISK(test) \
 	{ \
-#test " (disk)", test, on_disk, drop, NULL \
+#test " (disk)", test, on_disk, fixture_drop, NULL \
 	}
 #define BOTH(test) IN_MEMORY(test), ON_DISK(test)
 
