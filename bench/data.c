@@ -8,7 +8,7 @@
  *   bench-data BOOTSTRAP clean APPLICATION-ID                      its group and internal topics
  *   bench-data BOOTSTRAP lag GROUP TOPIC                           records behind the group's committed positions
  *
- * KIND: city, user, user:N, k (bench/common/generate.h).
+ * KIND: city, user, user:N, each:N, large:N, k (bench/common/generate.h).
  *
  * A digest does not depend on the order. Of a topic of counts (values of 8 bytes): keys, the sum of the greatest
  * value of each key, and the sum of fnv1a64(key) * that value. Of others: the sum of fnv1a64(key) * 31 +

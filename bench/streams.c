@@ -1,13 +1,15 @@
 /*
  * The workloads that Kafka Streams is measured by, as weir programs:
  *
- *   bench-streams W1..W7 BOOTSTRAP [--in TOPIC] [--out TOPIC] [--serve] [-X KEY=VALUE]...
+ *   bench-streams W1..W8 BOOTSTRAP [--in TOPIC] [--out TOPIC] [--serve] [--progress] [-X KEY=VALUE]...
  *
  * W1 windowed count by city, commit each 1000 ms; W2 the same each 100 ms; W3 count of 1 M keys; W4 restore of the
  * store that a W3 before it has left (its application.id as -X, state.dir a new one); W5 filter and map; W6 join of
- * two streams (w6-left, or --in, and w6-right) within 60 s; W7 repartition and count. Always exactly once. Reads
- * <w>-in from the beginning in a new group, writes <w>-out, ends when everything is processed and committed, and
- * prints one line of key=value. With --serve it says "running" once it is, and ends when its standard input does.
+ * two streams (w6-left, or --in, and w6-right) within 60 s; W7 repartition and count; W8 the newest value of each
+ * key (large-in), and no result but the store. Always exactly once. Reads <w>-in from the beginning in a new group,
+ * writes <w>-out, ends when everything is processed and committed, and prints one line of key=value; with
+ * --progress one a second to standard error as well. With --serve it says "running" once it is, and ends when its standard
+ * input does.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -59,10 +61,16 @@ static const void *both(weir_context *cx, weir_bytes key, const void *left, cons
 	return out;
 }
 
+static const void *newest(weir_context *cx, const void *aggregate, const void *value, void *user)
+{
+	(void)cx, (void)aggregate, (void)user;
+	return value;
+}
+
 struct workload {
 	int w;
 	const char *in, *right, *out;
-	bool serve;
+	bool serve, progress;
 };
 
 static weir_topology *topology(const struct workload *o)
@@ -86,6 +94,10 @@ static weir_topology *topology(const struct workload *o)
 
 		weir_sink(weir_join(s, "joined", right, both, NULL, near, NULL), "out",
 			  (weir_sink_opts){ .topic = o->out });
+		return t;
+	}
+	if (o->w == 8) {
+		weir_reduce(s, "newest", newest, window, NULL);
 		return t;
 	}
 	if (o->w == 7)
@@ -121,13 +133,14 @@ static bool set_defaults(weir_config *cfg, int w, const char *bootstrap, weir_er
 
 static bool parse(int argc, char **argv, struct workload *o, weir_config *cfg, weir_error *err)
 {
-	static const char *const ins[] = { NULL, "w1-in", "w1-in", "w3-in", "w3-in", "w1-in", "w6-left", "w7-in" };
-	static const char *const outs[] = { NULL,     "w1-out", "w2-out", "w3-out",
-					    "w3-out", "w5-out", "w6-out", "w7-out" };
+	static const char *const ins[] = { NULL,    "w1-in",   "w1-in", "w3-in",   "w3-in",
+					   "w1-in", "w6-left", "w7-in", "large-in" };
+	static const char *const outs[] = { NULL,     "w1-out", "w2-out", "w3-out", "w3-out",
+					    "w5-out", "w6-out", "w7-out", NULL };
 
 	o->w = argc > 2 && argv[1][0] == 'W' ? atoi(argv[1] + 1) : 0;
-	if (o->w < 1 || o->w > 7)
-		return weir_fail(err, WEIR_USAGE, "W1 to W7 and BOOTSTRAP wanted");
+	if (o->w < 1 || o->w > 8)
+		return weir_fail(err, WEIR_USAGE, "W1 to W8 and BOOTSTRAP wanted");
 	o->in = ins[o->w];
 	o->right = o->w == 6 ? "w6-right" : NULL;
 	o->out = outs[o->w];
@@ -138,6 +151,10 @@ static bool parse(int argc, char **argv, struct workload *o, weir_config *cfg, w
 
 		if (!strcmp(argv[i], "--serve")) {
 			o->serve = true;
+			continue;
+		}
+		if (!strcmp(argv[i], "--progress")) {
+			o->progress = true;
 			continue;
 		}
 		if (value && !strcmp(argv[i], "--in"))
@@ -164,15 +181,17 @@ static double cpu_seconds(void)
 	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
-static int threads(void)
+/* A line of the kernel's account of this process. */
+static long status_of(const char *name)
 {
 	FILE *status = fopen("/proc/self/status", "r");
+	size_t len = strlen(name);
 	char line[200];
-	int n = 0;
+	long n = 0;
 
 	while (status && fgets(line, sizeof line, status))
-		if (sscanf(line, "Threads: %d", &n) == 1)
-			break;
+		if (!strncmp(line, name, len) && line[len] == ':')
+			n = atol(line + len + 1);
 	if (status)
 		fclose(status);
 	return n;
@@ -228,10 +247,10 @@ static void report(weir_app *app, int w, int64_t n, const struct times *t)
 
 	getrusage(RUSAGE_SELF, &u);
 	printf("w=W%d n=%lld records_s=%.0f wall_s=%.3f cpu_s=%.2f cpu_per_M=%.3f rss_mb=%ld start_s=%.3f "
-	       "first_epoch_ms=%lld threads=%d restored=%.0f commits=%.0f aborts=%.0f dead_letters=%.0f\n",
+	       "first_epoch_ms=%lld threads=%ld restored=%.0f commits=%.0f aborts=%.0f dead_letters=%.0f\n",
 	       w, (long long)n, wall_s > 0 ? (double)n / wall_s : 0, wall_s, cpu_seconds(),
 	       cpu_seconds() / ((double)n / 1e6), u.ru_maxrss / 1024, (double)(t->first_us - t->start_us) / 1e6,
-	       (long long)t->first_epoch_ms, threads(), value_of(app, "weir_restored_records_total"),
+	       (long long)t->first_epoch_ms, status_of("Threads"), value_of(app, "weir_restored_records_total"),
 	       value_of(app, "weir_commits_total"), value_of(app, "weir_aborts_total"),
 	       value_of(app, "weir_dead_letters_total"));
 }
@@ -243,17 +262,34 @@ static bool failed(weir_app *app, weir_error *err)
 	return weir_app_state_get(app, err) == WEIR_APP_ERROR;
 }
 
+static void show_progress(weir_app *app, double done, int64_t since_us, int64_t *next_us)
+{
+	int64_t now_us = weir_clock_system()->monotonic_us(weir_clock_system());
+
+	if (now_us < *next_us)
+		return;
+	*next_us = now_us + 1000000;
+	fprintf(stderr,
+		"t_s=%.0f done=%.0f rss_mb=%ld peak_mb=%ld cache_mb=%.0f restored=%.0f commits=%.0f aborts=%.0f\n",
+		(double)(now_us - since_us) / 1e6, done, status_of("VmRSS") / 1024, status_of("VmHWM") / 1024,
+		value_of(app, "weir_cache_bytes") / (1 << 20), value_of(app, "weir_restored_records_total"),
+		value_of(app, "weir_commits_total"), value_of(app, "weir_aborts_total"));
+}
+
 static bool process(weir_app *app, const struct workload *o, int64_t n, weir_error *err)
 {
 	weir_clock *clock = weir_clock_system();
 	const char *progress = o->w == 4 ? "weir_restored_records_total" : "weir_records_processed_total";
 	int64_t expected = o->w == 7 ? 2 * n : n;
 	struct times t = { .start_us = clock->monotonic_us(clock) };
+	int64_t next_us = o->progress ? 0 : INT64_MAX;
 
 	if (!weir_app_start(app, err))
 		return false;
 	for (;;) {
 		double done = value_of(app, progress);
+
+		show_progress(app, done, t.start_us, &next_us);
 
 		if (done > 0 && !t.first_us) {
 			t.first_us = clock->monotonic_us(clock);
@@ -279,10 +315,12 @@ static bool serve(weir_app *app, const struct workload *o, weir_error *err)
 {
 	weir_clock *clock = weir_clock_system();
 	struct times t = { .start_us = clock->monotonic_us(clock) };
+	int64_t next_us = o->progress ? 0 : INT64_MAX;
 
 	if (!weir_app_start(app, err))
 		return false;
 	while (weir_app_state_get(app, NULL) != WEIR_APP_RUNNING) {
+		show_progress(app, 0, t.start_us, &next_us);
 		if (failed(app, err))
 			return false;
 		usleep(1000);

@@ -8,7 +8,7 @@
 #define BEGIN_MS INT64_C(1767225600000) /* 2026-01-01T00:00:00Z */
 #define HOUR_MS INT64_C(3600000)
 
-enum { CITIES = 5000, DEVICES = 20000, DISORDER_MS = 3000, VALUE_BYTES = 120 };
+enum { CITIES = 5000, DEVICES = 20000, DISORDER_MS = 3000, VALUE_BYTES = 120, LARGE_BYTES = 1000 };
 
 static uint64_t next(struct generator *g)
 {
@@ -80,18 +80,20 @@ size_t generate_value(struct generator *g, const char *key, int64_t timestamp_ms
 
 bool generator_init(struct generator *g, const char *kind, uint64_t seed)
 {
+	long n = strchr(kind, ':') ? atol(strchr(kind, ':') + 1) : 1000000;
+
 	*g = (struct generator){ .state = seed };
 	if (!strcmp(kind, "city")) {
 		g->prefix = "city-";
 		g->digits = 4;
 		g->keys = CITIES;
 		g->zipf = generate_zipf(CITIES);
-	} else if (!strncmp(kind, "user", 4)) {
-		long n = kind[4] == ':' ? atol(kind + 5) : 1000000;
-
+	} else if (!strncmp(kind, "user", 4) || !strncmp(kind, "each:", 5) || !strncmp(kind, "large:", 6)) {
 		g->prefix = "user-";
 		g->digits = 7;
 		g->keys = (uint32_t)n;
+		g->in_turn = *kind != 'u';
+		g->value_bytes = *kind == 'l' ? LARGE_BYTES : 0;
 		return n > 0 && n <= 9999999;
 	} else if (!strcmp(kind, "k")) {
 		g->prefix = "k-";
@@ -109,8 +111,12 @@ void generator_release(struct generator *g)
 void generate(struct generator *g, int64_t i, int64_t total, struct generated *out)
 {
 	out->timestamp_ms = BEGIN_MS + i * HOUR_MS / total + generate_below(g, DISORDER_MS);
-	uint32_t key = g->zipf ? generate_rank(g->zipf, g->keys, generate_unit(g)) : generate_below(g, g->keys);
+	uint32_t key = g->in_turn && i < g->keys ? (uint32_t)i
+		       : g->zipf                 ? generate_rank(g->zipf, g->keys, generate_unit(g))
+						 : generate_below(g, g->keys);
 
 	out->key_len = generate_key(out->key, g->prefix, key, g->digits);
 	out->value_len = generate_value(g, out->key, out->timestamp_ms, out->value);
+	while (out->value_len < g->value_bytes)
+		out->value[out->value_len++] = (char)('a' + generate_below(g, 26));
 }

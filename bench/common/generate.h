@@ -5,16 +5,19 @@
  * uniform or by Zipf's law (s = 1); a value is JSON of about 120 bytes. Event time runs over an hour with up to
  * 3 s of disorder.
  */
+#include <stdbool.h>
 #include <weir/bytes.h>
 
-enum { VALUE_MAX = 192, KEY_MAX = 24, FIELD_DIGITS_MAX = 10 };
+enum { VALUE_MAX = 1100, KEY_MAX = 24, FIELD_DIGITS_MAX = 10 };
 
 struct generator {
 	uint64_t state;
 	const char *prefix; /* of the keys */
 	int digits;         /* of the number behind it */
 	uint32_t keys;
-	double *zipf; /* cumulated; NULL = uniform */
+	double *zipf;       /* cumulated; NULL = uniform */
+	bool in_turn;       /* each key once, then at random */
+	size_t value_bytes; /* at least */
 };
 
 struct generated {
@@ -23,7 +26,9 @@ struct generated {
 	size_t key_len, value_len;
 };
 
-/** `kind`: city (5,000 of them, by Zipf's law), user (1,000,000), k (100,000), or user:N. False: no such kind. */
+/** `kind`: city (5,000 of them, by Zipf's law), user (1,000,000), k (100,000), or user:N; each:N: the
+ * keys of user:N, each once before any comes again; large:N: the same with values of 1000 bytes. False: no such
+ * kind. */
 bool generator_init(struct generator *g, const char *kind, uint64_t seed);
 void generator_release(struct generator *g);
 

@@ -106,10 +106,10 @@ def java(name, *arguments):
     return ["java", *options, "-cp", f"{JAVA}/classes:{JAVA}/lib/*", "bench." + name, *arguments]
 
 
-def environment():
+def environment(variables):
     """jemalloc in place of glibc's allocator, if wanted (WEIR_BENCH_PRELOAD=libjemalloc.so.2)."""
     preload = os.environ.get("WEIR_BENCH_PRELOAD")
-    return {**os.environ, "LD_PRELOAD": preload} if preload else None
+    return {**os.environ, **variables, **({"LD_PRELOAD": preload} if preload else {})}
 
 
 # --- the broker -------------------------------------------------------------------------------------------------
@@ -160,19 +160,25 @@ def machine_cpu():
 class Process:
     """A program under measurement. What it costs is what the kernel says when it ends."""
 
-    def __init__(self, command, log):
+    def __init__(self, command, log, **variables):
         DIR.mkdir(parents=True, exist_ok=True)
         self.log = DIR / (log + ".log")
         self.started = time.time()
         with open(self.log, "w") as errors:
             self.child = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE,
-                                          stdout=subprocess.PIPE, stderr=errors, text=True, env=environment())
+                                          stdout=subprocess.PIPE, stderr=errors, text=True, env=environment(variables))
 
     def await_line(self, wanted):
         for line in self.child.stdout:
             if line.strip() == wanted:
                 return
         self.end()
+
+    def await_death(self):
+        """By another's hand."""
+        self.child.wait()
+        self.child.stdin.close()
+        self.child.stdout.close()
 
     def end(self):
         """Its standard input ends, and it does. The fields of its last line, and its cost."""

@@ -5,7 +5,9 @@ import sys
 
 import bench
 import latency
+import memory
 import parts
+import recovery
 import report
 import scaling
 import workloads
@@ -17,12 +19,15 @@ MEASURE = {
     "scaling": ("scaling", scaling.all_of_them, 1),
     "start": ("start", parts.start, 5),
     "parts": ("parts", parts.parts, 3),
+    "recovery": ("recovery", recovery.all_of_them, 3),
+    "memory": ("memory", memory.both, 1),
 }
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="bench/run.sh", description="What each does: see the head of bench/run.sh.")
     parser.add_argument("what", choices=[*workloads.TOPICS, *MEASURE, "everything", "report", "stop"])
+    parser.add_argument("sizes", nargs="*", help="of recovery: numbers of keys, like 10k 1m")
     parser.add_argument("--vs", action="store_true", help="a workload: Kafka Streams right after")
     parser.add_argument("--runs", type=int, help="how many of each")
     parser.add_argument("--for", type=float, dest="seconds", help="begin no measurement after so many; ends with 3 then")
@@ -41,7 +46,7 @@ def main():
     bench.build()
     if given.seconds:
         bench.Budget.spend(given.seconds)
-    if given.vs or given.what in ("all", "latency", "everything", "W4"):
+    if given.vs or given.what in ("all", "latency", "recovery", "everything", "W4"):
         bench.build_java()
     broker = bench.Broker()
     if given.what in workloads.TOPICS:
@@ -51,7 +56,7 @@ def main():
         name, measure, runs = MEASURE[what]
         if given.fresh:
             bench.begin_anew(name)
-        measure(broker, given.runs or runs)
+        measure(broker, given.runs or runs, *([given.sizes] if given.sizes else []))
     if given.what == "everything":
         report.write()
 

@@ -1,10 +1,12 @@
-"""Tables and plots in docs/performance.md from bench/results/*.txt. What stands between its markers is written anew."""
+"""Tables and plots in docs/performance.md and docs/reliability.md from bench/results/*.txt. What stands between their
+markers is written anew."""
 
 import re
 import statistics
 
 import bench
 import latency
+import recovery
 import scaling
 import svg
 import workloads
@@ -165,13 +167,44 @@ def of_parts():
     return table(["part", "runs", "CPU-s per M"], lines) if lines else None
 
 
+# --- recovery ---------------------------------------------------------------------------------------------------
+
+
+def of_recovery():
+    rows, lines = bench.read_results("recovery"), []
+    named = {"weir": "weir", "weir-new-dir": "weir, `state.dir` lost", "kafka-streams": "Kafka Streams"}
+    for keys in sorted({int(row["keys"]) for row in rows}):
+        for way in recovery.WAYS:
+            some = pick(rows, keys=keys, way=way)
+            if some:
+                lines.append([f"{keys:,}", named[way], len(some),
+                              *[seconds(some, name) for name in ("first_ms", "all_ms", "group_ms")],
+                              spread(some, "restored", "{:,.0f}"), spread(some, "cpu_s"), spread(some, "rss_mb", "{:.0f}")])
+    head = ["keys", "", "runs", "to the first result, s", "of every partition, s", "of it the group, s", "records restored",
+            "CPU-s", "peak MB"]
+    return table(head, lines) if lines else None
+
+
+def seconds(rows, name):
+    return spread([{name: float(row[name]) / 1000} for row in rows if row[name] != "?"], name, "{:.1f}")
+
+
+# --- the pages --------------------------------------------------------------------------------------------------
+
+PAGES = {PAGE: {"workloads": of_workloads, "latency": of_latency, "scaling": of_scaling, "start": of_start,
+                "parts": of_parts},
+         bench.ROOT / "docs/reliability.md": {"recovery": of_recovery}}
+
+
 def write():
-    page = PAGE.read_text()
-    for name, make in {"workloads": of_workloads, "latency": of_latency, "scaling": of_scaling, "start": of_start,
-                       "parts": of_parts}.items():
-        made = make() or "Not measured yet."
-        pattern = re.compile(f"(<!-- {name}: written by bench/run.sh report -->\n).*?(<!-- /{name} -->)", re.S)
-        if not pattern.search(page):
-            bench.fail(f"{PAGE} has no place for {name}")
-        page = pattern.sub(lambda found: found[1] + made + "\n" + found[2], page)
-    PAGE.write_text(page)
+    """What is not measured keeps its place."""
+    for page, sections in PAGES.items():
+        text = page.read_text()
+        for name, make in sections.items():
+            made = make()
+            pattern = re.compile(f"(<!-- {name}: written by bench/run.sh report -->\n).*?(<!-- /{name} -->)", re.S)
+            if not pattern.search(text):
+                bench.fail(f"{page} has no place for {name}")
+            if made:
+                text = pattern.sub(lambda found, made=made: found[1] + made + "\n" + found[2], text)
+        page.write_text(text)

@@ -23,6 +23,11 @@ static const weir_metric_def defs[] = {
 	  { "worker" },
 	  0,
 	  "Changelog records read to bring stores up to date." },
+	{ "weir_restore_remaining_records",
+	  WEIR_GAUGE,
+	  { "worker" },
+	  0,
+	  "Changelog records still to be read for the stores that are being brought up to date." },
 	{ "weir_cache_bytes", WEIR_GAUGE, { "worker" }, 0, "Memory of the stores' caches, as of the last commit." },
 	{ "weir_lag_records",
 	  WEIR_GAUGE,
@@ -43,7 +48,7 @@ static const weir_metric_def defs[] = {
 	  "error." },
 };
 
-enum { WORKER_WATCHES = 8, APP_WATCHES = 1, LOOK_US = 1000000 };
+enum { WORKER_WATCHES = 9, APP_WATCHES = 1, LOOK_US = 1000000 };
 
 struct worker_watch {
 	weir_metric_watch *all[WORKER_WATCHES + APP_WATCHES];
@@ -59,6 +64,7 @@ READ_COUNT(commits)
 READ_COUNT(aborts)
 READ_COUNT(dead_letters)
 READ_COUNT(restored)
+READ_COUNT(restore_left)
 READ_COUNT(cache_bytes)
 READ_COUNT(lag)
 READ_COUNT(tasks_not_running)
@@ -86,6 +92,7 @@ void weir__metrics_look(struct worker *w)
 		}
 	}
 	atomic_store_explicit(&w->lag, lag, memory_order_relaxed);
+	weir__restore_progress(w);
 }
 
 void weir__metrics_describe(weir_metrics *m)
@@ -96,8 +103,8 @@ void weir__metrics_describe(weir_metrics *m)
 void weir__metrics_register(weir_app *app)
 {
 	static weir_metric_read_fn *const reads[WORKER_WATCHES] = {
-		read_records,  read_commits,     read_aborts, read_dead_letters,
-		read_restored, read_cache_bytes, read_lag,    read_tasks_not_running,
+		read_records,      read_commits,     read_aborts, read_dead_letters,      read_restored,
+		read_restore_left, read_cache_bytes, read_lag,    read_tasks_not_running,
 	};
 
 	weir__metrics_describe(app->metrics);

@@ -9,7 +9,12 @@
 #include "framework/runtime/canary.h"
 #include "framework/runtime/runtime.h"
 
-enum { SLICE_RECORDS = 20000, DELETE_RETENTION_MS_DEFAULT = 86400000, STUCK_LOOK_US = 1000000 };
+enum {
+	SLICE_RECORDS = 20000,
+	DELETE_RETENTION_MS_DEFAULT = 86400000,
+	STUCK_LOOK_US = 1000000,
+	TELL_US = 1000000,
+};
 
 static int64_t delete_retention_ms(struct task_store *s)
 {
@@ -89,6 +94,7 @@ static bool begin_store(struct task_store *s, weir_error *err)
 	int64_t at = weir__store_checkpoint_offset(s->store), from = at > first ? at : first;
 
 	s->restore_end = end;
+	s->restore_from = from;
 	if (from >= end)
 		return weir__store_restore_done(s->store, end, err);
 	weir_partition p = { .topic = s->changelog, .partition = s->task->partition, .offset = from, .user = s };
@@ -216,6 +222,50 @@ static bool check_moves(struct task_store *s, int64_t at, weir_error *err)
 			 "task.timeout.ms: the broker does not answer, or a transaction in it never ends "
 			 "(kafka-transactions.sh find-hanging)",
 			 s->task->id, s->changelog, (long long)at, (long long)s->restore_end);
+}
+
+static int64_t left_of(const struct task_store *s)
+{
+	int64_t at = weir_consumer_position(s->task->worker->restorer, s->changelog, s->task->partition);
+	int64_t from = at > s->restore_from ? at : s->restore_from;
+
+	return s->restore_end > from ? s->restore_end - from : 0;
+}
+
+static void tell(struct worker *w, size_t stores, int64_t left)
+{
+	int64_t now_us = weir__now_us(w->app);
+	long long restored = atomic_load_explicit(&w->restored, memory_order_relaxed);
+
+	if (w->restore_told_us && now_us - w->restore_told_us < TELL_US)
+		return;
+	if (w->restore_told_us)
+		weir_log(WEIR_LOG_INFO, "restore", "progress stores=%zu left=%lld restored=%lld records_s=%lld",
+			 stores, (long long)left, restored,
+			 (restored - w->restore_told_records) * 1000000 / (now_us - w->restore_told_us));
+	w->restore_told_us = now_us;
+	w->restore_told_records = restored;
+}
+
+void weir__restore_progress(struct worker *w)
+{
+	size_t stores = 0;
+	int64_t left = 0;
+
+	for (size_t i = 0; i < w->task_count; i++)
+		for (size_t j = 0; j < w->tasks[i]->store_count; j++) {
+			const struct task_store *s = &w->tasks[i]->stores[j];
+
+			if (!s->restoring)
+				continue;
+			stores++;
+			left += left_of(s);
+		}
+	atomic_store_explicit(&w->restore_left, left, memory_order_relaxed);
+	if (stores)
+		tell(w, stores, left);
+	else
+		w->restore_told_us = 0;
 }
 
 bool weir__restore_finished(struct task *t, weir_error *err)

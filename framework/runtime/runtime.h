@@ -89,7 +89,8 @@ struct task_store {
 	int64_t known_end;  /* it has reached as far as this: of a deleted one nobody must begin anew unnoticed */
 	int64_t restore_at; /* how far it was at the last look, and since when it stands there, while looked at */
 	int64_t restore_looked_us, restore_stuck_us;
-	int64_t restored; /* records */
+	int64_t restore_from; /* where it began to read */
+	int64_t restored;     /* records */
 	bool restoring;
 	bool wrote;            /* the open transaction has changelog records of it */
 	int64_t checkpoint_us; /* when it was last made durable */
@@ -186,6 +187,8 @@ struct worker {
 	bool broken_producer; /* it must be made anew */
 	int64_t broken_since_us;
 	int64_t restore_failing_since_us; /* 0 = it works */
+	int64_t restore_told_us;          /* when its progress was last told; 0 = nothing is being restored */
+	long long restore_told_records;
 	int aborts_in_a_row;
 	int64_t aborting_since_us, last_abort_us;
 	weir_partition *positions; /* of the commit at work */
@@ -198,7 +201,7 @@ struct worker {
 	atomic_bool has_share, done;
 	weir_histogram *commit_time;
 	struct worker_watch *watches;
-	atomic_llong cache_bytes, records, commits, aborts, dead_letters, restored, lag;
+	atomic_llong cache_bytes, records, commits, aborts, dead_letters, restored, restore_left, lag;
 };
 
 struct app_topic {
@@ -357,6 +360,8 @@ bool weir__restore_begin(struct task *t, weir_error *err);
 bool weir__restorer_open(struct worker *w, weir_error *err);
 /** Reads a slice for all restoring tasks of the worker. */
 bool weir__restore_step(struct worker *w, bool others_run, weir_error *err);
+/** Notes, and now and then logs, how far the worker's stores are from their ends. */
+void weir__restore_progress(struct worker *w);
 /** True when every store of the task has reached its end. */
 bool weir__restore_finished(struct task *t, weir_error *err);
 void weir__restore_cancel(struct task *t);

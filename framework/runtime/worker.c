@@ -205,6 +205,7 @@ static void advance_tasks(struct worker *w, const struct survey *s)
 	for (size_t i = 0; i < w->task_count && !w->stop; i++)
 		if (w->tasks[i]->state != TASK_RUNNING && !weir__task_advance(w->tasks[i], &err))
 			worker_stop(w, &err);
+	weir__restore_progress(w);
 }
 
 /* Positions that only markers have moved, and those that the broker would forget (it expires offsets of topics that

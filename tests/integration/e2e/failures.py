@@ -237,6 +237,74 @@ def signals(case):
     say(f"ingest left in {took:.2f} s, all {produced} posts acknowledged")
 
 
-SCENARIOS = {"kill_instance": kill_instance, "kill_backlog": kill_backlog, "lose_instance": lose_instance, "hang_instance": hang_instance,
+TASKS = 6  # one for each partition of the posts, in the only sub-topology
+
+
+def running(process):
+    """task: records that it has restored"""
+    return {task: int(n) for task, n in re.findall(r"INFO task running task=(\S+) restored=(\d+)", process.text())}
+
+
+def recover_tail(case):
+    """kill -9 and back with its state.dir: of the changelogs only what lies behind the checkpoints is read"""
+    most = 1000 + 50  # what makes a checkpoint due, and markers of transactions
+    app = case.application(group_static_membership="true", checkpoint_records=1000)
+    path = case.posts("posts.jsonl", "--count", 60_000, "--seed", 48, "--span", 14_400)
+    app.run("ingest", "--source", f"file:{path}", "--exit-at-end")
+    process, counted = app.start("process"), app.recount()
+    app.wait_for_rows(counted.rows, 60, [process])
+    time.sleep(3)  # the checkpoint comes after the commit
+    process.kill()
+    process = app.start("process", log="back")
+    process.wait_for(r"INFO task running", 40, TASKS)
+    begins = re.findall(r"INFO restore begin (task=\S+ store=\S+) from=(\d+) to=(\d+) checkpoint=(-?\d+)", process.text())
+    behind, total, read = 0, 0, sum(running(process).values())
+    for name, begin, end, checkpoint in begins:
+        check(begin == checkpoint or int(end) <= most, f"{name} begins at {begin}, its checkpoint is {checkpoint}")
+        check(int(end) - int(begin) <= most, f"{name}: from {begin} to {end}, {most} is what may be missing")
+        behind, total = behind + int(end) - int(begin), total + int(end)
+    say(f"{len(begins)} changelogs of {total} records, {behind} behind the checkpoints, {read} read")
+    check(begins and total > 5 * behind, "the tails are too much of it to tell them from the whole")
+    check(read <= behind, "more was read than lies behind the checkpoints")
+    app.check_rows(counted.rows)
+    process.stop()
+
+
+def rolling_restart(case):
+    """Three static members are stopped or killed one after another, and come back: nothing moves"""
+    load = Load(case, seconds=30, group_static_membership="true")
+    harness.wait_until("all tasks to run", 20, lambda: sum(len(running(p)) for p in load.instances.values()) >= TASKS)
+    time.sleep(2)  # a cooperative rebalance may have a second round
+    before = {name: held(p) for name, p in load.instances.items()}
+    say("tasks:", {name: sorted(tasks) for name, tasks in before.items()})
+    check(sorted(sum(map(sorted, before.values()), [])) == [f"0_{n}" for n in range(TASKS)], f"tasks: {before}")
+    events = {name: group_events(p) for name, p in load.instances.items()}
+    for how in ("SIGTERM", "SIGKILL"):
+        for name in sorted(before):
+            process = load.instances.pop(name)
+            process.stop(10) if how == "SIGTERM" else process.kill()
+            load.revive(name)
+            began = time.monotonic()
+            harness.wait_until(f"the tasks of instance {name}", 20,
+                               lambda: len(running(load.instances[name])) >= len(before[name]))
+            say(f"instance {name} after {how}: its tasks run again after {time.monotonic() - began:.2f} s")
+            check(held(load.instances[name]) == before[name], f"instance {name} has {held(load.instances[name])}, had {before[name]}")
+            events[name] = group_events(load.instances[name])
+            check(len(events[name]) == 1, f"instance {name}: {events[name]}, one assignment is wanted")
+            for other, process in load.instances.items():
+                check(group_events(process) == events[other], f"{how} of {name} was felt by {other}: {group_events(process)}")
+    load.settle()
+
+
+def held(process):
+    return set(running(process))
+
+
+def group_events(process):
+    """What its group has told it of its partitions, but for assignments of nothing."""
+    return re.findall(r"INFO group ((?:assigned|revoked|lost) tasks=[1-9]\d*)", process.text())
+
+
+SCENARIOS = {"recover_tail": recover_tail, "rolling_restart": rolling_restart, "kill_instance": kill_instance, "kill_backlog": kill_backlog, "lose_instance": lose_instance, "hang_instance": hang_instance,
              "twins": twins, "move_instances": move_instances,
              "kill_kafka": kill_kafka, "kill_mysql": kill_mysql, "signals": signals}

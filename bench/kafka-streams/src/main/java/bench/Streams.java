@@ -185,7 +185,8 @@ public final class Streams {
 		System.out.println("running");
 		while (System.in.read() >= 0)
 			;
-		return String.format("n=%.0f commits=%.0f", sum("stream-thread-metrics", "process-total"), sum("stream-thread-metrics", "commit-total"));
+		return String.format("n=%.0f commits=%.0f restored=%d", sum("stream-thread-metrics", "process-total"),
+			sum("stream-thread-metrics", "commit-total"), restored.get());
 	}
 
 	public static void main(String[] args) throws Exception {
