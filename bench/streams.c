@@ -8,8 +8,8 @@
  * two streams (w6-left, or --in, and w6-right) within 60 s; W7 repartition and count; W8 the newest value of each
  * key (large-in), and no result but the store. Always exactly once. Reads <w>-in from the beginning in a new group,
  * writes <w>-out, ends when everything is processed and committed, and prints one line of key=value; with
- * --progress one a second to standard error as well. With --serve it says "running" once it is, and ends when its standard
- * input does.
+ * --progress one a second to standard error as well. With --serve it says "running" once it is, and ends when its
+ * standard input does.
  */
 #include <ctype.h>
 #include <stdio.h>
