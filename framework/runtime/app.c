@@ -137,16 +137,39 @@ bool weir__app_started(weir_app *app)
 	return started;
 }
 
+typedef bool worker_fn(struct worker *w, weir_error *err);
+
+static bool each_worker(weir_app *app, worker_fn *fn, weir_error *err)
+{
+	for (int i = 0; i < app->settings.workers; i++)
+		if (!fn(&app->workers[i], err))
+			return weir_wrap(err, "worker %d", i);
+	return true;
+}
+
 bool weir__app_prepare(weir_app *app, weir_error *err)
 {
-	if (!open_state(app, err) || !check_cluster(app, err) || !weir__topics_prepare(app, err) ||
-	    !weir__globals_open(app, err))
+	if (!open_state(app, err) || !check_cluster(app, err) ||
+	    (app->threaded && !each_worker(app, weir__worker_open_begin, err)) || !weir__topics_prepare(app, err) ||
+	    !weir__globals_open(app, err) ||
+	    !each_worker(app, app->threaded ? weir__worker_join_group : weir__worker_open, err))
 		return false;
-	for (int i = 0; i < app->settings.workers; i++)
-		if (!weir__worker_open(&app->workers[i], err))
-			return weir_wrap(err, "worker %d", i);
 	set_started(app, true);
 	return true;
+}
+
+/* Also after a failure, which is then the one that is told. */
+static bool producers_opened(weir_app *app, bool ok, weir_error *err)
+{
+	weir_error ignored;
+
+	for (int i = 0; i < app->settings.workers; i++) {
+		weir_error *to = ok ? err : &ignored;
+
+		if (!weir__worker_open_end(&app->workers[i], to))
+			ok = weir_wrap(to, "worker %d", i);
+	}
+	return ok;
 }
 
 void weir__app_finish(weir_app *app)
@@ -183,6 +206,7 @@ bool weir_app_start(weir_app *app, weir_error *err)
 		if (e)
 			ok = weir_fail(err, WEIR_IO, "start a worker's thread: %s", strerror(e));
 	}
+	ok = producers_opened(app, ok, err);
 	if (ok) {
 		weir_log(WEIR_LOG_INFO, "app", "started application=%s instance=%s workers=%d",
 			 app->settings.application_id, app->instance_id, app->settings.workers);
@@ -193,6 +217,7 @@ bool weir_app_start(weir_app *app, weir_error *err)
 	if (err)
 		app->error = *err;
 	pthread_mutex_unlock(&app->mutex);
+	atomic_store(&app->stopping, true); /* workers that have begun */
 	return false;
 }
 

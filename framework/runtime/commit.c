@@ -97,27 +97,38 @@ void weir__on_put_refused(size_t bytes, void *task_store)
 	snprintf(p->reason, sizeof p->reason, "result refused: %.180s", w->error.message);
 }
 
-bool weir__producer_open(struct worker *w, weir_error *err)
+weir_producer *weir__producer_new(struct worker *w, weir_error *err)
 {
 	const struct settings *s = &w->app->settings;
+	weir_producer *p = weir_producer_open(w->app->cluster,
+					      (weir_producer_opts){
+						      .transactional_id = w->id,
+						      .transaction_timeout_ms = s->transaction_timeout_ms,
+						      .queue_bytes_max = s->produce_bytes_max,
+						      .on_delivery = weir__on_delivery,
+						      .delivery_errors_only = true,
+						      .user = w,
+					      },
+					      err);
 
+	if (!p) {
+		weir_wrap(err, "open the producer");
+		return NULL;
+	}
+	if (weir_producer_init(p, INIT_TIMEOUT_MS, err))
+		return p;
+	weir_wrap(err, "initialise transactions as \"%s\"", w->id);
+	weir_producer_close(p);
+	return NULL;
+}
+
+bool weir__producer_open(struct worker *w, weir_error *err)
+{
 	weir_producer_close(w->producer);
-	w->producer = weir_producer_open(w->app->cluster,
-					 (weir_producer_opts){
-						 .transactional_id = w->id,
-						 .transaction_timeout_ms = s->transaction_timeout_ms,
-						 .queue_bytes_max = s->produce_bytes_max,
-						 .on_delivery = weir__on_delivery,
-						 .delivery_errors_only = true,
-						 .user = w,
-					 },
-					 err);
 	w->broken_producer = false;
 	w->in_transaction = false;
-	if (!w->producer)
-		return weir_wrap(err, "open the producer");
-	return weir_producer_init(w->producer, INIT_TIMEOUT_MS, err) ||
-	       weir_wrap(err, "initialise transactions as \"%s\"", w->id);
+	w->producer = weir__producer_new(w, err);
+	return w->producer != NULL;
 }
 
 /* --- flush --------------------------------------------------------------------------------------- */

@@ -164,7 +164,15 @@ struct worker {
 	pthread_t thread;
 	bool thread_started;
 	weir_consumer *consumer, *restorer;
-	weir_producer *producer;
+	weir_producer *producer; /* NULL = not there yet: nothing runs */
+	/* The first one, which a thread opens while this worker joins the group and restores. */
+	struct {
+		pthread_t thread;
+		bool has_thread; /* whoever starts the app joins it */
+		atomic_int state;
+		weir_producer *producer;
+		weir_error error;
+	} first;
 	char id[200]; /* <application.id>-<instance.id>-<index>: transactional id, static member id */
 	struct task **tasks;
 	size_t task_count;
@@ -270,7 +278,13 @@ struct app_topic *weir__app_topic(weir_app *app, const struct graph_topic *graph
 /* --- worker.c ---------------------------------------------------------------------------------------------------
  * */
 
+/** Its producer, and membership of the group. */
 bool weir__worker_open(struct worker *w, weir_error *err);
+/** The same in parts: a thread begins to open the producer, which takes up to some seconds after a crash; the group
+ * is joined; the producer is waited for. */
+bool weir__worker_open_begin(struct worker *w, weir_error *err);
+bool weir__worker_join_group(struct worker *w, weir_error *err);
+bool weir__worker_open_end(struct worker *w, weir_error *err);
 /** It has been fenced. True: by another instance with its id, so often that it must end; *err says so. */
 bool weir__worker_fenced(struct worker *w, weir_error *err);
 /** One turn of the loop: poll, process, punctuate, commit when due. False: the worker is to end (app->error says
@@ -345,6 +359,8 @@ bool weir__commit(struct worker *w);
 void weir__abort(struct worker *w, const weir_error *why);
 /** Opens the producer and its transactions (again). */
 bool weir__producer_open(struct worker *w, weir_error *err);
+/** One for the worker, which is not touched; NULL = failed. From any thread. */
+weir_producer *weir__producer_new(struct worker *w, weir_error *err);
 void weir__on_delivery(const char *topic, int32_t partition, int64_t offset, uint64_t tag, const weir_error *error,
 		       void *worker);
 /** A store's on_refused: the record at work becomes a dead letter, and has changed nothing. */

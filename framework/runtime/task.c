@@ -415,7 +415,7 @@ bool weir__task_advance(struct task *t, weir_error *err)
 			return try_again(t, err);
 	}
 	if (t->state == TASK_RESTORING && weir__restore_finished(t, err))
-		return !weir__globals_ready(t->worker->app) || run_task(t, err);
+		return !t->worker->producer || !weir__globals_ready(t->worker->app) || run_task(t, err);
 	return t->state != TASK_RESTORING || err->code == WEIR_OK;
 }
 

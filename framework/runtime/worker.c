@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "framework/base/alloc.h"
@@ -59,12 +60,74 @@ static bool open_consumers(struct worker *w, weir_error *err)
 	       (subscribe(w, err) || weir_wrap(err, "join the group"));
 }
 
-bool weir__worker_open(struct worker *w, weir_error *err)
+static void set_up(struct worker *w)
 {
 	snprintf(w->id, sizeof w->id, "%s-%s-%d", w->app->settings.application_id, w->app->instance_id, w->index);
 	w->last_commit_us = w->last_recommit_us = w->last_touch_us = weir__now_us(w->app);
 	w->next_purge_us = w->last_commit_us + w->app->settings.purge_interval_ms * 1000;
+}
+
+bool weir__worker_open(struct worker *w, weir_error *err)
+{
+	set_up(w);
 	return weir__producer_open(w, err) && open_consumers(w, err);
+}
+
+/* --- the first producer, beside everything else --------------------------------------------------- */
+
+enum { FIRST_TAKEN, FIRST_OPENING, FIRST_OPEN, FIRST_FAILED };
+
+static void *open_first(void *worker)
+{
+	struct worker *w = worker;
+
+	weir__log_prefix("worker=%d", w->index);
+	w->first.producer = weir__producer_new(w, &w->first.error);
+	atomic_store_explicit(&w->first.state, w->first.producer ? FIRST_OPEN : FIRST_FAILED, memory_order_release);
+	return NULL;
+}
+
+bool weir__worker_open_begin(struct worker *w, weir_error *err)
+{
+	set_up(w);
+	atomic_store(&w->first.state, FIRST_OPENING);
+	int e = pthread_create(&w->first.thread, NULL, open_first, w);
+
+	w->first.has_thread = e == 0;
+	if (!e)
+		return true;
+	atomic_store(&w->first.state, FIRST_TAKEN);
+	return weir_fail(err, WEIR_IO, "start a thread: %s", strerror(e));
+}
+
+bool weir__worker_join_group(struct worker *w, weir_error *err)
+{
+	return open_consumers(w, err);
+}
+
+bool weir__worker_open_end(struct worker *w, weir_error *err)
+{
+	if (!w->first.has_thread)
+		return true;
+	pthread_join(w->first.thread, NULL);
+	w->first.has_thread = false;
+	if (atomic_load(&w->first.state) != FIRST_FAILED)
+		return true;
+	if (err)
+		*err = w->first.error;
+	return false;
+}
+
+/* Of the worker's thread. False: it is not there yet. */
+static bool take_first(struct worker *w)
+{
+	int state = atomic_load_explicit(&w->first.state, memory_order_acquire);
+
+	if (state == FIRST_OPEN) {
+		w->producer = w->first.producer;
+		atomic_store(&w->first.state, FIRST_TAKEN);
+	}
+	return state != FIRST_OPENING;
 }
 
 static void worker_stop(struct worker *w, const weir_error *err)
@@ -321,7 +384,7 @@ bool weir__worker_step(struct worker *w, int64_t wait_ms)
 {
 	weir_error err;
 
-	if (!mend_producer(w))
+	if (take_first(w) && !mend_producer(w))
 		return !w->stop;
 	if (!weir__globals_step(w->app, &err)) {
 		worker_stop(w, &err);
@@ -343,7 +406,8 @@ bool weir__worker_step(struct worker *w, int64_t wait_ms)
 	for (size_t i = 0; i < w->task_count && !w->failed; i++)
 		if (w->tasks[i]->state == TASK_RUNNING && w->tasks[i]->input_count > 1)
 			weir__task_process_waiting(w->tasks[i]);
-	weir_producer_poll(w->producer, 0);
+	if (w->producer)
+		weir_producer_poll(w->producer, 0);
 	if (s.some_not && !w->failed)
 		advance_tasks(w, &s);
 	int64_t now_ms = w->app->clock->wall_ms(w->app->clock);
@@ -367,6 +431,8 @@ bool weir__worker_step(struct worker *w, int64_t wait_ms)
 
 void weir__worker_close(struct worker *w)
 {
+	while (!take_first(w))
+		usleep(1000);
 	if (w->consumer && !w->stop && !w->app->crash)
 		weir__commit(w);
 	if (w->in_transaction && !w->app->crash) {
