@@ -25,6 +25,8 @@ static bool add_in_place(struct instance *in, weir_context *cx, const weir_recor
 
 	if (!object)
 		return false;
+	if (created)
+		weir__closing_add(in, r->key, start_ms);
 	if (created && a->aggregator.init)
 		a->aggregator.init(cx, object, a->aggregator.user);
 	a->aggregator.add(cx, r, object, a->aggregator.user);
@@ -56,6 +58,8 @@ static void add_by_fold(struct instance *in, weir_context *cx, const weir_record
 
 	if (weir_is_null(value) && weir_is_null(old))
 		return; /* nothing to delete: no tombstone, as in Kafka Streams */
+	if (weir_is_null(old))
+		weir__closing_add(in, r->key, start_ms);
 	/* Kafka Streams' caches, too, send a tombstone with the time of the record that has caused it. */
 	int64_t ms = old_ms > r->timestamp_ms && !weir_is_null(value) ? old_ms : r->timestamp_ms;
 
@@ -191,6 +195,8 @@ static void aggregate_process(struct instance *in, weir_context *cx, const weir_
 	}
 	if (a->kind != WINDOW_NONE)
 		weir__time_seen(in, r->timestamp_ms); /* before any test, by the record itself */
+	if (a->window.emit_on_close)
+		weir__closing_emit(in, cx, r);
 	switch (a->kind) {
 	case WINDOW_NONE:
 		add_to(in, cx, r, 0);
@@ -210,10 +216,26 @@ static void aggregate_process(struct instance *in, weir_context *cx, const weir_
 	}
 }
 
+static void aggregate_changed(struct instance *in, weir_context *cx, const struct store_change *change)
+{
+	if (!((const struct aggregate *)in->node->opts)->window.emit_on_close)
+		weir__table_changed(in, cx, change);
+}
+
+/* Where results come when windows close, nothing is passed on at a commit. */
+static bool aggregate_look_up(struct instance *in, weir_context *cx, const weir_record *of, enum table_view view,
+			      weir_record *row)
+{
+	if (((const struct aggregate *)in->node->opts)->window.emit_on_close)
+		view = TABLE_NEWEST;
+	return weir__table_look_up(in, cx, of, view, row);
+}
+
 #define AGGREGATE(kind_) \
 	{ \
-		.kind = kind_, .keeps_time = true, .process = aggregate_process, .changed = weir__table_changed, \
-		.look_up = weir__table_look_up \
+		.kind = kind_, .keeps_time = true, .state_size = weir__closing_size, .init = weir__closing_init, \
+		.process = aggregate_process, .changed = aggregate_changed, .look_up = aggregate_look_up, \
+		.close = weir__closing_release \
 	}
 static const struct operator count_op = AGGREGATE("count");
 static const struct operator reduce_op = AGGREGATE("reduce");

@@ -1,7 +1,7 @@
 #ifndef WEIR_AGGREGATE_H
 #define WEIR_AGGREGATE_H
 /* What the files of the aggregates share: aggregate.c (plain, tumbling, hopping, unlimited), session.c,
- * sliding.c. */
+ * sliding.c, closing.c. */
 #include "framework/operators/operator.h"
 
 enum window_kind { WINDOW_NONE, WINDOW_TIME, WINDOW_SESSION, WINDOW_SLIDING, WINDOW_UNLIMITED };
@@ -38,5 +38,15 @@ weir_bytes weir__aggregate_write(struct instance *in, weir_context *cx, const vo
 /* One record with a key, its time not negative and noted. */
 void weir__session_process(struct instance *in, weir_context *cx, const weir_record *r);
 void weir__sliding_process(struct instance *in, weir_context *cx, const weir_record *r);
+
+/* Results when windows close; of other aggregates all of this does nothing. */
+
+/** A window is new: its start, or a moment of a session. */
+void weir__closing_add(struct instance *in, weir_bytes key, int64_t time_ms);
+/** Passes on what has closed by the step's time, which r, still to be looked at, may have moved. */
+void weir__closing_emit(struct instance *in, weir_context *cx, const weir_record *r);
+size_t weir__closing_size(const struct node *node);
+void weir__closing_init(struct instance *in, weir_context *cx);
+void weir__closing_release(struct instance *in);
 
 #endif

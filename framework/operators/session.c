@@ -44,7 +44,10 @@ void weir__session_process(struct instance *in, weir_context *cx, const weir_rec
 	const void *aggregate = weir__aggregate_first(a, cx);
 	struct session *joined = find(in, cx, r, &span, &aggregate);
 
-	if (span.end_ms < weir_time_sub(weir_time_sub(in->observed_ms, a->window.grace_ms), a->window.gap_ms)) {
+	int64_t open_ms = weir_time_sub(weir_time_sub(in->observed_ms, a->window.grace_ms), a->window.gap_ms);
+	bool is_new = true;
+
+	if (span.end_ms < open_ms) {
 		weir_dead_letter(cx, r, "late");
 		return;
 	}
@@ -56,6 +59,10 @@ void weir__session_process(struct instance *in, weir_context *cx, const weir_rec
 	aggregate = weir__aggregate_add(a, cx, &in_session, aggregate);
 	weir_bytes value = weir__aggregate_write(in, cx, aggregate);
 
+	for (struct session *s = joined; s; s = s->next)
+		is_new &= s->end_ms < open_ms;
+	if (is_new) /* a closed one that is open again, too */
+		weir__closing_add(in, r->key, r->timestamp_ms);
 	for (struct session *s = joined; s; s = s->next)
 		if (s->start_ms != span.start_ms || s->end_ms != span.end_ms)
 			weir_session_put(in->stores[0], r->key, WEIR_NULL, s->start_ms, s->end_ms, r->timestamp_ms);

@@ -20,14 +20,29 @@ struct slide {
 	weir_context *cx;
 	const weir_record *r;
 	int64_t time_ms, difference_ms, close_ms;
-	struct window *windows; /* found, that may hold the record or begin behind it, newest first */
+	struct window *windows; /* found, that may hold the record or begin behind it */
 	bool taken;
 };
 
+static bool exists(const struct slide *s, int64_t start_ms)
+{
+	for (const struct window *w = s->windows; w; w = w->next)
+		if (w->start_ms == start_ms)
+			return true;
+	return false;
+}
+
 static void put(struct slide *s, int64_t start_ms, const void *aggregate, int64_t max_ms)
 {
-	weir_window_put(s->in->stores[0], s->r->key, weir__aggregate_write(s->in, s->cx, aggregate), start_ms,
-			max_ms);
+	weir_bytes value = weir__aggregate_write(s->in, s->cx, aggregate);
+
+	if (!exists(s, start_ms)) {
+		if (weir_is_null(value))
+			return; /* nothing to delete */
+		weir__closing_add(s->in, s->r->key, start_ms);
+	}
+	/* a tombstone has the time of the record that has caused it */
+	weir_window_put(s->in->stores[0], s->r->key, value, start_ms, weir_is_null(value) ? s->time_ms : max_ms);
 }
 
 /* The record is added to the window of that start, which holds `old`. */
@@ -54,21 +69,14 @@ static void begin(struct slide *s, int64_t start_ms)
 	update(s, start_ms, weir__aggregate_first(s->a, s->cx), s->time_ms);
 }
 
-static bool exists(const struct slide *s, int64_t start_ms)
-{
-	for (const struct window *w = s->windows; w; w = w->next)
-		if (w->start_ms == start_ms)
-			return true;
-	return false;
-}
-
 /* The windows of the record's key that start at from_ms to 1 ms behind it. The newest that ends before it is the
- * last that matters. */
-static void find(struct slide *s, int64_t from_ms)
+ * last that matters. Of early records Kafka Streams updates the windows in the order of time, of others against it.
+ */
+static void find(struct slide *s, int64_t from_ms, bool newest_first)
 {
 	struct window **last = &s->windows;
 	weir_iterator *it =
-		weir_window_fetch(s->in->stores[0], s->r->key, from_ms, weir_time_add(s->time_ms, 1), true);
+		weir_window_fetch(s->in->stores[0], s->r->key, from_ms, weir_time_add(s->time_ms, 1), newest_first);
 	weir_entry e;
 
 	while (weir_iterator_next(it, &e)) {
@@ -108,13 +116,12 @@ static void process_early(struct slide *s)
 	const struct window *shared = NULL, *right = NULL;
 	bool previous = false;
 
-	find(s, 0);
+	find(s, 0, false);
 	for (const struct window *w = s->windows; w; w = w->next) {
 		if (w->start_ms == 0) {
 			shared = w;
 		} else if (w->start_ms <= s->time_ms) {
-			if (!right)
-				right = w;
+			right = w;
 			update_window(s, w);
 		}
 	}
@@ -135,7 +142,7 @@ static void process(struct slide *s)
 	const struct window *left = NULL, *right = NULL;
 	bool left_exists = false;
 
-	find(s, twice_ms > 0 ? twice_ms : 0);
+	find(s, twice_ms > 0 ? twice_ms : 0, true);
 	for (const struct window *w = s->windows; w; w = w->next) {
 		if (w->start_ms > s->time_ms)
 			continue; /* its own right window */

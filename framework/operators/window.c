@@ -31,6 +31,8 @@ static void check_fields(weir_topology *t, const char *name, enum window_kind ki
 		weir__graph_mistake(t, name,
 				    "an unlimited window takes all records, for ever: it has no grace and no "
 				    "retention");
+	if (w->emit_on_close && (kind == WINDOW_NONE || kind == WINDOW_UNLIMITED))
+		weir__graph_mistake(t, name, "emit_on_close: it has no window that closes");
 	if (kind != WINDOW_UNLIMITED && w->start_ms)
 		weir__graph_mistake(t, name, "only an unlimited window has a start");
 }
@@ -72,6 +74,9 @@ enum window_kind weir__window_check(weir_topology *t, const char *name, weir_win
 				    : kind == WINDOW_SLIDING ? "twice the difference"
 							     : "size",
 				    (long long)least);
+	/* What is about to close must still be seen: ends belong to these windows, right ones begin 1 ms late. */
+	if (w->emit_on_close && kind != WINDOW_TIME && w->retain_ms < weir_time_add(least, 2))
+		w->retain_ms = weir_time_add(least, 2);
 	if (kind == WINDOW_SLIDING)
 		w->size_ms = w->difference_ms;
 	return kind;

@@ -350,53 +350,6 @@ static void build_sink(struct graph *g, const struct step *s)
 	weir_sink(stream, s->name, opts);
 }
 
-/* --- aggregates ----------------------------------------------------------------------------------------------- */
-
-static weir_window window_of(const struct step *s)
-{
-	return (weir_window){
-		.size_ms = step_number(s, "size", 0),
-		.advance_ms = step_number(s, "advance", 0),
-		.grace_ms = step_number(s, "grace", 0),
-		.retain_ms = step_number(s, "retain", 0),
-	};
-}
-
-static void build_count(struct graph *g, const struct step *s)
-{
-	graph_put_table(g, s->name, weir_count(stream_in(g, s), s->name, window_of(s)), &weir_int64);
-}
-
-static const void *reduce(weir_context *cx, const void *aggregate, const void *value, void *user)
-{
-	const struct bound *b = user;
-
-	return text_object(cx, b->three(cx, NULL, object_text(cx, aggregate, &weir_utf8),
-					object_text(cx, value, &weir_utf8), b->argument));
-}
-
-static void build_reduce(struct graph *g, const struct step *s)
-{
-	struct bound *b = bind(g, "reducer", step_option(s, "fn"));
-
-	graph_put_table(g, s->name, weir_reduce(stream_in(g, s), s->name, reduce, window_of(s), b), &weir_utf8);
-}
-
-static const void *fold(weir_context *cx, const weir_record *r, const void *aggregate, void *user)
-{
-	const struct bound *b = user;
-
-	return text_object(
-		cx, b->three(cx, key_text(r), value_text(r), object_text(cx, aggregate, &weir_utf8), b->argument));
-}
-
-static void build_aggregate(struct graph *g, const struct step *s)
-{
-	weir_aggregator a = { .value = &weir_utf8, .fold = fold, .user = bind(g, "folder", step_option(s, "fn")) };
-
-	graph_put_table(g, s->name, weir_aggregate(stream_in(g, s), s->name, a, window_of(s)), &weir_utf8);
-}
-
 const struct builder stream_builders[] = {
 	{ "source", build_source },
 	{ "filter", build_filter },
@@ -413,9 +366,6 @@ const struct builder stream_builders[] = {
 	{ "repartition", build_repartition },
 	{ "to-stream", build_to_stream },
 	{ "sink", build_sink },
-	{ "count", build_count },
-	{ "reduce", build_reduce },
-	{ "aggregate", build_aggregate },
 	{ NULL, NULL },
 };
 
@@ -423,8 +373,8 @@ const struct builder stream_builders[] = {
 
 static build_fn *builder_of(const char *op)
 {
-	static const struct builder *const tables[] = { stream_builders, table_builders, join_builders,
-							processor_builders };
+	static const struct builder *const tables[] = { stream_builders, window_builders, table_builders,
+							join_builders, processor_builders };
 
 	for (size_t i = 0; i < LENGTH(tables); i++)
 		for (const struct builder *b = tables[i]; b->op; b++)

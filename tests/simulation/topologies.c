@@ -620,5 +620,7 @@ const struct simulated simulated[] = {
 	  { "max.future.record.timestamp.difference.ms", "365d" } },
 	{ "joined", build_joined, feed_joined, check_joined },
 	{ "join-table", build_join_table, feed_join_table, check_join_table },
+	{ "closing", build_closing, feed_closing, check_closing },
+	{ "closing-sessions", build_closing_sessions, feed_closing, check_closing_sessions },
 };
 const size_t simulated_count = sizeof simulated / sizeof *simulated;

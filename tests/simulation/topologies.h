@@ -31,4 +31,10 @@ weir_topology *build_join_table(void);
 weir_simulation_feed_fn feed_join_table;
 weir_simulation_check_fn check_join_table;
 
+/* closing.c */
+weir_topology *build_closing(void);
+weir_topology *build_closing_sessions(void);
+weir_simulation_feed_fn feed_closing;
+weir_simulation_check_fn check_closing, check_closing_sessions;
+
 #endif

@@ -288,7 +288,7 @@ class Processors {
 
 	private static StoreBuilder<?> store(Step s) {
 		boolean memory = s.option("store", "memory").equals("memory");
-		Duration size = Steps.ms(s, "size"), retain = Steps.ms(s, "retain");
+		Duration size = Windows.ms(s, "size"), retain = Windows.ms(s, "retain");
 		StoreBuilder<?> b;
 		if (s.fn().equals("duplicates"))
 			b = Stores.windowStoreBuilder(

@@ -5,23 +5,19 @@ import static conformance.Functions.text;
 import conformance.Case.Step;
 import conformance.Graph.Keys;
 import conformance.Graph.Node;
-import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.kstream.Branched;
 import org.apache.kafka.streams.kstream.BranchedKStream;
 import org.apache.kafka.streams.kstream.Consumed;
-import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.Predicate;
 import org.apache.kafka.streams.kstream.Repartitioned;
-import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.processor.StreamPartitioner;
 
 /** What a line of a case builds, by its first word: the same names as in tests/conformance/steps.c. */
@@ -48,14 +44,10 @@ class Steps {
 
 	static {
 		registerStreams();
-		registerAggregates();
+		Windows.register();
 		Tables.register();
 		Joins.register();
 		Processors.register();
-	}
-
-	static Duration ms(Step s, String option) {
-		return Duration.ofMillis(s.number(option));
 	}
 
 	private static Predicate<Object, Object> predicate(String name) {
@@ -166,55 +158,5 @@ class Steps {
 							: Graph.produced(in));
 		}
 		return null;
-	}
-
-	/* --- aggregates ------------------------------------------------------------------------------------- */
-
-	static TimeWindows windows(Step s) {
-		TimeWindows w = TimeWindows.ofSizeAndGrace(ms(s, "size"), ms(s, "grace"));
-		return s.number("advance") > 0 ? w.advanceBy(ms(s, "advance")) : w;
-	}
-
-	private static Node aggregated(Step s, Object table, Serde<Object> values) {
-		return new Node(table, s.number("size") > 0 ? Keys.WINDOWED : Keys.TEXT, s.number("size"), values);
-	}
-
-	private static void registerAggregates() {
-		register("count", (g, s) -> {
-			KGroupedStream<Object, Object> in = g.input(s).stream().groupByKey(Graph.grouped(s, g.input(s)));
-			Object table = s.number("size") > 0
-					? in.windowedBy(windows(s)).count(number(Graph.windowStore(s, Graph.NUMBER)))
-					: in.count(number(Graph.keyValueStore(s, Graph.TEXT, Graph.NUMBER)));
-			return aggregated(s, table, Graph.NUMBER);
-		});
-		register("reduce", (g, s) -> {
-			KGroupedStream<Object, Object> in = g.input(s).stream().groupByKey(Graph.grouped(s, g.input(s)));
-			Functions.Joiner f = Functions.reducer(s.fn());
-			org.apache.kafka.streams.kstream.Reducer<Object> reducer = (a, v) -> f.join(null, text(a), text(v));
-			Object table = s.number("size") > 0
-					? in.windowedBy(windows(s)).reduce(reducer, Graph.windowStore(s, Graph.TEXT))
-					: in.reduce(reducer, Graph.keyValueStore(s, Graph.TEXT, Graph.TEXT));
-			return aggregated(s, table, Graph.TEXT);
-		});
-		register("aggregate", (g, s) -> {
-			KGroupedStream<Object, Object> in = g.input(s).stream().groupByKey(Graph.grouped(s, g.input(s)));
-			org.apache.kafka.streams.kstream.Aggregator<Object, Object, Object> f = folder(s.fn());
-			Object table = s.number("size") > 0
-					? in.windowedBy(windows(s)).aggregate(() -> null, f, Graph.windowStore(s, Graph.TEXT))
-					: in.aggregate(() -> null, f, Graph.keyValueStore(s, Graph.TEXT, Graph.TEXT));
-			return aggregated(s, table, Graph.TEXT);
-		});
-	}
-
-	static org.apache.kafka.streams.kstream.Aggregator<Object, Object, Object> folder(String name) {
-		Functions.Folder f = Functions.folder(name);
-		return (k, v, a) -> f.fold(text(k), text(v), text(a));
-	}
-
-	/** count() wants its type by name. */
-	@SuppressWarnings({ "unchecked", "rawtypes" })
-	static <S extends org.apache.kafka.streams.processor.StateStore> org.apache.kafka.streams.kstream.Materialized<Object, Long, S> number(
-			org.apache.kafka.streams.kstream.Materialized<Object, Object, S> m) {
-		return (org.apache.kafka.streams.kstream.Materialized) m;
 	}
 }

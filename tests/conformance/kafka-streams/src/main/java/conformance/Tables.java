@@ -106,12 +106,12 @@ class Tables {
 					Grouped.with(s.name(), Graph.TEXT, Graph.TEXT)), Graph.TEXT);
 		});
 		Steps.register("group-count", (g, s) -> made(
-				grouped(g, s).count(Steps.number(Graph.keyValueStore(s, Graph.TEXT, Graph.NUMBER))), Graph.NUMBER));
+				grouped(g, s).count(Windows.number(Graph.keyValueStore(s, Graph.TEXT, Graph.NUMBER))), Graph.NUMBER));
 		Steps.register("group-reduce", (g, s) -> made(grouped(g, s).reduce(reducer(s.fn()),
 				reducer(s.option("minus", "")), Graph.keyValueStore(s, Graph.TEXT, Graph.TEXT)), Graph.TEXT));
 		Steps.register("group-aggregate",
 				(g, s) -> made(
-						grouped(g, s).aggregate(() -> null, Steps.folder(s.fn()), Steps.folder(s.option("minus", "")),
+						grouped(g, s).aggregate(() -> null, Windows.folder(s.fn()), Windows.folder(s.option("minus", "")),
 								Graph.keyValueStore(s, Graph.TEXT, Graph.TEXT)),
 						Graph.TEXT));
 	}

@@ -1,0 +1,135 @@
+/*
+ * Windows whose results come once, when they close (KIP-825). Which ones are open is known from a queue, so that a
+ * record that closes none costs next to nothing; nothing waits for a clock. Closed windows come before the record
+ * that has closed them is looked at: with it, the store may hide them.
+ */
+#include "framework/operators/aggregate.h"
+#include "framework/operators/due.h"
+
+/* Times in the queue are starts; of sessions, a moment in them: they grow without a word to the queue. */
+struct closing {
+	struct due_queue open;
+};
+
+/* The last time in the queue whose window is closed. */
+static int64_t closed_ms(const struct instance *in)
+{
+	const struct aggregate *a = in->node->opts;
+	const weir_window *w = &a->window;
+	int64_t ms = weir_time_sub(in->observed_ms, w->grace_ms);
+
+	if (a->kind == WINDOW_TIME)
+		return weir_time_sub(ms, w->size_ms);
+	/* both ends belong to these */
+	return weir_time_sub(weir_time_sub(ms, a->kind == WINDOW_SESSION ? w->gap_ms : w->difference_ms), 1);
+}
+
+void weir__closing_add(struct instance *in, weir_bytes key, int64_t time_ms)
+{
+	const struct aggregate *a = in->node->opts;
+	struct closing *c = in->state;
+
+	if (a->window.emit_on_close)
+		weir__due_add(&c->open, (struct due){ .time_ms = time_ms, .key = key });
+}
+
+static void emit(struct instance *in, weir_context *cx, weir_record *out, weir_bytes value)
+{
+	out->encoded = weir__arena_copy(&cx->arena, value);
+	out->has_encoded = true;
+	weir__pass_on(in, cx, out);
+}
+
+static void emit_window(struct instance *in, weir_context *cx, weir_record *out, int64_t start_ms)
+{
+	const struct aggregate *a = in->node->opts;
+	weir_bytes value = weir_window_get(in->stores[0], out->key, start_ms, &out->timestamp_ms);
+
+	if (weir_is_null(value))
+		return; /* deleted in the meantime */
+	out->window_start_ms = start_ms;
+	out->window_end_ms = weir_time_add(start_ms, a->window.size_ms);
+	emit(in, cx, out, value);
+}
+
+/* The session that holds that moment, if it is closed; if it has grown beyond it, it takes its turn by its end. */
+static void emit_session(struct instance *in, weir_context *cx, weir_record *out, int64_t time_ms)
+{
+	struct closing *c = in->state;
+	weir_iterator *it = weir_session_find(in->stores[0], out->key, time_ms, time_ms, false);
+	weir_entry e;
+	bool found = weir_iterator_next(it, &e);
+
+	if (found && e.end_ms != time_ms) {
+		weir__due_add(&c->open, (struct due){ .time_ms = e.end_ms, .key = out->key });
+		found = false;
+	}
+	weir_bytes value = found ? weir__arena_copy(&cx->arena, e.value) : WEIR_NULL;
+
+	weir_iterator_close(it);
+	if (!found)
+		return;
+	out->session = true;
+	out->window_start_ms = e.start_ms;
+	out->window_end_ms = out->timestamp_ms = e.end_ms;
+	emit(in, cx, out, value);
+}
+
+void weir__closing_emit(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	const struct aggregate *a = in->node->opts;
+	struct closing *c = in->state;
+	const weir_kafka_record *source = cx->source;
+	int64_t until_ms = closed_ms(in);
+
+	for (const struct due *first; (first = weir__due_first(&c->open)) && first->time_ms <= until_ms;) {
+		int64_t time_ms = first->time_ms;
+		weir_record out = { .key = weir__arena_copy(&cx->arena, first->key),
+				    .serde = in->node->value,
+				    .has_old = in->node->stores[0]->spec.keep_old,
+				    .headers = weir_record_headers(r),
+				    .cx = cx };
+
+		weir__due_drop(&c->open);
+		/* What becomes of a result is not the fault of the record that has let time go on. */
+		cx->source = NULL;
+		if (a->kind == WINDOW_SESSION)
+			emit_session(in, cx, &out, time_ms);
+		else
+			emit_window(in, cx, &out, time_ms);
+		cx->source = source;
+		if (cx->failed)
+			return;
+	}
+}
+
+/* --- life ---------------------------------------------------------------------------------------- */
+
+size_t weir__closing_size(const struct node *node)
+{
+	return ((const struct aggregate *)node->opts)->window.emit_on_close ? sizeof(struct closing) : 0;
+}
+
+void weir__closing_init(struct instance *in, weir_context *cx)
+{
+	const struct aggregate *a = in->node->opts;
+	int64_t from_ms = weir_time_add(closed_ms(in), 1);
+	weir_iterator *it;
+	weir_entry e;
+
+	(void)cx;
+	if (!a->window.emit_on_close)
+		return;
+	from_ms = from_ms > 0 ? from_ms : 0;
+	it = a->kind == WINDOW_SESSION ? weir_session_find_all(in->stores[0], from_ms, INT64_MAX)
+				       : weir_window_fetch_all(in->stores[0], from_ms, INT64_MAX);
+	while (weir_iterator_next(it, &e))
+		weir__closing_add(in, e.key, a->kind == WINDOW_SESSION ? e.end_ms : e.start_ms);
+	weir_iterator_close(it);
+}
+
+void weir__closing_release(struct instance *in)
+{
+	if (weir__closing_size(in->node))
+		weir__due_release(&((struct closing *)in->state)->open);
+}

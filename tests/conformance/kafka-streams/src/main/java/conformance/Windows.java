@@ -1,0 +1,137 @@
+package conformance;
+
+import static conformance.Functions.text;
+
+import conformance.Case.Step;
+import conformance.Graph.Keys;
+import conformance.Graph.Node;
+import java.time.Duration;
+import org.apache.kafka.common.serialization.Serde;
+import org.apache.kafka.streams.kstream.Aggregator;
+import org.apache.kafka.streams.kstream.EmitStrategy;
+import org.apache.kafka.streams.kstream.KGroupedStream;
+import org.apache.kafka.streams.kstream.Materialized;
+import org.apache.kafka.streams.kstream.Merger;
+import org.apache.kafka.streams.kstream.Reducer;
+import org.apache.kafka.streams.kstream.SessionWindowedKStream;
+import org.apache.kafka.streams.kstream.SessionWindows;
+import org.apache.kafka.streams.kstream.SlidingWindows;
+import org.apache.kafka.streams.kstream.TimeWindowedKStream;
+import org.apache.kafka.streams.kstream.TimeWindows;
+import org.apache.kafka.streams.kstream.UnlimitedWindows;
+import org.apache.kafka.streams.processor.StateStore;
+
+/** Aggregates, plain and in windows; the same names as in tests/conformance/windows.c. */
+class Windows {
+	static Duration ms(Step s, String option) {
+		return Duration.ofMillis(s.number(option));
+	}
+
+	static TimeWindows timeWindows(Step s) {
+		TimeWindows w = TimeWindows.ofSizeAndGrace(ms(s, "size"), ms(s, "grace"));
+		return s.number("advance") > 0 ? w.advanceBy(ms(s, "advance")) : w;
+	}
+
+	static SlidingWindows slidingWindows(Step s) {
+		return SlidingWindows.ofTimeDifferenceAndGrace(ms(s, "difference"), ms(s, "grace"));
+	}
+
+	static SessionWindows sessionWindows(Step s) {
+		return SessionWindows.ofInactivityGapAndGrace(ms(s, "gap"), ms(s, "grace"));
+	}
+
+	static UnlimitedWindows unlimitedWindows(Step s) {
+		return UnlimitedWindows.of().startOn(java.time.Instant.ofEpochMilli(s.number("start")));
+	}
+
+	static boolean isSession(Step s) {
+		return s.number("gap") > 0;
+	}
+
+	static boolean isUnlimited(Step s) {
+		return s.number("unlimited") > 0;
+	}
+
+	static boolean isPlain(Step s) {
+		return s.number("size") + s.number("gap") + s.number("difference") + s.number("unlimited") == 0;
+	}
+
+	private static EmitStrategy emit(Step s) {
+		return s.option("emit", "update").equals("close") ? EmitStrategy.onWindowClose()
+				: EmitStrategy.onWindowUpdate();
+	}
+
+	private static KGroupedStream<Object, Object> grouped(Graph g, Step s) {
+		return g.input(s).stream().groupByKey(Graph.grouped(s, g.input(s)));
+	}
+
+	private static SessionWindowedKStream<Object, Object> sessions(Graph g, Step s) {
+		return grouped(g, s).windowedBy(sessionWindows(s)).emitStrategy(emit(s));
+	}
+
+	private static TimeWindowedKStream<Object, Object> windows(Graph g, Step s) {
+		KGroupedStream<Object, Object> in = grouped(g, s);
+		if (isUnlimited(s))
+			return in.windowedBy(unlimitedWindows(s));
+		return (s.number("size") > 0 ? in.windowedBy(timeWindows(s)) : in.windowedBy(slidingWindows(s)))
+				.emitStrategy(emit(s));
+	}
+
+	static Node aggregated(Step s, Object table, Serde<Object> values) {
+		if (isPlain(s))
+			return new Node(table, Keys.TEXT, 0, values);
+		if (isSession(s))
+			return new Node(table, Keys.SESSION, 0, values);
+		long size = isUnlimited(s) ? Long.MAX_VALUE : s.number("size") + s.number("difference");
+		return new Node(table, Keys.WINDOWED, size, values);
+	}
+
+	/** count() wants its type by name. */
+	@SuppressWarnings({ "unchecked", "rawtypes" })
+	static <S extends StateStore> Materialized<Object, Long, S> number(Materialized<Object, Object, S> m) {
+		return (Materialized) m;
+	}
+
+	static Aggregator<Object, Object, Object> folder(String name) {
+		Functions.Folder f = Functions.folder(name);
+		return (k, v, a) -> f.fold(text(k), text(v), text(a));
+	}
+
+	/** Aggregates begin with null; what they hold, on either side, goes on as it is. */
+	static Merger<Object, Object> merger(Step s) {
+		Functions.Joiner f = Functions.reducer(s.option("merge", ""));
+		return (k, a, b) -> a == null ? b : b == null ? a : f.join(text(k), text(a), text(b));
+	}
+
+	private static Node count(Graph g, Step s) {
+		Object table = isPlain(s) ? grouped(g, s).count(number(Graph.keyValueStore(s, Graph.TEXT, Graph.NUMBER)))
+				: isSession(s) ? sessions(g, s).count(number(Graph.sessionStore(s, Graph.NUMBER)))
+						: windows(g, s).count(number(Graph.windowStore(s, Graph.NUMBER)));
+		return aggregated(s, table, Graph.NUMBER);
+	}
+
+	private static Node reduce(Graph g, Step s) {
+		Functions.Joiner f = Functions.reducer(s.fn());
+		Reducer<Object> reducer = (a, v) -> f.join(null, text(a), text(v));
+		Object table = isPlain(s) ? grouped(g, s).reduce(reducer, Graph.keyValueStore(s, Graph.TEXT, Graph.TEXT))
+				: isSession(s) ? sessions(g, s).reduce(reducer, Graph.sessionStore(s, Graph.TEXT))
+						: windows(g, s).reduce(reducer, Graph.windowStore(s, Graph.TEXT));
+		return aggregated(s, table, Graph.TEXT);
+	}
+
+	private static Node aggregate(Graph g, Step s) {
+		Aggregator<Object, Object, Object> f = folder(s.fn());
+		Object table = isPlain(s)
+				? grouped(g, s).aggregate(() -> null, f, Graph.keyValueStore(s, Graph.TEXT, Graph.TEXT))
+				: isSession(s)
+						? sessions(g, s).aggregate(() -> null, f, merger(s), Graph.sessionStore(s, Graph.TEXT))
+						: windows(g, s).aggregate(() -> null, f, Graph.windowStore(s, Graph.TEXT));
+		return aggregated(s, table, Graph.TEXT);
+	}
+
+	static void register() {
+		Steps.register("count", Windows::count);
+		Steps.register("reduce", Windows::reduce);
+		Steps.register("aggregate", Windows::aggregate);
+	}
+}
