@@ -91,7 +91,7 @@ struct bound *bind(struct graph *g, const char *kind, const char *name);
 const char *shown(const char *s);
 const char *format(weir_context *cx, const char *how, ...) __attribute__((format(printf, 2, 3)));
 
-/* --- steps.c, windows.c, tables.c, joins.c, processors.c ------------------------------------------------------------- */
+/* --- steps.c, windows.c, tables.c, joins.c, processors.c ------------------------------------------------------ */
 
 struct named {
 	const char *name;

@@ -157,12 +157,12 @@ typedef const void *weir_join_fn(weir_context *cx, weir_bytes key, const void *l
  *                than difference_ms share [0, difference_ms]. Records without a value are dead letters.
  * unlimited      one window for each key, from start_ms to the end of time. Earlier records are dead letters.
  *
- * emit_on_close  (KIP-825; not with unlimited): a window's result is passed on once, when it has closed, that is when
- *                it takes no record any more, instead of at each commit in which it has changed. A session that has
- *                closed may still grow together with an open one, and comes once more then. Windows close by the time
- *                of the step's records: where none come, none close. Results come in the order of their starts
- *                (sessions: of their ends), with the headers of the record that has closed them. What is open is
- *                known from a queue in memory, some 50 bytes and the key for each window.
+ * emit_on_close  (KIP-825; not with unlimited): a window's result is passed on once, when it has closed, that is
+ *                when it takes no record any more, instead of at each commit in which it has changed. A session
+ *                that has closed may still grow together with an open one, and comes once more then. Windows close
+ *                by the time of the step's records: where none come, none close. Results come in the order of their
+ *                starts (sessions: of their ends), with the headers of the record that has closed them. What is
+ *                open is known from a queue in memory, some 50 bytes and the key for each window.
  */
 typedef struct weir_window {
 	int64_t size_ms;
