@@ -50,7 +50,7 @@ class Joins {
 
 	private static Node joinStreams(Graph g, Step s) {
 		Node l = g.input(s, 0), r = g.input(s, 1);
-		Duration before = Steps.ms(s, "before"), after = Steps.ms(s, "after"), grace = Steps.ms(s, "grace");
+		Duration before = Windows.ms(s, "before"), after = Windows.ms(s, "after"), grace = Windows.ms(s, "grace");
 		JoinWindows w = JoinWindows.ofTimeDifferenceAndGrace(before.compareTo(after) > 0 ? before : after, grace)
 				.before(before).after(after);
 		StreamJoined<Object, Object, Object> how = StreamJoined
