@@ -18,6 +18,7 @@
 struct fixture {
 	struct evilnet e;
 	sig_atomic_t stop;
+	int64_t stopped_us; /* when it was set, where a test asks */
 	weir_metrics *metrics;
 	struct ingest_stats stats; /* held open, so that they outlive ingest */
 };
