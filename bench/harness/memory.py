@@ -5,7 +5,8 @@ import time
 
 import bench
 
-KEYS, RECORDS, PARTITIONS, BUDGET = 2000000, 3000000, 4, "128m"
+KEYS, RECORDS, PARTITIONS = 2000000, 3000000, 4
+BUDGET, MOST_MB = "128m", 160
 TOPIC = "memory-in"
 
 
@@ -60,6 +61,10 @@ def both(broker, runs):
     for _ in range(runs):
         application = f"bench-memory-{time.time_ns()}"
         for step in (fill, restore):
-            bench.add_result("memory", step(broker, application))
+            bench.Budget.check()
+            fields = step(broker, application)
+            bench.add_result("memory", fields)
+            if int(fields["rss_mb"]) > MOST_MB:
+                bench.fail(f"{fields['what']}: {fields['rss_mb']} MB, {MOST_MB} is the most")
         broker.data("clean", application)
         bench.remove_state(application)

@@ -45,13 +45,15 @@ def start(system, broker, application, topic, log):
 
 
 def load(broker, keys):
-    """Once: runs add to it."""
+    """Runs add to it: made anew when that would count."""
     topic = f"recovery-{keys}.in"
-    done = bench.DIR / f"{topic}.loaded"
-    if not done.exists():
+    uses = bench.DIR / f"{topic}.uses"
+    used = int(uses.read_text()) if uses.exists() else None
+    if used is None or used * RATE * LOAD_S * 2 > keys / 4:
         bench.say(f"topic {topic}")
         broker.data("load", topic, f"each:{keys}", 1, keys, PARTITIONS)
-        done.touch()
+        used = 0
+    uses.write_text(str(used + 1))
     return topic
 
 
@@ -142,4 +144,5 @@ def all_of_them(broker, runs, sizes=SIZES):
             for way in WAYS:
                 done = sum(row["way"] == way and row["keys"] == str(keys_of(size)) for row in bench.read_results("recovery"))
                 if done < n:
+                    bench.Budget.check()
                     bench.add_result("recovery", run(broker, way, size))

@@ -36,7 +36,8 @@ struct settings {
 	int64_t future_ms_max; /* 0 = no limit */
 	int64_t checkpoint_interval_ms, checkpoint_records;
 	int64_t purge_interval_ms, recommit_interval_us, query_timeout_ms;
-	int64_t memory_bytes_max, cache_bytes_max;  /* cache: of one worker */
+	int64_t memory_bytes_max, state_bytes_max;  /* state: RocksDB */
+	int64_t cache_bytes_max;                    /* of one worker */
 	int64_t fetch_bytes_max, produce_bytes_max; /* of one client */
 	int64_t waiting_bytes_max;                  /* of one worker */
 	int64_t record_bytes_max;                   /* what a producer takes */

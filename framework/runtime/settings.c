@@ -5,15 +5,16 @@ static int64_t at_least(int64_t least, int64_t n)
 	return n > least ? n : least;
 }
 
-/* One budget for the instance: half for caches, a quarter for RocksDB, the rest for what is fetched, what waits for
- * its turn and what is produced. */
+/* One budget for the instance. An eighth is for what nobody counts: threads, the allocator's gaps, the clients' own
+ * accounts. Of the rest half is for caches, a quarter for RocksDB, and what is left for records that are fetched and
+ * produced. */
 static void share_memory(struct settings *s)
 {
-	int64_t each = s->memory_bytes_max / s->workers;
+	int64_t counted = s->memory_bytes_max / 8 * 7, each = counted / s->workers;
 
+	s->state_bytes_max = counted / 4;
 	s->cache_bytes_max = each / 2;
 	s->fetch_bytes_max = at_least(1 << 20, each / 8);
-	s->waiting_bytes_max = at_least(1 << 20, each / 16);
 	s->produce_bytes_max = at_least(1 << 20, each / 16);
 }
 
