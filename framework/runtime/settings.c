@@ -5,8 +5,8 @@ static int64_t at_least(int64_t least, int64_t n)
 	return n > least ? n : least;
 }
 
-/* One budget for the instance. An eighth is for what nobody counts: threads, the allocator's gaps, the clients' own
- * accounts. Of the rest half is for caches, a quarter for RocksDB, and what is left for records that are fetched and
+/* One budget for the instance. An eighth is for what nobody counts: threads, the gaps of the allocator, accounts of
+ * the clients. Of the rest half is for caches, a quarter for RocksDB, what is left for records that are fetched and
  * produced. */
 static void share_memory(struct settings *s)
 {
