@@ -361,7 +361,10 @@ int main(int argc, char **argv)
 	weir_config *cfg = weir_config_new();
 	struct workload o = { 0 };
 
-	weir_log_set(weir_log_stderr, NULL, getenv("WEIR_BENCH_LOG") ? WEIR_LOG_INFO : WEIR_LOG_WARN);
+	weir_log_level level = WEIR_LOG_WARN;
+
+	weir_log_level_parse(getenv("WEIR_BENCH_LOG"), &level);
+	weir_log_set(weir_log_stderr, NULL, level);
 	if (!parse(argc, argv, &o, cfg, &err)) {
 		fprintf(stderr, "%s: %s\n", argv[0], err.message);
 		return 2;

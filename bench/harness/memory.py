@@ -45,7 +45,7 @@ def fill(broker, application):
 def restore(broker, application):
     bench.say("restoring it")
     bench.remove_state(application)
-    process = bench.Process(command(broker, application, "--serve"), "memory-restore", WEIR_BENCH_LOG="1")
+    process = bench.Process(command(broker, application, "--serve"), "memory-restore", WEIR_BENCH_LOG="info")
     process.await_line("running")
     took = time.time() - process.started
     fields = process.end()

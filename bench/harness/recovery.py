@@ -39,7 +39,7 @@ def state_dir(application):
 
 
 def start(system, broker, application, topic, log):
-    process = bench.Process(command(system, broker, application, topic), log, WEIR_BENCH_LOG="1")
+    process = bench.Process(command(system, broker, application, topic), log, WEIR_BENCH_LOG="info")
     process.await_line("running")
     return process
 
