@@ -133,7 +133,9 @@ static bool make_options(struct state *state, int64_t memory_bytes_max, weir_err
 {
 	/* what the C interface of RocksDB 7.8 has no setter for */
 	static const char by_string[] = "avoid_flush_during_shutdown=true;stats_dump_period_sec=0;"
-					"stats_persist_period_sec=0";
+					"stats_persist_period_sec=0;"
+					/* else 16 threads for each column family, at each opening */
+					"max_file_opening_threads=1";
 	rocksdb_options_t *base = rocksdb_options_create();
 	char *message = NULL;
 	int64_t memtables = memory_bytes_max / 2 > 4 * MIB ? memory_bytes_max / 2 : 4 * MIB;

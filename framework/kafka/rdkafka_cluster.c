@@ -16,13 +16,25 @@ static void cluster_free(weir_cluster *cluster)
 	free(c);
 }
 
+/* The id comes with metadata. To wait for it does not make the client connect before its next look around, a second
+ * after it was made; to ask for metadata does. */
+static char *ask_id(rd_kafka_t *rk)
+{
+	const struct rd_kafka_metadata *metadata;
+
+	if (rd_kafka_metadata(rk, 0, NULL, &metadata, ID_TIMEOUT_MS))
+		return NULL;
+	rd_kafka_metadata_destroy(metadata);
+	return rd_kafka_clusterid(rk, ID_TIMEOUT_MS);
+}
+
 static const char *cluster_id(weir_cluster *cluster, weir_error *err)
 {
 	struct rdk_cluster *c = (struct rdk_cluster *)cluster;
 
 	pthread_mutex_lock(&c->lock);
 	if (!c->id) {
-		char *id = rd_kafka_clusterid(c->admin, ID_TIMEOUT_MS);
+		char *id = ask_id(c->admin);
 
 		c->id = weir__strdup(id);
 		if (id)
