@@ -24,6 +24,7 @@ PARTITIONS = 6
 LAST_POSTS = 50  # of a partition: they can hardly all be late or repeated, which moves no row
 
 RECENT_S = 90
+RESTART_S = 1
 
 # What an instance may say when it ends by itself, each only where that has been done to it, and what an operator does
 # about it (docs/operations.md).
@@ -49,7 +50,7 @@ class Instance:
         self.busy = self.held = False  # a fault has it; it is down on purpose
         self.last_cut = self.last_full = -1000  # when it was last cut off from the broker; its disk was full
         self.spoilt = False  # its database's files
-        self.restarts = 0
+        self.ended = 0  # when it was seen that it has ended by itself
         self.dir = cluster.app.state_dir(name)
         self.mounted = False
 
@@ -67,7 +68,7 @@ class Instance:
         return "broker" if "broker" in fits and (self.cut or self.cluster.kafka.recent) else None
 
     def start(self):
-        self.held = False
+        self.held, self.ended = False, 0
         self.process = self.cluster.app.start("process", instance=self.name, instance_id=f"chaos-{self.name}",
                                               bootstrap_servers=f"127.0.0.1:{self.port}")
 
@@ -199,6 +200,10 @@ class Cluster:
         for instance in self.instances:
             if instance.process is None or instance.held or instance.running():
                 continue
+            if not instance.ended:  # an orchestrator waits before it starts something again
+                instance.ended = time.monotonic()
+            if time.monotonic() < instance.ended + RESTART_S:
+                continue
             error, code = error_of(instance.process), instance.process.popen.returncode
             excuse = instance.excuse(error)
             self.say(f"instance {instance.name} has ended ({code}): {error}")
@@ -207,10 +212,6 @@ class Cluster:
             if excuse == "state":
                 instance.forget()
                 self.say(f"operator: the state of instance {instance.name} is removed, and it starts again")
-            elif excuse == "disk" and shutil.disk_usage(instance.dir).free < 1 << 20:
-                instance.held = True  # until there is room again
-                continue
-            instance.restarts += 1
             instance.start()
 
     def ends(self):

@@ -87,8 +87,7 @@ def full_disk(c, r, i):
     yield 1
     i.last_full = time.monotonic()
     os.unlink(path)
-    if not i.running():
-        i.start()
+    yield lambda: i.running(), 5
 
 
 def corrupt(c, r, i):
