@@ -474,6 +474,17 @@ static void write_early(struct worker *w)
 		}
 }
 
+/* At least as much time for records as for the commit before them, up to the interval: where a commit takes longer
+ * than that, the next would be due at once, and few records would be all that lies between two. */
+static void put_off_next(struct worker *w)
+{
+	int64_t now_us = weir__now_us(w->app), interval_us = w->app->settings.commit_interval_us;
+	int64_t took_us = now_us - w->last_commit_us, least_us = took_us < interval_us ? took_us : interval_us;
+
+	if (w->last_commit_us + interval_us < now_us + least_us)
+		w->last_commit_us = now_us + least_us - interval_us;
+}
+
 bool weir__commit(struct worker *w)
 {
 	weir_error err = { .code = WEIR_OK };
@@ -511,11 +522,13 @@ bool weir__commit(struct worker *w)
 	}
 	if (ok) {
 		committed(w);
+		put_off_next(w);
 		return !w->failed;
 	}
 	/* What only broke the producer or the transaction is mended by the abort; what came from the topology or
 	 * the state is not. */
 	weir__abort(w, &err);
+	put_off_next(w);
 	w->failed = w->stop;
 	return false;
 }

@@ -192,6 +192,39 @@ static void a_restore_behind_a_transaction_that_never_ends_says_so(void **state)
 	weir_driver_free(d);
 }
 
+static enum embedded_fault take_long(enum embedded_point point, const char *who, void *clock)
+{
+	(void)who;
+	if (point == EMBEDDED_AT_COMMIT)
+		((weir_manual_clock *)clock)->now_ms += 150; /* the interval is 100 */
+	return EMBEDDED_FINE;
+}
+
+/* Of a real cluster with little to run on: 16 records a commit was all that got through. */
+static void commits_that_take_longer_than_their_interval_leave_time_for_records(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	(void)state;
+	weir_sink(text_source(t, "in"), "out", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+	weir_manual_clock *clock = (weir_manual_clock *)weir_driver_app(d)->clock;
+
+	weir__embedded_faults(weir_driver_cluster(d), take_long, clock, 0);
+	weir_driver_pipe(d, "in", "k", "one", 1); /* and its commit */
+	long long before = atomic_load(&worker_of(d)->commits);
+
+	for (int i = 0; i < 400; i++)
+		put(d, "in", 0, "many");
+	for (int i = 0; i < 1000; i++) {
+		assert_true(weir__worker_step(worker_of(d), 0));
+		clock->now_ms++;
+	}
+	assert_int_equal(atomic_load(&worker_of(d)->records), 401);
+	assert_in_range(atomic_load(&worker_of(d)->commits) - before, 1, 4);
+	weir_driver_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +233,7 @@ int main(void)
 		cmocka_unit_test(transactions_that_took_too_long_are_not_taken_for_another_instance),
 		cmocka_unit_test(what_came_since_a_start_at_the_end_survives_an_abort),
 		cmocka_unit_test(a_restore_behind_a_transaction_that_never_ends_says_so),
+		cmocka_unit_test(commits_that_take_longer_than_their_interval_leave_time_for_records),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
