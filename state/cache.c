@@ -237,7 +237,7 @@ struct entry *weir__cache_replace(struct cache *cache, struct entry *e, size_t v
 	n->old = e->old;
 	e->old = NULL;
 	n->timestamp_ms = e->timestamp_ms;
-	n->txn = e->txn;
+	n->txn = e->txn; /* or the origin */
 	n->state = e->state;
 	n->present = e->present;
 	n->fresh = e->fresh;

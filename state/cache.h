@@ -35,7 +35,10 @@ struct entry {
 	int64_t timestamp_ms;
 	uint32_t hash, key_len;
 	uint32_t value_len, value_capacity;
-	uint32_t txn; /* of the last flush; only while unsaved */
+	union {
+		uint32_t origin; /* while changed: store_change.origin */
+		uint32_t txn;    /* while unsaved: of the last flush */
+	};
 	uint8_t state;
 	bool present;             /* else deleted or known to be absent */
 	bool used;                /* since the clock's hand last passed */

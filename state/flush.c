@@ -5,7 +5,7 @@
 static struct store_change describe(weir_store *store, const struct entry *e)
 {
 	const struct store_codec *codec = &store->spec.codec;
-	struct store_change c = { .key = weir__entry_key(e), .timestamp_ms = e->timestamp_ms };
+	struct store_change c = { .key = weir__entry_key(e), .timestamp_ms = e->timestamp_ms, .origin = e->origin };
 
 	if (!codec->size) {
 		c.value = weir__store_value(store, e);
@@ -75,6 +75,7 @@ static bool flush_entry(weir_store *store, struct entry *e, store_flush_fn *fn, 
 	store->pinned = NULL;
 	if (!store->pinned_replaced && !go_on) {
 		e->state = ENTRY_CHANGED;
+		e->origin = c.origin;
 		weir__list_remove(&e->link);
 		weir__list_insert_after(&cache->changed, &e->link);
 		store->flushed_count--;

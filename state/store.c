@@ -297,19 +297,27 @@ static struct entry *replace(weir_store *store, struct entry *e, size_t room)
 	return n;
 }
 
+static uint32_t origin(const weir_store *store)
+{
+	return store->spec.origin ? store->spec.origin(store->spec.origin_user) : 0;
+}
+
 /* The entry is about to change, to a value that wants so much room. */
 static struct entry *change(weir_store *store, struct entry *e, size_t room)
 {
 	store->version++;
 	if (e->value_capacity < room || e == store->pinned)
 		e = replace(store, e, room);
-	if (e->state == ENTRY_CHANGED)
+	if (e->state == ENTRY_CHANGED) {
+		e->origin = origin(store);
 		return e;
+	}
 	if (store->spec.keep_old && e->present)
 		weir__cache_save_old(&store->cache, e);
 	e->fresh = store->spec.keep_old && !e->present && e->state == ENTRY_CLEAN;
 	bool was_in_order = in_order(store, e);
 	e->state = ENTRY_CHANGED;
+	e->origin = origin(store);
 	if (!was_in_order && in_order(store, e))
 		weir__order_insert(&store->order, e);
 	weir__list_remove(&e->link);

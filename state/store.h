@@ -76,6 +76,9 @@ struct store_spec {
 	bool keep_old;
 	bool duplicates; /* windows: a put adds a row beside those of its key and start, told apart by seq */
 	struct store_codec codec; /* size 0 = values are bytes */
+	/* What store_change.origin is to be of a change made now; NULL = 0. */
+	uint32_t (*origin)(void *user);
+	void *origin_user;
 	/* Of a key as in the changelog and a value; 0 = any. A put of more does nothing but tell. */
 	int64_t record_bytes_max;
 	void (*on_refused)(size_t bytes, void *user);
@@ -126,6 +129,7 @@ struct store_change {
 	weir_bytes old;   /* with keep_old: encoded, as of the last flush; null = there was none */
 	int64_t timestamp_ms;
 	const void *object; /* live form, with a codec; NULL when deleted */
+	uint32_t origin;    /* as spec.origin has had it at the last change */
 };
 /**
  * Gives each key changed since the last flush once, in the order in which they first changed, with its newest

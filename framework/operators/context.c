@@ -44,11 +44,13 @@ weir_bytes weir_value_bytes(const weir_record *record)
 
 const weir_headers *weir_record_headers(const weir_record *r)
 {
-	static const weir_headers none;
+	const weir_context *cx = r->cx;
 
 	if (r->headers)
 		return r->headers;
-	return r->cx->source ? weir_kafka_record_headers(r->cx->source) : &none;
+	if (!cx->source)
+		return weir__origin_headers(cx);
+	return cx->source_headers ? cx->source_headers : weir_kafka_record_headers(cx->source);
 }
 
 weir_bytes weir__windowed_key(weir_context *cx, const weir_record *r)

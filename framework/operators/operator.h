@@ -60,11 +60,26 @@ struct context_ops {
 	weir_timer *(*schedule)(weir_context *cx, int64_t interval_ms, weir_time time, weir_punctuate_fn *fn);
 };
 
+/* Headers of the records that have changed stores since the last commit, so that the results which it sends on have
+ * those of the record that has changed them last, as in Kafka Streams. */
+struct origins {
+	struct arena memory;
+	const weir_headers **list;
+	uint32_t count, room;
+	uint32_t now; /* of what is at work: 1 + its place in the list, 0 = none, or ORIGIN_UNKNOWN */
+	size_t bytes; /* about what it holds */
+};
+
+enum { ORIGINS_MAX = 1 << 24 };
+#define ORIGIN_UNKNOWN UINT32_MAX /* the source has not been asked yet */
+
 struct weir_context {
 	struct arena arena; /* reset after each record */
 	const struct context_ops *ops;
-	struct instance *current;        /* the step whose callback runs */
-	const weir_kafka_record *source; /* NULL in punctuators and while a commit sends changes on */
+	struct instance *current;           /* the step whose callback runs */
+	const weir_kafka_record *source;    /* NULL in punctuators and while a commit sends changes on */
+	const weir_headers *source_headers; /* the source's, where it cannot be asked any more; else NULL */
+	struct origins origins;
 	int64_t stream_time_ms;
 	int64_t emit_interval_ms; /* wall clock, between two looks at what waits for its window to close */
 	int64_t record_bytes_max; /* what a producer takes */
@@ -104,6 +119,14 @@ static inline void weir__time_seen(struct instance *in, int64_t timestamp_ms)
 	if (timestamp_ms > in->observed_ms)
 		in->observed_ms = timestamp_ms;
 }
+
+/** store_spec.origin; user is the context. */
+uint32_t weir__origin(void *context);
+/** Those of cx->origins.now. */
+const weir_headers *weir__origin_headers(const weir_context *cx);
+/** Nothing that a store has changed is waiting any more. */
+void weir__origins_clear(struct origins *o);
+void weir__origins_release(struct origins *o);
 
 /** A copy of *r whose values, once set, are of the step's serde. */
 weir_record weir__copy_for(const struct instance *in, const weir_record *r);

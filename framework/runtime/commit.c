@@ -170,7 +170,9 @@ static bool flush_change(const struct store_change *change, void *user)
 		kept.value = weir__arena_copy(&t->cx.arena, change->value);
 		kept.old = weir__arena_copy(&t->cx.arena, change->old);
 		t->cx.current = f->owner;
+		t->cx.origins.now = change->origin;
 		f->owner->op->changed(f->owner, &t->cx, &kept);
+		t->cx.origins.now = 0;
 		weir__arena_reset(&t->cx.arena);
 	}
 	return !w->failed && !t->cx.failed;
@@ -279,8 +281,10 @@ static void committed_store(struct task_store *s, int64_t now_us)
 
 static void keep_within_memory(struct worker *w)
 {
-	size_t total = 0, max = (size_t)w->app->settings.cache_bytes_max;
+	size_t total = 0, origins = 0, max = (size_t)w->app->settings.cache_bytes_max;
 
+	for (size_t i = 0; i < w->task_count; i++)
+		origins += w->tasks[i]->cx.origins.bytes;
 	for (size_t i = 0; i < w->task_count; i++)
 		for (size_t j = 0; j < w->tasks[i]->store_count; j++)
 			if (w->tasks[i]->stores[j].store)
@@ -300,6 +304,7 @@ static void keep_within_memory(struct worker *w)
 			}
 		total = held;
 	}
+	total += origins;
 	if (total > max && w->in_transaction)
 		w->commit_now = true; /* the rest is uncommitted */
 	atomic_store_explicit(&w->cache_bytes, (long long)total, memory_order_relaxed);
@@ -343,6 +348,7 @@ static void committed(struct worker *w)
 		if (!t->touched)
 			continue;
 		t->touched = false;
+		weir__origins_clear(&t->cx.origins);
 		for (size_t j = 0; j < t->input_count; j++)
 			t->inputs[j].committed = t->inputs[j].position;
 		for (size_t j = 0; j < t->store_count; j++)

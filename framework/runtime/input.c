@@ -51,6 +51,8 @@ static void through_topology(struct input *in, const weir_kafka_record *record, 
 
 	t->current = in;
 	t->cx.source = record;
+	t->cx.source_headers = headers;
+	t->cx.origins.now = ORIGIN_UNKNOWN;
 	const struct poison *poison = weir__poison_find(t->worker, in, record->offset);
 
 	if (poison && poison->reason[0])
@@ -59,6 +61,8 @@ static void through_topology(struct input *in, const weir_kafka_record *record, 
 	else if (weir__source_take(in->source, &t->cx, &r))
 		take(in, &r);
 	t->cx.source = NULL;
+	t->cx.source_headers = NULL;
+	t->cx.origins.now = 0;
 	t->current = NULL;
 	in->position = record->offset + 1;
 	weir__arena_reset(&t->cx.arena);

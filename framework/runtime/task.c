@@ -59,6 +59,7 @@ struct task *weir__task_new(struct worker *w, const struct subtopology *sub, int
 			    .opened_us = weir__now_us(app) };
 	snprintf(t->id, sizeof t->id, "%d_%d", sub->id, (int)partition);
 	weir__arena_init(&t->cx.arena, 0);
+	weir__arena_init(&t->cx.origins.memory, 0);
 	weir__arena_init(&t->instance_memory, 0);
 	t->cx.ops = &weir__context_ops;
 	t->cx.clock = app->clock;
@@ -213,6 +214,10 @@ static bool open_stores(struct task *t, weir_error *err)
 			spec.codec.encode = codec_encode;
 			spec.codec.decode = codec_decode;
 			spec.codec.user = s;
+		}
+		if (s->graph->owner && s->graph->owner->child_count) {
+			spec.origin = weir__origin;
+			spec.origin_user = &t->cx;
 		}
 		if (s->writes_changelog) {
 			spec.record_bytes_max = t->worker->app->settings.record_bytes_max;
@@ -433,6 +438,7 @@ void weir__task_reset(struct task *t)
 			weir__store_discard(t->stores[i].store);
 			t->stores[i].wrote = false;
 		}
+	weir__origins_clear(&t->cx.origins);
 	weir__task_partitions(t, list);
 	if (!weir_consumer_pause(t->worker->consumer, list, t->input_count, &err))
 		weir_log(WEIR_LOG_WARN, "task", "pause: %s", err.message);
@@ -460,6 +466,7 @@ void weir__task_close(struct task *t, bool clean)
 		weir__arena_release(&s->codec_cx.arena);
 	}
 	weir__arena_release(&t->cx.arena);
+	weir__origins_release(&t->cx.origins);
 	weir__arena_release(&t->instance_memory);
 	for (size_t i = 0; i < t->input_count; i++)
 		weir__ages_release(&t->inputs[i].ages);

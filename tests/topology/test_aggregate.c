@@ -333,6 +333,47 @@ static void tables_can_feed_further_steps(void **state)
 	weir_driver_free(d);
 }
 
+static void pipe_with_header(weir_driver *d, const char *key, const char *header)
+{
+	weir_header item = { "h", weir_str(header) };
+
+	weir_driver_pipe_record(d, "in", -1, weir_str(key), weir_str("v"), 1,
+				&(weir_headers){ &item, header != NULL });
+}
+
+static void assert_header(weir_driver *d, const char *key, int64_t count, const char *header)
+{
+	weir_driver_record r;
+
+	assert_true(weir_driver_read(d, "out", &r));
+	assert_bytes(r.key, key);
+	assert_int_equal(weir_get_be64(r.value.data), count);
+	assert_int_equal(r.headers->count, header != NULL);
+	if (header)
+		assert_bytes(weir_headers_last(r.headers, "h"), header);
+}
+
+static void a_result_has_the_headers_of_the_record_that_changed_it_last(void **state)
+{
+	weir_driver *d = counting(no_windows);
+
+	(void)state;
+	weir_driver_stop(d, false); /* so that one commit has them all */
+	pipe_with_header(d, "a", "a1");
+	pipe_with_header(d, "b", "b1");
+	pipe_with_header(d, "c", NULL);
+	pipe_with_header(d, "a", NULL);
+	pipe_with_header(d, "b", "b2");
+	pipe_with_header(d, "c", "c2");
+	must(weir_driver_start(d, NULL, &err));
+	assert_header(d, "a", 2, NULL);
+	assert_header(d, "b", 2, "b2");
+	assert_header(d, "c", 2, "c2");
+	pipe_with_header(d, "b", NULL); /* nothing is left of the last commit */
+	assert_header(d, "b", 3, NULL);
+	weir_driver_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -351,6 +392,7 @@ int main(void)
 		cmocka_unit_test(a_fold_to_null_deletes_and_begins_anew),
 		cmocka_unit_test(a_fold_works_in_windows_and_sees_null_values),
 		cmocka_unit_test(tables_can_feed_further_steps),
+		cmocka_unit_test(a_result_has_the_headers_of_the_record_that_changed_it_last),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,9 +5,10 @@
  * tables of streams; those here come from topics, from streams and from other tables.
  *
  * A table passes on changes, the new value of a key with the old one. Where it has a store it does so at a commit,
- * once for each key that has changed, without headers; a table without a store of its own (a view: filter,
- * map_values, a join) is computed from those above it and passes on what they do. A null value is a deletion, and
- * what is not there cannot be deleted: nothing is passed on then. weir_changes makes a stream of a table.
+ * once for each key that has changed, with the headers of the record that has changed it last; a table without a
+ * store of its own (a view: filter, map_values, a join) is computed from those above it and passes on what they
+ * do. A null value is a deletion, and what is not there cannot be deleted: nothing is passed on then. weir_changes
+ * makes a stream of a table.
  *
  * Stores are queried by name as all others (weir_app_query, weir_driver_store). Rules of topology.h hold for all
  * functions here: handles belong to the topology, mistakes come out at start, zero means the default.

@@ -206,8 +206,8 @@ typedef struct weir_aggregator {
 /** Folds the records of each key (and window) into an aggregate. */
 weir_table *weir_aggregate(weir_stream *s, const char *name, weir_aggregator aggregator, weir_window window);
 
-/** The changes of a table as a stream: for each commit the newest value of each key that has changed, without
- * headers. Windowed keys have their window. */
+/** The changes of a table as a stream: for each commit the newest value of each key that has changed, with the
+ * headers of the record that has changed it last. Windowed keys have their window. */
 weir_stream *weir_changes(weir_table *table);
 
 /* --- the low level ----------------------------------------------------------------------------------------------
