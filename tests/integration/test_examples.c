@@ -318,6 +318,49 @@ static void example_5_averages(void **state)
 	assert_true(strcmp(value_of(&f, "Dorval"), "20.75") == 0 || strcmp(value_of(&f, "Dorval"), "21.50") == 0);
 }
 
+static void example_6_counts_where_users_live(void **state)
+{
+	static const char *const topics[] = { "views", "users", "views-with-region", "region-views" };
+
+	(void)state;
+	begin(topics, LENGTH(topics), 2);
+	weir_producer *p = producer();
+	int64_t start_ms = now_ms() / WEIR_MINUTES(1) * WEIR_MINUTES(1);
+
+	put(p, "users", "u1", "Ann, emea", start_ms - 1000);
+	put(p, "users", "u2", "Bo, apac", start_ms - 1000);
+	put(p, "views", "u1", "/home", start_ms);
+	put(p, "views", "u1", "/buy", start_ms + 1);
+	put(p, "views", "u2", "/home", start_ms + 2);
+	put(p, "views", "u3", "/home", start_ms + 3);
+	flush(p);
+	run_to_the_end("6-views-by-region", application("regions"));
+	struct findings f = read_topic("region-views", true, true);
+
+	assert_int_equal(f.count, 3);
+	assert_string_equal(value_of(&f, "emea"), "2");
+	assert_string_equal(value_of(&f, "apac"), "1");
+	assert_string_equal(value_of(&f, "unknown"), "1");
+}
+
+static void example_7_ranks_words(void **state)
+{
+	static const char *const topics[] = { "lines", "top-words" };
+
+	(void)state;
+	begin(topics, LENGTH(topics), 1);
+	weir_producer *p = producer();
+
+	put(p, "lines", NULL, "to be or not to be", now_ms());
+	put(p, "lines", NULL, "to", now_ms());
+	flush(p);
+	run_to_the_end("7-top-words", application("ranks"));
+	struct findings f = read_topic("top-words", false, false);
+
+	assert_int_equal(f.count, 1);
+	assert_memory_equal(value_of(&f, "top"), "to 3\nbe 2\n", 10);
+}
+
 static int64_t end_of(const char *topic)
 {
 	int64_t sum = 0;
@@ -394,6 +437,8 @@ int main(void)
 		cmocka_unit_test(example_3_watches_pages),
 		cmocka_unit_test(example_4_tells_of_silence),
 		cmocka_unit_test(example_5_averages),
+		cmocka_unit_test(example_6_counts_where_users_live),
+		cmocka_unit_test(example_7_ranks_words),
 		cmocka_unit_test(a_program_killed_again_and_again_counts_exactly),
 	};
 	char command[100];
