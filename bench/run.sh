@@ -10,6 +10,7 @@
 #   bench/run.sh parts                      the micro-benchmarks
 #   bench/run.sh recovery [KEYS]...         SIGKILL to first new result, both: see bench/recovery.sh
 #   bench/run.sh memory                     2 GB of state with memory.bytes.max=128m: filled and restored
+#   bench/run.sh profile                    where weir's CPU goes, by threads and libraries (needs perf)
 #   bench/run.sh everything                 all of these, then report
 #   bench/run.sh report                     the table and the plots in docs/performance.md from bench/results
 #   bench/run.sh stop                       stops the broker that it has started

@@ -8,6 +8,7 @@ import latency
 import memory
 import parts
 import recovery
+import profile_cpu
 import report
 import scaling
 import workloads
@@ -21,6 +22,7 @@ MEASURE = {
     "parts": ("parts", parts.parts, 3),
     "recovery": ("recovery", recovery.all_of_them, 3),
     "memory": ("memory", memory.both, 1),
+    "profile": ("profile", profile_cpu.all_of_them, 1),
 }
 
 

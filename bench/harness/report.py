@@ -189,10 +189,45 @@ def seconds(rows, name):
     return spread([{name: float(row[name]) / 1000} for row in rows if row[name] != "?"], name, "{:.1f}")
 
 
+# --- where it goes ----------------------------------------------------------------------------------------------
+
+
+PLACES = {
+    "weir": [("worker", "weir")],
+    "librdkafka, in the worker": [("worker", "librdkafka")],
+    "librdkafka's threads, with libc and kernel": [("librdkafka's_threads", None)],
+    "libc in the worker (memory, locks)": [("worker", "libc")],
+    "kernel in the worker": [("worker", "kernel")],
+    "RocksDB": [("worker", "RocksDB"), ("RocksDB's_threads", None)],
+}
+
+
+def of_profile():
+    rows, lines = bench.read_results("profile"), []
+    for w in WHAT:
+        some = pick(rows, w=w)
+        runs = len(pick(some, thread="worker", library="weir"))
+        if not runs:
+            continue
+        shares = [sum(float(row["percent"]) for row in some for thread, library in places
+                      if row["thread"] == thread and library in (None, row["library"])) / runs
+                  for places in PLACES.values()]
+        lines.append([w, *[f"{share:.0f}" for share in shares], f"{100 - sum(shares):.0f}"])
+    return table(["% of the CPU", *PLACES, "other"], lines) if lines else None
+
+
+def of_tried():
+    rows = bench.read_results("tried")
+    names = list(dict.fromkeys((row["w"], row["what"]) for row in rows))
+    lines = [[w, what.replace("_", " "), len(pick(rows, w=w, what=what)), spread(pick(rows, w=w, what=what), "cpu_per_M")]
+             for w, what in names]
+    return table(["", "what", "runs", "CPU-s per M"], lines) if lines else None
+
+
 # --- the pages --------------------------------------------------------------------------------------------------
 
 PAGES = {PAGE: {"workloads": of_workloads, "latency": of_latency, "scaling": of_scaling, "start": of_start,
-                "parts": of_parts},
+                "parts": of_parts, "profile": of_profile, "tried": of_tried},
          bench.ROOT / "docs/reliability.md": {"recovery": of_recovery}}
 
 
