@@ -146,6 +146,20 @@ struct entry *weir__cache_group(struct cache *cache, weir_bytes key, uint32_t ha
 	return e;
 }
 
+void weir__cache_expect(struct cache *cache, uint32_t hash, bool again)
+{
+	struct entry **b = bucket(cache, hash);
+
+	if (!again) {
+		__builtin_prefetch(b);
+		return;
+	}
+	const char *e = (const char *)*b;
+	__builtin_prefetch(e);
+	if (e) /* a key that lies behind a value of the usual size */
+		__builtin_prefetch(e + 192);
+}
+
 struct entry *weir__cache_put_before(const struct entry *e)
 {
 	weir_bytes key = { e->data + e->value_capacity, e->key_len - WINDOW_SUFFIX };

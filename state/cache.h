@@ -66,6 +66,8 @@ uint32_t weir__cache_hash(weir_bytes key);
 struct entry *weir__cache_find(struct cache *cache, weir_bytes key, uint32_t hash);
 /** In a grouped cache: the entry put last of a key given without a suffix; NULL if there is none. */
 struct entry *weir__cache_group(struct cache *cache, weir_bytes key, uint32_t hash);
+/** Fetches into the processor's cache where a hash's entries begin, or, once that is done, the first of them. */
+void weir__cache_expect(struct cache *cache, uint32_t hash, bool again);
 /** The one of the same key that was put before it. */
 struct entry *weir__cache_put_before(const struct entry *e);
 /** Whether neither e nor any put before it starts at start_ms or later. */

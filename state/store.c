@@ -465,6 +465,11 @@ bool weir__store_key(weir_store *store, weir_bytes key, int64_t start_ms, int64_
 	return true;
 }
 
+void weir__store_expect_rows(weir_store *store, weir_bytes key, int distance)
+{
+	weir__cache_expect(&store->cache, weir__cache_hash(key), distance <= 1);
+}
+
 void weir__store_delete_if_there(weir_store *store, weir_bytes key, int64_t timestamp_ms)
 {
 	struct entry *e = weir__cache_find(&store->cache, key, weir__cache_hash(key));

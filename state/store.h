@@ -123,6 +123,10 @@ void weir__store_delete_if_there(weir_store *store, weir_bytes key, int64_t time
 weir_bytes weir__store_get_flushed(weir_store *store, weir_bytes key, int64_t start_ms, int64_t end_ms,
 				   int64_t *timestamp_ms);
 
+/** With duplicates: that key's rows are to be read or put soon, by the `distance`th record from now (2 comes before
+ *  1); fetches the way to the last of them into the processor's cache. */
+void weir__store_expect_rows(weir_store *store, weir_bytes key, int distance);
+
 struct store_change {
 	weir_bytes key;   /* as in the changelog: with window start and seq */
 	weir_bytes value; /* encoded; null = deleted */

@@ -109,6 +109,12 @@ static void side_process(struct instance *in, weir_context *cx, const weir_recor
 	keep(in, cx, r, paired || goes_alone);
 }
 
+static void side_expect(struct instance *in, weir_bytes key, int distance)
+{
+	weir__store_expect_rows(in->stores[JOIN_OWN], key, distance);
+	weir__store_expect_rows(in->stores[JOIN_OTHER], key, distance);
+}
+
 /* One store for both sides, and the same results in the same order as with two: first the record as the left one
  * of pairs, then, itself among them, as the right one. */
 static void self_process(struct instance *in, weir_context *cx, const weir_record *r)
@@ -145,8 +151,12 @@ static size_t join_state_size(const struct node *node)
 	return sizeof(struct join_times);
 }
 
-static const struct operator this_op = { .kind = "join-this", .init = side_init, .process = side_process };
-static const struct operator other_op = { .kind = "join-other", .init = side_init, .process = side_process };
+static const struct operator this_op = {
+	.kind = "join-this", .init = side_init, .process = side_process, .expect = side_expect
+};
+static const struct operator other_op = {
+	.kind = "join-other", .init = side_init, .process = side_process, .expect = side_expect
+};
 static const struct operator join_op = {
 	.kind = "join", .keeps_time = true, .state_size = join_state_size, .process = join_process
 };

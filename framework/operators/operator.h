@@ -32,6 +32,9 @@ enum table_view {
 struct operator
 {
 	const char *kind;                              /* "filter" */
+	/* A record with this key is to come, as the `distance`th one: what is kept of the key may be fetched into the
+	 * processor's cache. NULL: nothing is. */
+	void (*expect)(struct instance *in, weir_bytes key, int distance);
 	bool keeps_time;                               /* it uses observed_ms */
 	size_t (*state_size)(const struct node *node); /* NULL = 0 */
 	void (*init)(struct instance * in, weir_context * cx);

@@ -5,7 +5,15 @@ static void source_process(struct instance *in, weir_context *cx, const weir_rec
 	weir__pass_on(in, cx, r);
 }
 
-static const struct operator source_op = { .kind = "source", .process = source_process };
+static void source_expect(struct instance *in, weir_bytes key, int distance)
+{
+	struct instance *child = in->child_count == 1 ? in->children[0] : NULL;
+
+	if (child && child->op->expect)
+		child->op->expect(child, key, distance);
+}
+
+static const struct operator source_op = { .kind = "source", .process = source_process, .expect = source_expect };
 
 bool weir__source_take(struct instance *in, weir_context *cx, weir_record *r)
 {

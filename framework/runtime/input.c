@@ -238,6 +238,17 @@ static struct input *whose_turn(struct task *t)
 	return first;
 }
 
+/* The state of many keys is all over the memory: what the next records need is on its way while this one is
+ * processed. */
+static void expect(struct input *in, const struct waiting *next)
+{
+	const struct operator* op = in->source->op;
+
+	for (int distance = 1; op->expect && next && distance <= 2; distance++, next = next->next)
+		if (!weir_is_null(next->record.key))
+			op->expect(in->source, next->record.key, distance);
+}
+
 bool weir__task_process_waiting(struct task *t)
 {
 	struct worker *w = t->worker;
@@ -254,6 +265,7 @@ bool weir__task_process_waiting(struct task *t)
 			in->tail = NULL;
 		in->waiting--;
 		w->waiting_bytes -= record->size;
+		expect(in, record->next);
 		through_topology(in, &record->record, &record->headers);
 		free(record);
 		atomic_fetch_add_explicit(&w->records, 1, memory_order_relaxed);
