@@ -32,8 +32,8 @@ enum table_view {
 struct operator
 {
 	const char *kind;                              /* "filter" */
-	/* A record with this key is to come, as the `distance`th one: what is kept of the key may be fetched into the
-	 * processor's cache. NULL: nothing is. */
+	/* A record with this key is to come, as the `distance`th one: what is kept of the key may be fetched into
+	 * the processor's cache. NULL: nothing is. */
 	void (*expect)(struct instance *in, weir_bytes key, int distance);
 	bool keeps_time;                               /* it uses observed_ms */
 	size_t (*state_size)(const struct node *node); /* NULL = 0 */
