@@ -19,6 +19,10 @@ static bool has_expired(const struct entry *e, const void *user)
 
 void weir__store_expire(weir_store *store, int64_t stream_time_ms)
 {
+	if (store->spec.kind == STORE_VERSIONED) {
+		weir__versions_expire(store);
+		return;
+	}
 	weir_assert(weir__store_kind_timed(store->spec.kind) && !store->flushing);
 	int64_t floor = floor_for(store, stream_time_ms);
 	int64_t live = floor > 0 ? floor / store->segment_ms : 0;

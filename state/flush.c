@@ -7,6 +7,13 @@ static struct store_change describe(weir_store *store, const struct entry *e)
 	const struct store_codec *codec = &store->spec.codec;
 	struct store_change c = { .key = weir__entry_key(e), .timestamp_ms = e->timestamp_ms, .origin = e->origin };
 
+	if (store->spec.kind == STORE_VERSIONED) {
+		c.value = e->timestamp_ms == VERSION_DELETED ? WEIR_NULL : weir__store_value(store, e);
+		c.timestamp_ms = weir__key_time(STORE_VERSIONED, c.key);
+		c.key.len -= VERSION_SUFFIX;
+		return c;
+	}
+
 	if (!codec->size) {
 		c.value = weir__store_value(store, e);
 		c.old = e->old ? (weir_bytes){ e->old->data, e->old->len } : WEIR_NULL;

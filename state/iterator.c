@@ -139,6 +139,8 @@ bool weir_iterator_next(weir_iterator *it, weir_entry *entry)
 {
 	struct place place;
 
+	if (it->store && it->shape == SHAPE_VERSIONS)
+		return weir__versions_next(it, entry);
 	if (!it->store || it->nothing || weir__state_failed(it->store->state, NULL))
 		return false;
 	if (!it->started || it->version != it->store->version)
@@ -150,7 +152,10 @@ bool weir_iterator_next(weir_iterator *it, weir_entry *entry)
 	weir__buffer_set(&it->last.key, place.key);
 	entry->key = place.key;
 	entry->start_ms = entry->end_ms = 0;
-	if (it->store->spec.kind == STORE_WINDOW)
+	if (it->store->spec.kind == STORE_VERSIONED) {
+		entry->start_ms = weir__key_time(STORE_VERSIONED, place.key);
+		entry->key.len -= VERSION_SUFFIX;
+	} else if (it->store->spec.kind == STORE_WINDOW)
 		weir__window_key_split(place.key, &entry->key, &entry->start_ms);
 	else if (it->store->spec.kind == STORE_SESSION)
 		weir__session_key_split(place.key, &entry->key, &entry->start_ms, &entry->end_ms);
@@ -159,7 +164,7 @@ bool weir_iterator_next(weir_iterator *it, weir_entry *entry)
 
 /* --- making and closing --------------------------------------------------------------------------------------- */
 
-static weir_iterator *make(weir_store *store, enum shape shape, bool reverse)
+weir_iterator *weir__iterator_make(weir_store *store, enum shape shape, bool reverse)
 {
 	weir_iterator *it = store->spare;
 
@@ -173,6 +178,7 @@ static weir_iterator *make(weir_store *store, enum shape shape, bool reverse)
 	it->started = it->high_open = it->nothing = it->entry_done = it->disk_done = false;
 	it->low.segment = it->high.segment = 0;
 	it->low.key.len = it->high.key.len = it->prefix_len = 0;
+	it->time_count = it->time_at = 0;
 	it->next = store->iterators;
 	store->iterators = it;
 	return it;
@@ -188,6 +194,7 @@ static void free_iterator(weir_iterator *it)
 	if (it->disk_options)
 		rocksdb_readoptions_destroy(it->disk_options);
 	free(it->sorted);
+	free(it->times);
 	free(it);
 }
 
@@ -244,7 +251,7 @@ static void key_after(struct buffer *key)
 weir_iterator *weir_store_range(weir_store *store, weir_bytes from, weir_bytes to, bool reverse)
 {
 	weir_assert(store->spec.kind == STORE_KEY_VALUE);
-	weir_iterator *it = make(store, SHAPE_ALL, reverse);
+	weir_iterator *it = weir__iterator_make(store, SHAPE_ALL, reverse);
 
 	weir__buffer_set(&it->low.key, from);
 	weir__buffer_set(&it->high.key, to);
@@ -256,7 +263,7 @@ weir_iterator *weir_store_range(weir_store *store, weir_bytes from, weir_bytes t
 static weir_iterator *prefix_of(weir_store *store, weir_bytes prefix, bool reverse)
 {
 	weir_assert(store->spec.kind == STORE_KEY_VALUE);
-	weir_iterator *it = make(store, SHAPE_ALL, reverse);
+	weir_iterator *it = weir__iterator_make(store, SHAPE_ALL, reverse);
 
 	weir__buffer_set(&it->low.key, prefix);
 	it->high_open = !prefix_end(&it->high.key, prefix);
@@ -293,7 +300,7 @@ static bool set_starts(weir_iterator *it, int64_t from_ms, int64_t to_ms)
 weir_iterator *weir_window_fetch(weir_store *store, weir_bytes key, int64_t from_ms, int64_t to_ms, bool reverse)
 {
 	weir_assert(store->spec.kind == STORE_WINDOW && !weir_is_null(key));
-	weir_iterator *it = make(store, SHAPE_ONE_KEY, reverse);
+	weir_iterator *it = weir__iterator_make(store, SHAPE_ONE_KEY, reverse);
 
 	if (!set_starts(it, from_ms, to_ms))
 		return it;
@@ -307,7 +314,7 @@ weir_iterator *weir_window_fetch(weir_store *store, weir_bytes key, int64_t from
 static weir_iterator *fetch_all(weir_store *store, int64_t from_ms, int64_t to_ms, bool reverse)
 {
 	weir_assert(store->spec.kind == STORE_WINDOW);
-	weir_iterator *it = make(store, SHAPE_STARTS, reverse);
+	weir_iterator *it = weir__iterator_make(store, SHAPE_STARTS, reverse);
 
 	if (set_starts(it, from_ms, to_ms))
 		it->high.segment++;
@@ -327,7 +334,7 @@ weir_iterator *weir_window_fetch_all_reverse(weir_store *store, int64_t from_ms,
 weir_iterator *weir_window_prefix(weir_store *store, weir_bytes prefix, int64_t start_ms)
 {
 	weir_assert(store->spec.kind == STORE_WINDOW);
-	weir_iterator *it = make(store, SHAPE_STARTS, false);
+	weir_iterator *it = weir__iterator_make(store, SHAPE_STARTS, false);
 
 	if (!set_starts(it, start_ms, start_ms))
 		return it;
@@ -342,7 +349,7 @@ weir_iterator *weir_session_find(weir_store *store, weir_bytes key, int64_t earl
 				 int64_t latest_start_ms, bool reverse)
 {
 	weir_assert(store->spec.kind == STORE_SESSION && !weir_is_null(key));
-	weir_iterator *it = make(store, SHAPE_ONE_KEY, reverse);
+	weir_iterator *it = weir__iterator_make(store, SHAPE_ONE_KEY, reverse);
 
 	it->latest_ms = latest_start_ms;
 	if (!set_starts(it, earliest_end_ms, INT64_MAX))
@@ -354,10 +361,35 @@ weir_iterator *weir_session_find(weir_store *store, weir_bytes key, int64_t earl
 	return it;
 }
 
+weir_iterator *weir__versions_rows(weir_store *store, weir_bytes key, int64_t from_ms, int64_t to_ms, bool reverse)
+{
+	weir_iterator *it = weir__iterator_make(store, SHAPE_ONE_KEY, reverse);
+	int64_t newest = store->times.timestamp_max;
+
+	it->from_ms = from_ms > 0 ? from_ms : 0;
+	/* no further than there are any: behind them other keys that begin like this one would have to be passed */
+	it->to_ms = to_ms < newest ? to_ms : newest;
+	it->nothing = it->to_ms < it->from_ms;
+	it->prefix_len = key.len;
+	weir__version_key_encode(&it->low.key, key, it->from_ms);
+	weir__version_key_encode(&it->high.key, key, it->to_ms);
+	key_after(&it->high.key);
+	return it;
+}
+
+weir_iterator *weir__store_versions(weir_store *store, weir_bytes from)
+{
+	weir_iterator *it = weir__iterator_make(store, SHAPE_ALL, false);
+
+	weir__buffer_set(&it->low.key, from);
+	it->high_open = true;
+	return it;
+}
+
 weir_iterator *weir_session_find_all(weir_store *store, int64_t earliest_end_ms, int64_t latest_end_ms)
 {
 	weir_assert(store->spec.kind == STORE_SESSION);
-	weir_iterator *it = make(store, SHAPE_STARTS, false);
+	weir_iterator *it = weir__iterator_make(store, SHAPE_STARTS, false);
 
 	if (set_starts(it, earliest_end_ms, latest_end_ms))
 		it->high.segment++;

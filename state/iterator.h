@@ -13,6 +13,7 @@ enum shape {
 	SHAPE_ONE_KEY, /* windows of one key; sessions of one key that start at latest_ms or before */
 	/* windows with from_ms <= start <= to_ms, of keys at least as long as a prefix; sessions by their ends */
 	SHAPE_STARTS,
+	SHAPE_VERSIONS, /* of one key: their times are known already */
 };
 
 /* A place that owns its bytes. */
@@ -44,6 +45,10 @@ struct weir_iterator {
 	struct sort_item *sorted;
 	size_t sorted_count, sorted_capacity, sorted_at; /* at counts in the direction of the iterator */
 
+	/* versions: their times, and one more, when the last one ended (WEIR_LATEST: not yet) */
+	int64_t *times;
+	size_t time_count, time_capacity, time_at;
+
 	/* the disk's side */
 	rocksdb_iterator_t *disk;
 	rocksdb_readoptions_t *disk_options;
@@ -53,6 +58,12 @@ struct weir_iterator {
 };
 
 enum verdict { VERDICT_GIVE, VERDICT_SKIP, VERDICT_JUMP };
+
+/** Versions of one key, those that say it is deleted as well, dated from_ms to to_ms: start_ms is the time, and
+ *  timestamp_ms VERSION_DELETED or anything else. */
+weir_iterator *weir__versions_rows(weir_store *store, weir_bytes key, int64_t from_ms, int64_t to_ms, bool reverse);
+/** One that gives nothing yet. */
+weir_iterator *weir__iterator_make(weir_store *store, enum shape shape, bool reverse);
 
 /** Whether an entry at that place is asked for; if not and the next one may be far, *jump_segment is where the key
  *  of the bound is to be looked for. */

@@ -49,7 +49,10 @@ void weir__iterator_disk_close(weir_iterator *it)
 /* What is asked for is newer than all that was ever written: no need to look. */
 static bool above_all(const weir_iterator *it)
 {
-	return it->shape != SHAPE_ALL && it->from_ms > it->store->disk.meta.start_max;
+	const struct meta *meta = &it->store->disk.meta;
+	bool versions = it->store->spec.kind == STORE_VERSIONED;
+
+	return it->shape != SHAPE_ALL && it->from_ms > (versions ? meta->timestamp_max : meta->start_max);
 }
 
 void weir__iterator_disk_open(weir_iterator *it)

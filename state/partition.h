@@ -35,6 +35,11 @@ struct weir_store {
 	/* With duplicates: */
 	int64_t complete_from_ms; /* all rows that start here or later are in the cache */
 	uint32_t seq;             /* of the last row */
+	/* Versions: */
+	int64_t restored_max; /* greatest time among what has been restored; INT64_MIN = none */
+	int64_t swept_floor;  /* history before this has been looked through, or is being */
+	struct buffer sweep;  /* the row to go on with */
+	bool sweeping;
 	int64_t unlogged_tail;
 	size_t flushed_count;
 	struct times times, times_flushed, times_committed;
@@ -110,6 +115,20 @@ void weir__store_make_clean(weir_store *store, struct entry *e);
 /** Of a store with duplicates: everything below store->offset is restored. */
 void weir__rows_restored(weir_store *store);
 
+/** The entry of a row, from disk if need be; NULL: there is none, or the database failed. */
+struct entry *weir__store_find(weir_store *store, weir_bytes row);
+/** An entry that says something about rows and is none itself: clean, never written, gone at any time. */
+struct entry *weir__store_hint(weir_store *store, weir_bytes key, weir_bytes value);
+
+/* --- versions.c ----------------------------------------------------------------------------------------------- */
+
+/** A record of the changelog. */
+void weir__version_restore(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms);
+/** What is known of newest versions is forgotten. */
+void weir__versions_forget(weir_store *store);
+void weir__versions_expire(weir_store *store);
+bool weir__versions_next(weir_iterator *it, weir_entry *entry);
+
 /* --- checkpoint.c --------------------------------------------------------------------------------------------- */
 
 /** The record for a checkpoint at `offset` that is complete now. */
@@ -117,6 +136,8 @@ struct meta weir__store_meta(const weir_store *store, int64_t offset);
 
 /* --- restore.c ------------------------------------------------------------------------------------------------ */
 
+/** A row as the changelog has it. */
+void weir__restore_row(weir_store *store, weir_bytes row, weir_bytes value, int64_t timestamp_ms);
 /** Writes what has been restored and forgets it. False: the database failed. */
 bool weir__run_write(weir_store *store, weir_error *err);
 void weir__run_release(weir_store *store);

@@ -99,6 +99,14 @@ static void put_for_disk(weir_store *store, weir_bytes key, weir_bytes value, in
 	weir__run_reset(&store->run);
 }
 
+void weir__restore_row(weir_store *store, weir_bytes row, weir_bytes value, int64_t timestamp_ms)
+{
+	if (store->in_memory)
+		weir__store_put_committed(store, row, value, timestamp_ms);
+	else
+		put_for_disk(store, row, value, timestamp_ms);
+}
+
 /* Whether a changelog's key is one that such a store writes; nobody could read another. */
 static bool is_key(enum store_kind kind, weir_bytes key)
 {
@@ -118,6 +126,10 @@ void weir__store_restore_put(weir_store *store, weir_bytes key, weir_bytes value
 	bool windows = weir__store_kind_timed(store->spec.kind);
 	int64_t start_ms = INT64_MIN;
 
+	if (store->spec.kind == STORE_VERSIONED) {
+		weir__version_restore(store, key, value, timestamp_ms);
+		return;
+	}
 	if (!is_key(store->spec.kind, key))
 		return;
 	if (windows)
@@ -126,10 +138,7 @@ void weir__store_restore_put(weir_store *store, weir_bytes key, weir_bytes value
 	if (windows && (start_ms < weir__store_floor(store, store->times.start_max) ||
 			start_ms / store->segment_ms < store->segment_live))
 		return;
-	if (store->in_memory)
-		weir__store_put_committed(store, key, value, timestamp_ms);
-	else
-		put_for_disk(store, key, value, timestamp_ms);
+	weir__restore_row(store, key, value, timestamp_ms);
 }
 
 bool weir__store_restore_done(weir_store *store, int64_t next_offset, weir_error *err)

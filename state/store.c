@@ -10,7 +10,9 @@ weir_store *weir__store_open(struct state *state, const struct store_spec *spec,
 {
 	weir_store *store = weir__calloc(1, sizeof *store);
 
+	weir_assert(spec->kind != STORE_VERSIONED || !(spec->codec.size || spec->keep_old));
 	store->spec = *spec;
+	store->spec.ordered |= spec->kind == STORE_VERSIONED;
 	store->partition = partition;
 	store->state = state;
 	store->in_memory = spec->in_memory || !state->db;
@@ -48,6 +50,7 @@ void weir__store_close(weir_store *store)
 	weir__buffer_release(&store->key);
 	weir__buffer_release(&store->value);
 	weir__buffer_release(&store->old);
+	weir__buffer_release(&store->sweep);
 	free(store->sorted);
 	free(store);
 }
@@ -62,6 +65,7 @@ void weir__store_forget(weir_store *store)
 	for (size_t i = 0; i < sizeof unsaved / sizeof *unsaved; i++)
 		while (unsaved[i] && !weir__list_empty(unsaved[i]))
 			weir__cache_remove(&store->cache, weir__entry_of(unsaved[i]->prev));
+	weir__versions_forget(store);
 	weir__cache_trim(&store->cache);
 	weir__run_release(store);
 	store->offset = store->disk.meta.offset;
@@ -245,7 +249,7 @@ static bool may_be_on_disk(const weir_store *store, struct place place)
 
 	if (store->in_memory || !disk->rows)
 		return false;
-	if (store->spec.kind == STORE_KEY_VALUE)
+	if (!weir__store_kind_timed(store->spec.kind))
 		return true;
 	/* A window that starts after all that was ever written is new: no need to look. */
 	return place.segment >= disk->segment_min &&
@@ -278,6 +282,13 @@ static struct entry *find(weir_store *store, weir_bytes key, uint32_t hash)
 	if (e)
 		e->used = true;
 	return e;
+}
+
+struct entry *weir__store_find(weir_store *store, weir_bytes row)
+{
+	struct entry *e = find(store, row, weir__store_hash(store, row));
+
+	return e && e->present ? e : NULL;
 }
 
 static struct entry *replace(weir_store *store, struct entry *e, size_t room)
@@ -336,7 +347,7 @@ void weir__times_see(struct times *times, int64_t start_ms, int64_t timestamp_ms
 static bool refused(const weir_store *store, weir_bytes key, weir_bytes value)
 {
 	const struct store_spec *spec = &store->spec;
-	size_t bytes = key.len + value.len;
+	size_t bytes = key.len + value.len - (spec->kind == STORE_VERSIONED ? VERSION_SUFFIX : 0);
 
 	if (!spec->record_bytes_max || bytes <= (size_t)spec->record_bytes_max)
 		return false;
@@ -358,6 +369,15 @@ void weir__store_write(weir_store *store, weir_bytes key, weir_bytes value, int6
 	e = change(store, e, room);
 	e->used = true;
 	set_value(store, e, value, timestamp_ms);
+}
+
+struct entry *weir__store_hint(weir_store *store, weir_bytes key, weir_bytes value)
+{
+	struct entry *e = insert(store, key, weir__store_hash(store, key), value.len);
+
+	set_value(store, e, value, 0);
+	e->used = true;
+	return e;
 }
 
 void weir__store_put_committed(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)

@@ -49,6 +49,9 @@ enum store_kind {
 	/* Key in the changelog and below, as Kafka Streams': */
 	STORE_WINDOW,  /* key | start (8, BE) | seq (4, BE) */
 	STORE_SESSION, /* key | end (8, BE) | start (8, BE) */
+	/* Versions of a key, each from its time on. In the changelog they are records of that key with that
+	 * timestamp; in the cache and below rows of their own, key | time (8, BE): see versions.c. */
+	STORE_VERSIONED,
 };
 
 /* Live form of a value of fixed size, changed in place; bytes only at the edges. */
@@ -65,7 +68,8 @@ struct store_spec {
 	const char *name;
 	enum store_kind kind;
 	/* windows: reads hide what starts at (greatest start seen) - retention or before (INT64_MAX: nothing);
-	 * sessions: by their ends */
+	 * sessions: by their ends; versions: as of earlier than (greatest time seen) - retention only the
+	 * newest is seen, and nothing is put */
 	int64_t retention_ms;
 	int64_t segment_ms;     /* windows: 0 = max(retention / 2, 60 s), as Kafka Streams */
 	int64_t window_size_ms; /* kept beside the data: another size is refused at open (WEIR_STATE) */
@@ -165,12 +169,19 @@ size_t weir__store_memory_bytes(const weir_store *store);
  *  then). */
 size_t weir__store_shrink(weir_store *store, size_t bytes);
 
-/** Windows and sessions: drops segments that lie wholly before `stream_time_ms` - retention, from cache and disk.
- *  Cheap if there is none. */
+/** At a commit boundary. Windows and sessions: drops segments that lie wholly before `stream_time_ms` - retention,
+ *  from cache and disk. Versions: drops some of those that had ended by then. Cheap if there is none. */
 void weir__store_expire(weir_store *store, int64_t stream_time_ms);
 /** Windows and sessions: the changelog offset below which every record has expired (DeleteRecords may cut there);
  *  -1 = nothing new. */
 int64_t weir__store_purge_offset(weir_store *store, int64_t stream_time_ms);
+
+/* What a version that says that its key is deleted has for a timestamp, as a row. */
+enum { VERSION_DELETED = -1 };
+/** All rows of a store of versions from one on (key | time; null = the first): entries with key, start_ms (the
+ * time) and value, or timestamp_ms VERSION_DELETED. Of those that had ended before the history some may be
+ * gone. */
+weir_iterator *weir__store_versions(weir_store *store, weir_bytes from);
 
 /** Keys (estimate) and bytes on disk, for metrics. */
 void weir__store_size(weir_store *store, int64_t *keys, int64_t *disk_bytes);
@@ -178,20 +189,22 @@ void weir__store_size(weir_store *store, int64_t *keys, int64_t *disk_bytes);
 /** Whether keys of such a store have a time, by which they expire. */
 static inline bool weir__store_kind_timed(enum store_kind kind)
 {
-	return kind != STORE_KEY_VALUE;
+	return kind == STORE_WINDOW || kind == STORE_SESSION;
 }
 
-enum { WINDOW_SUFFIX = 12, SESSION_SUFFIX = 16 };
+enum { WINDOW_SUFFIX = 12, SESSION_SUFFIX = 16, VERSION_SUFFIX = 8 };
 
 /** What stands behind the user's key. */
 static inline size_t weir__key_suffix(enum store_kind kind)
 {
-	if (kind == STORE_KEY_VALUE)
-		return 0;
-	return kind == STORE_WINDOW ? WINDOW_SUFFIX : SESSION_SUFFIX;
+	static const unsigned char suffixes[] = {
+		[STORE_WINDOW] = WINDOW_SUFFIX, [STORE_SESSION] = SESSION_SUFFIX, [STORE_VERSIONED] = VERSION_SUFFIX
+	};
+
+	return suffixes[kind];
 }
 
-/** The time of a key that has one: a window's start, a session's end. Never negative. */
+/** The time of a key that has one: a window's start, a session's end, a version's time. Never negative. */
 static inline int64_t weir__key_time(enum store_kind kind, weir_bytes changelog_key)
 {
 	return weir_get_be64((const char *)changelog_key.data + changelog_key.len - weir__key_suffix(kind));

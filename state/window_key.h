@@ -2,16 +2,18 @@
 #define WEIR_STATE_WINDOW_KEY_H
 /*
  * Keys. In the changelog, in the cache and towards users: key, or for windows key | start (8, BE) | seq (4, BE),
- * or for sessions key | end (8, BE) | start (8, BE). In RocksDB a tag byte comes first, so that the checkpoint's
- * own record lies in the same family, and where keys have a time (windows their start, sessions their end) the time
- * segment (8, BE), so that a segment is one range and expires as one:
+ * or for sessions key | end (8, BE) | start (8, BE); versions have key | time (8, BE) in the cache. In RocksDB a
+ * tag byte comes first, so that the checkpoint's own record lies in the same family, and where keys have a time
+ * (windows their start, sessions their end) the time segment (8, BE), so that a segment is one range and expires
+ * as one:
  *
  *   00                                 the checkpoint's record (struct meta)
  *   01 | key                           key-value
+ *   01 | key | time                    versions
  *   01 | segment | key | start | seq   windows; segment = start / segment_ms
  *   01 | segment | key | end | start   sessions; segment = end / segment_ms
  *
- * A place in a store is thus (segment, changelog key); the segment is 0 in a key-value store.
+ * A place in a store is thus (segment, changelog key); the segment is 0 where keys have none.
  */
 #include "state/buffer.h"
 #include "state/store.h"
@@ -39,6 +41,16 @@ static inline void weir__session_key_encode(struct buffer *to, weir_bytes key, i
 	weir_put_be64(p + key.len, end_ms);
 	weir_put_be64(p + key.len + 8, start_ms);
 	to->len = key.len + SESSION_SUFFIX;
+}
+
+static inline void weir__version_key_encode(struct buffer *to, weir_bytes key, int64_t time_ms)
+{
+	char *p = weir__buffer_reserve(to, key.len + VERSION_SUFFIX);
+
+	if (key.len)
+		memcpy(p, key.data, key.len);
+	weir_put_be64(p + key.len, time_ms);
+	to->len = key.len + VERSION_SUFFIX;
 }
 
 static inline void weir__window_key_encode(struct buffer *to, weir_bytes key, int64_t start_ms, uint32_t seq)

@@ -396,16 +396,20 @@ static void run(weir_simulation *s)
 /* --- life --------------------------------------------------------------------------------------------------------
  * */
 
-static bool make_topic(weir_simulation *s, const char *name, bool changelog, const char *policy, weir_error *err)
+/* lag_ms: of compaction. */
+static bool make_topic(weir_simulation *s, const char *name, bool changelog, const char *policy, int64_t lag_ms,
+		       weir_error *err)
 {
-	char retention[24];
+	char retention[24], lag[24];
 	const char *const external[][2] = { { "retention.ms", "-1" } };
 	const char *const compacted[][2] = { { "cleanup.policy", policy },
 					     { "retention.ms", "-1" },
-					     { "delete.retention.ms", retention } };
+					     { "delete.retention.ms", retention },
+					     { "min.compaction.lag.ms", lag } };
 
 	snprintf(retention, sizeof retention, "%lld", (long long)s->delete_retention_ms);
-	weir_topic_spec spec = { name, s->partitions, 1, changelog ? compacted : external, changelog ? 3 : 1 };
+	snprintf(lag, sizeof lag, "%lld", (long long)lag_ms);
+	weir_topic_spec spec = { name, s->partitions, 1, changelog ? compacted : external, changelog ? 4 : 1 };
 
 	return weir_topics_create(s->cluster, &spec, 1, err);
 }
@@ -413,17 +417,17 @@ static bool make_topic(weir_simulation *s, const char *name, bool changelog, con
 static bool make_topics(weir_simulation *s, weir_error *err)
 {
 	const weir_topology *t = s->topology;
-	bool ok = make_topic(s, "dead-letters", false, NULL, err), all_alike = true;
+	bool ok = make_topic(s, "dead-letters", false, NULL, 0, err), all_alike = true;
 
 	for (size_t i = 0; ok && i < t->topic_count; i++) {
 		all_alike &= t->topics[i]->partitions_wanted == 0;
 		if (t->topics[i]->kind == TOPIC_EXTERNAL)
-			ok = make_topic(s, t->topics[i]->name, false, NULL, err);
+			ok = make_topic(s, t->topics[i]->name, false, NULL, 0, err);
 	}
 	for (size_t i = 0; ok && i < t->node_count; i++) {
 		const char *name = t->nodes[i]->op == &weir__sink_op ? weir__sink_topic(t->nodes[i]) : NULL;
 
-		ok = !name || make_topic(s, name, false, NULL, err);
+		ok = !name || make_topic(s, name, false, NULL, 0, err);
 	}
 	/* tombstones that go soon; where partitions differ the runtime makes the changelogs itself */
 	for (size_t i = 0; ok && all_alike && i < t->store_count; i++) {
@@ -434,7 +438,10 @@ static bool make_topics(weir_simulation *s, weir_error *err)
 				     : weir__store_kind_timed(spec->kind) ? "compact,delete"
 									  : "compact";
 
-		ok = !spec->logged || make_topic(s, name, true, policy, err);
+		/* as the runtime would make it */
+		int64_t lag_ms = spec->kind == STORE_VERSIONED ? weir_time_add(spec->retention_ms, 86400000) : 0;
+
+		ok = !spec->logged || make_topic(s, name, true, policy, lag_ms, err);
 		free(name);
 	}
 	return ok;

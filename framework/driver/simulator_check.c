@@ -221,6 +221,81 @@ static void add_record(const weir_kafka_record *record, void *user)
 	rows_add(user, record->key, record->value, record->timestamp_ms);
 }
 
+/* --- versions: each a row under key | time; a deletion is one without a value --- */
+
+static void add_version(struct rows *rows, weir_bytes key, weir_bytes value, int64_t time_ms)
+{
+	char *row = weir__malloc(key.len + VERSION_SUFFIX);
+
+	if (key.len)
+		memcpy(row, key.data, key.len);
+	weir_put_be64(row + key.len, time_ms);
+	rows_add(rows, weir_bytes_of(row, key.len + VERSION_SUFFIX), value, time_ms);
+	free(row);
+}
+
+static void add_version_record(const weir_kafka_record *record, void *user)
+{
+	add_version(user, record->key, record->value, record->timestamp_ms);
+}
+
+static void read_versions(struct rows *rows, weir_store *store)
+{
+	weir_iterator *it = weir__store_versions(store, WEIR_NULL);
+	weir_entry e;
+
+	while (weir_iterator_next(it, &e))
+		add_version(rows, e.key, e.timestamp_ms == VERSION_DELETED ? WEIR_NULL : e.value, e.start_ms);
+	weir_iterator_close(it);
+}
+
+static bool same_key(const struct row *a, const struct row *b)
+{
+	return a->key_len == b->key_len && memcmp(a->key, b->key, a->key_len - VERSION_SUFFIX) == 0;
+}
+
+/* By key and then by time, whatever other keys begin with one. */
+static int compare_versions(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->key_len != y->key_len)
+		return x->key_len < y->key_len ? -1 : 1;
+	return compare_rows(a, b);
+}
+
+/* Sorted, without what nobody sees: versions that had ended when the history begins, and deletions behind
+ * nothing. */
+static void visible_versions(struct rows *rows, const struct store_spec *spec)
+{
+	int64_t seen_ms = INT64_MIN;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < rows->count; i++)
+		seen_ms = rows->items[i].timestamp_ms > seen_ms ? rows->items[i].timestamp_ms : seen_ms;
+	int64_t begin = weir_time_sub(seen_ms, spec->retention_ms);
+
+	if (rows->count)
+		qsort(rows->items, rows->count, sizeof *rows->items, compare_versions);
+	for (size_t i = 0; i < rows->count; i++) {
+		struct row *r = &rows->items[i];
+		bool is_newest = i + 1 == rows->count || !same_key(r, r + 1);
+		bool replaced = !is_newest && r[0].timestamp_ms == r[1].timestamp_ms;
+		bool gone = !is_newest && r[1].timestamp_ms <= begin;
+		bool first = kept == 0 || !same_key(&rows->items[kept - 1], r);
+
+		if (!replaced && !gone && !(first && r->deleted)) {
+			rows->items[kept++] = *r;
+			continue;
+		}
+		free(r->key);
+		free(r->value);
+	}
+	rows->count = kept;
+}
+
+/* --- all kinds --- */
+
 static void read_store(struct rows *rows, weir_store *store)
 {
 	enum store_kind kind = weir__store_spec(store)->kind;
@@ -275,7 +350,7 @@ static void newest(struct rows *rows, const struct store_spec *spec)
 
 static bool same(const struct row *a, const struct row *b)
 {
-	return compare_keys(a, b) == 0 && a->timestamp_ms == b->timestamp_ms &&
+	return compare_keys(a, b) == 0 && a->deleted == b->deleted && a->timestamp_ms == b->timestamp_ms &&
 	       weir_bytes_equal(weir_bytes_of(a->value, a->value_len), weir_bytes_of(b->value, b->value_len));
 }
 
@@ -304,7 +379,8 @@ static bool check_store(weir_simulation *s, const struct graph_store *graph, int
 {
 	struct task_store *ts = find_store(s, graph->spec.name, partition);
 	struct rows log = { 0 }, store = { 0 };
-	struct reading r = { add_record, &log };
+	bool versions = graph->spec.kind == STORE_VERSIONED;
+	struct reading r = { versions ? add_version_record : add_record, &log };
 
 	if (!ts)
 		return weir_fail(err, WEIR_STATE, "nobody holds store %s/%d", graph->spec.name, (int)partition);
@@ -312,9 +388,9 @@ static bool check_store(weir_simulation *s, const struct graph_store *graph, int
 		return true;
 	bool ok = read_partition(s, ts->changelog, partition, &r, err);
 
-	read_store(&store, ts->store);
-	newest(&log, weir__store_spec(ts->store));
-	newest(&store, weir__store_spec(ts->store));
+	(versions ? read_versions : read_store)(&store, ts->store);
+	(versions ? visible_versions : newest)(&log, weir__store_spec(ts->store));
+	(versions ? visible_versions : newest)(&store, weir__store_spec(ts->store));
 	ok = ok && compare(&store, &log, graph->spec.name, partition, err);
 	rows_free(&log);
 	rows_free(&store);

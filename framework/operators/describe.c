@@ -158,8 +158,9 @@ static void describe_json(weir_topology *t, FILE *out)
 	}
 	fprintf(out, "],\"stores\":[");
 	for (size_t i = 0; i < t->store_count; i++)
-		fprintf(out, "%s{\"name\":\"%s\",\"windowed\":%s,\"logged\":%s}", i ? "," : "",
+		fprintf(out, "%s{\"name\":\"%s\",\"windowed\":%s,%s\"logged\":%s}", i ? "," : "",
 			t->stores[i]->spec.name, weir__store_kind_timed(t->stores[i]->spec.kind) ? "true" : "false",
+			t->stores[i]->spec.kind == STORE_VERSIONED ? "\"versioned\":true," : "",
 			t->stores[i]->spec.logged ? "true" : "false");
 	for (size_t i = 0; i < t->global_count; i++)
 		fprintf(out, "%s{\"name\":\"%s\",\"reads\":\"%s\",\"store\":\"%s\"}", i ? "," : "],\"globals\":[",

@@ -78,7 +78,7 @@ static void subscribe_process(struct instance *in, weir_context *cx, const weir_
 		.partition = cx->partition,
 	};
 
-	if (!has_new && !has_old)
+	if ((!has_new && !has_old) || r->superseded)
 		return;
 	if (too_long)
 		weir_dead_letter(cx, &is, "key too long");
@@ -161,7 +161,7 @@ static void foreign_process(struct instance *in, weir_context *cx, const weir_re
 	struct subscription s;
 	weir_entry e;
 
-	while (weir_iterator_next(it, &e))
+	while (!r->superseded && weir_iterator_next(it, &e))
 		if (weir__subscription_decode(e.value, &s))
 			respond(in, cx, &s, value, r->timestamp_ms, buffer);
 	weir_iterator_close(it);

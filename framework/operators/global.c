@@ -17,6 +17,8 @@ weir_global *weir_global_table(weir_topology *t, const char *name, weir_global_o
 	};
 	if (opts.store.unlogged)
 		weir__graph_mistake(t, name, "its topic is its changelog: it cannot be unlogged");
+	if (opts.store.versioned)
+		weir__graph_mistake(t, name, "a global table keeps no versions");
 	weir__graph_global_add(t, g);
 	return (weir_global *)g;
 }

@@ -27,6 +27,8 @@ enum table_view {
 	 * still to come are not seen. So each change finds the others' rows as they were passed on, and old and new
 	 * of what is made of two tables fit together. */
 	TABLE_PASSED_ON,
+	/* As it was at of->timestamp_ms: in a table of versions. In others the newest. */
+	TABLE_AS_OF,
 };
 
 struct operator
@@ -156,14 +158,19 @@ bool weir__new_of(const weir_record *change, weir_record *new_one);
  * those that it is made of. While the graph is built. */
 void weir__table_keep_old(struct node *table);
 
+/** The history of a table that keeps versions, or is computed from such a one: what it passes on may be superseded.
+ * Negative: it keeps none. */
+int64_t weir__table_history_ms(const struct node *table);
+
 /** The row of a global table; false = there is none, or the key is null. */
 bool weir__global_look_up(weir_context *cx, const weir_global *global, weir_bytes key, weir_record *row);
 
 /* For operators of tables with a store, which is their first. */
 
-/** Puts r's value into the store under r's key, or deletes that; deleting what is not there is nothing at all. */
+/** Puts r's value into the store under r's key, or deletes that; deleting what is not there is nothing at all. A
+ * store of versions gets all, and what it has taken is passed on at once. */
 void weir__table_put(struct instance *in, weir_context *cx, const weir_record *r);
-/** op->changed: passes the change on, with old and new value. */
+/** op->changed: passes the change on, with old and new value. Not called for stores of versions. */
 void weir__table_changed(struct instance *in, weir_context *cx, const struct store_change *change);
 /** op->look_up in the store. */
 bool weir__table_look_up(struct instance *in, weir_context *cx, const weir_record *of, enum table_view view,

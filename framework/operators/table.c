@@ -42,11 +42,19 @@ bool weir__look_up(struct instance *table, weir_context *cx, const weir_record *
 void weir__table_keep_old(struct node *table)
 {
 	if (table->store_count && table->stores[0]->owner == table) {
-		table->stores[0]->spec.keep_old = true;
+		table->stores[0]->spec.keep_old = table->stores[0]->spec.kind != STORE_VERSIONED;
 		return;
 	}
 	for (size_t i = 0; i < table->looked_up_count; i++)
 		weir__table_keep_old(table->looked_up[i]);
+}
+
+int64_t weir__table_history_ms(const struct node *table)
+{
+	if (table->store_count && table->stores[0]->owner == table)
+		return table->stores[0]->spec.kind == STORE_VERSIONED ? table->stores[0]->spec.retention_ms : -1;
+	/* a join is none */
+	return table->looked_up_count == 1 ? weir__table_history_ms(table->looked_up[0]) : -1;
 }
 
 /* --- with a store --------------------------------------------------------------------------------- */
@@ -54,7 +62,8 @@ void weir__table_keep_old(struct node *table)
 void weir__table_store_add(struct node *n, weir_table_opts opts)
 {
 	struct store_spec spec = {
-		.kind = STORE_KEY_VALUE,
+		.kind = opts.versioned ? STORE_VERSIONED : STORE_KEY_VALUE,
+		.retention_ms = opts.history_ms,
 		.in_memory = opts.in_memory,
 		.logged = !opts.unlogged,
 		.ordered = opts.ordered,
@@ -62,6 +71,8 @@ void weir__table_store_add(struct node *n, weir_table_opts opts)
 	struct graph_store *store =
 		weir__graph_store_add(n->topology, opts.store ? opts.store : n->name, &spec, n->value);
 
+	if (opts.history_ms < 0 || (opts.history_ms && !opts.versioned))
+		weir__graph_mistake(n->topology, n->name, "history_ms is for versions, and not negative");
 	store->owner = n;
 	n->stores[n->store_count++] = store;
 }
@@ -72,16 +83,36 @@ bool weir__table_store_of_view(struct node *n, weir_table_opts opts)
 		weir__graph_mistake(n->topology, n->name, "a table of windows cannot have another store");
 	else if (opts.store)
 		weir__table_store_add(n, opts);
-	else if (opts.in_memory || opts.unlogged || opts.ordered)
+	else if (opts.in_memory || opts.unlogged || opts.ordered || opts.versioned)
 		weir__graph_mistake(n->topology, n->name, "it has no store: give it a name");
 	return opts.store != NULL;
+}
+
+static void put_version(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	weir_record out = *r;
+
+	out.old_object = NULL;
+	out.old_encoded = weir__arena_copy(&cx->arena, weir_versioned_get(in->stores[0], r->key, NULL));
+	out.has_old = true;
+	int64_t until = weir_versioned_put(in->stores[0], r->key, weir_value_bytes(r), r->timestamp_ms);
+
+	if (until == WEIR_NOT_PUT) {
+		weir_dead_letter(cx, r, r->timestamp_ms < 0 ? "negative timestamp" : "late");
+		return;
+	}
+	out.superseded = until != WEIR_LATEST;
+	weir__pass_on(in, cx, &out);
 }
 
 void weir__table_put(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	weir_bytes value = weir_value_bytes(r);
 
-	(void)cx;
+	if (in->node->stores[0]->spec.kind == STORE_VERSIONED) {
+		put_version(in, cx, r);
+		return;
+	}
 	if (weir_is_null(value) && weir_is_null(weir_store_get(in->stores[0], r->key, NULL)))
 		return;
 	weir_store_put(in->stores[0], r->key, value, r->timestamp_ms);
@@ -123,7 +154,10 @@ bool weir__table_look_up(struct instance *in, weir_context *cx, const weir_recor
 	int64_t ms = 0;
 	weir_bytes value;
 
-	if (view == TABLE_PASSED_ON)
+	if (kind == STORE_VERSIONED)
+		value = view == TABLE_AS_OF ? weir_versioned_get_as_of(store, of->key, of->timestamp_ms, &ms)
+					    : weir_versioned_get(store, of->key, &ms);
+	else if (view == TABLE_PASSED_ON)
 		value = weir__store_get_flushed(store, of->key, of->window_start_ms, of->window_end_ms, &ms);
 	else if (kind == STORE_SESSION)
 		value = weir_session_get(store, of->key, of->window_start_ms, of->window_end_ms, &ms);
@@ -187,13 +221,17 @@ weir_table *weir_table_source(weir_topology *t, const char *name, weir_table_sou
 				     });
 	weir_table *table = weir_to_table(s, name, opts.store);
 
-	if (!opts.reuse_topic && !(t->optimize & WEIR_REUSE_TABLE_TOPICS && !opts.time_ms && !opts.store.unlogged))
+	if (!opts.reuse_topic && !(t->optimize & WEIR_REUSE_TABLE_TOPICS && !opts.time_ms && !opts.store.unlogged &&
+				   !opts.store.versioned))
 		return table;
 	if (opts.time_ms)
 		weir__graph_mistake(t, name,
 				    "a topic that is its own changelog has Kafka's timestamps: no time_ms");
 	if (opts.store.unlogged)
 		weir__graph_mistake(t, name, "its topic is its changelog: it cannot be unlogged");
+	if (opts.store.versioned)
+		weir__graph_mistake(t, name,
+				    "compaction of its topic would take its versions: it cannot be its changelog");
 	node_of_table(table)->stores[0]->source_topic = t->topics[t->topic_count - 1];
 	return table;
 }

@@ -103,6 +103,9 @@ static bool fit_together(const weir_context *cx, const weir_record *is, const we
 static void group_process(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	weir_record row, is, was;
+
+	if (r->superseded) /* KIP-914 */
+		return;
 	bool has_new = weir__new_of(r, &row) && regroup(in, cx, &row, &is);
 	bool has_old = weir__old_of(r, &row) && regroup(in, cx, &row, &was);
 
@@ -227,7 +230,34 @@ static void change_by_fold(struct instance *in, weir_context *cx, const weir_rec
 		aggregate = with(a, cx, is, aggregate);
 	weir_set_value(&result, aggregate);
 	/* the time of a row that goes is that of the change: as in Kafka Streams, whose stores keep none for it */
-	result.timestamp_ms = there && aggregate && stored.timestamp_ms > ms ? stored.timestamp_ms : ms;
+	bool keeps_time = aggregate || in->node->stores[0]->spec.kind == STORE_VERSIONED;
+	result.timestamp_ms = there && keeps_time && stored.timestamp_ms > ms ? stored.timestamp_ms : ms;
+	weir__table_put(in, cx, &result);
+}
+
+/* Versions are not changed in place: the next one begins as a copy. */
+static void change_copy(struct instance *in, weir_context *cx, const weir_record *r, const weir_record *is,
+			const weir_record *was)
+{
+	const weir_table_aggregator *a = &((const struct aggregate *)in->node->opts)->aggregator;
+	weir_record stored, result = { .key = r->key, .timestamp_ms = r->timestamp_ms, .cx = cx };
+	bool there = weir__table_look_up(in, cx, r, TABLE_NEWEST, &stored);
+
+	if (!is && !there)
+		return;
+	void *object = weir__arena_zalloc(&cx->arena, a->value->size);
+
+	if (there)
+		memcpy(object, weir_value(&stored), a->value->size);
+	else if (a->init)
+		a->init(cx, object, a->user);
+	if (was && there)
+		a->subtract(cx, was, object, a->user);
+	if (is)
+		a->add(cx, is, object, a->user);
+	weir_set_value(&result, object);
+	if (there && stored.timestamp_ms > result.timestamp_ms)
+		result.timestamp_ms = stored.timestamp_ms;
 	weir__table_put(in, cx, &result);
 }
 
@@ -271,7 +301,9 @@ static void aggregate_process(struct instance *in, weir_context *cx, const weir_
 
 	if (!readable)
 		return;
-	if (a->aggregator.add)
+	if (a->aggregator.add && in->node->stores[0]->spec.kind == STORE_VERSIONED)
+		change_copy(in, cx, r, has_new ? &is : NULL, has_old ? &was : NULL);
+	else if (a->aggregator.add)
 		change_in_place(in, cx, r, has_new ? &is : NULL, has_old ? &was : NULL);
 	else
 		change_by_fold(in, cx, r, has_new ? &is : NULL, has_old ? &was : NULL);
@@ -294,7 +326,7 @@ static weir_table *add(weir_grouped_table *g, const char *name, const struct ope
 
 	n->value = a.aggregator.value;
 	weir__table_store_add(n, opts);
-	if (a.aggregator.add && n->value)
+	if (a.aggregator.add && n->value && !opts.versioned)
 		n->stores[0]->spec.codec.size = n->value->size;
 	return table_of(n);
 }

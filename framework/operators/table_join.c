@@ -34,6 +34,9 @@ static void side_process(struct instance *in, weir_context *cx, const weir_recor
 {
 	const struct join *j = in->node->opts;
 	weir_record is, was, other, out = *r;
+
+	if (r->superseded) /* KIP-914 */
+		return;
 	bool has_new = weir__new_of(r, &is), has_old = weir__old_of(r, &was);
 	bool has_other = weir__look_up(in->looked_up[0], cx, r, TABLE_PASSED_ON, &other);
 	bool may_be_alone = j->is_right ? j->right_alone : j->left_alone;
@@ -66,6 +69,7 @@ static bool join_look_up(struct instance *in, weir_context *cx, const weir_recor
 
 	if (j->has_store)
 		return weir__table_look_up(in, cx, of, view, row);
+	view = view == TABLE_AS_OF ? TABLE_NEWEST : view; /* no history of pairs, as in Kafka Streams */
 	bool has_left = weir__look_up(in->looked_up[0], cx, of, view, &left);
 	bool has_right = weir__look_up(in->looked_up[1], cx, of, view, &right);
 

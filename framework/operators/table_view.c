@@ -7,6 +7,7 @@ struct view {
 	weir_map_values_fn *map;
 	void *user;
 	bool has_store;
+	bool versioned; /* the table above */
 };
 
 /* What *row, a record of the table above, is here; false = no row. */
@@ -36,7 +37,7 @@ static void view_process(struct instance *in, weir_context *cx, const weir_recor
 	}
 	bool was = weir__old_of(r, &old) && compute(in, cx, &old);
 
-	if (v->predicate && r->has_old && !is && !was)
+	if (v->predicate && r->has_old && !is && !was && !v->versioned)
 		return;
 	if (is) {
 		row = out;
@@ -73,6 +74,7 @@ static weir_table *add(weir_table *table, const char *name, struct view v, const
 	weir_topology *t = parent->topology;
 
 	v.has_store = opts.store != NULL;
+	v.versioned = weir__table_history_ms(parent) >= 0;
 	struct node *n = weir__graph_add(t, parent, name, v.map ? &map_values_op : &filter_op, &v, sizeof v);
 
 	if (!v.predicate && !v.map)

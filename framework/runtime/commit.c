@@ -180,6 +180,8 @@ static bool flush_change(const struct store_change *change, void *user)
 
 static struct instance *owner_of(struct task *t, const struct graph_store *graph)
 {
+	if (graph->spec.kind == STORE_VERSIONED) /* has passed on what was put */
+		return NULL;
 	for (size_t i = 0; graph->owner && i < t->sub->node_count; i++)
 		if (t->sub->nodes[i] == graph->owner)
 			return &t->instances[i];
@@ -267,7 +269,7 @@ static void committed_store(struct task_store *s, int64_t now_us)
 	s->wrote = false;
 	if (!s->source && next > s->known_end)
 		s->known_end = next;
-	if (weir__store_kind_timed(s->graph->spec.kind))
+	if (s->graph->spec.kind != STORE_KEY_VALUE)
 		weir__store_expire(s->store, weir__store_time(s->store));
 	if (!checkpoint_due(s, now_us))
 		return;

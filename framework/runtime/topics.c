@@ -268,11 +268,34 @@ static const char *const window_changelog[][2] = { { "cleanup.policy", "compact,
 /* with duplicates no key comes twice: there is nothing to compact, as in Kafka Streams */
 static const char *const duplicates_changelog[][2] = { { "cleanup.policy", "delete" }, { "retention.ms", "-1" } };
 static const char *const changelog[][2] = { { "cleanup.policy", "compact" } };
+/* the history, and a day more: as in Kafka Streams */
+enum { COMPACTION_LAG_MORE_MS = 86400000 };
+
 static const char *const repartition[][2] = {
 	{ "cleanup.policy", "delete" },
 	{ "retention.ms", "-1" },
 	{ "segment.bytes", "52428800" },
 };
+
+static bool make_changelog(weir_app *app, const char *name, const struct graph_store *s, weir_error *err)
+{
+	int32_t partitions = app->task_counts[s->subtopology];
+	bool windowed = weir__store_kind_timed(s->spec.kind);
+	char lag[24];
+	const char *const versions_changelog[][2] = { { "cleanup.policy", "compact" },
+						      { "min.compaction.lag.ms", lag } };
+
+	if (s->spec.kind == STORE_VERSIONED) {
+		snprintf(lag, sizeof lag, "%lld",
+			 (long long)weir_time_add(s->spec.retention_ms, COMPACTION_LAG_MORE_MS));
+		return make_or_check(app, name, partitions, versions_changelog, 2, err);
+	}
+	return make_or_check(app, name, partitions,
+			     s->spec.duplicates ? duplicates_changelog
+			     : windowed         ? window_changelog
+						: changelog,
+			     windowed ? 2 : 1, err);
+}
 
 bool weir__topics_prepare(weir_app *app, weir_error *err)
 {
@@ -305,13 +328,7 @@ bool weir__topics_prepare(weir_app *app, weir_error *err)
 		if (!s->spec.logged || s->source_topic)
 			continue;
 		app->changelogs[i] = weir__asprintf("%s-%s-changelog", app->settings.application_id, s->spec.name);
-		bool windowed = weir__store_kind_timed(s->spec.kind);
-
-		if (!make_or_check(app, app->changelogs[i], app->task_counts[s->subtopology],
-				   s->spec.duplicates ? duplicates_changelog
-				   : windowed         ? window_changelog
-						      : changelog,
-				   windowed ? 2 : 1, err))
+		if (!make_changelog(app, app->changelogs[i], s, err))
 			return false;
 	}
 	return true;

@@ -230,10 +230,11 @@ struct graph_topic *weir__graph_topic_add(weir_topology *t, const char *name, en
 void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts)
 {
 	struct store_spec spec = {
-		.kind = opts.sessions   ? STORE_SESSION
-			: opts.windowed ? STORE_WINDOW
-					: STORE_KEY_VALUE,
-		.retention_ms = opts.retain_ms,
+		.kind = opts.sessions    ? STORE_SESSION
+			: opts.windowed  ? STORE_WINDOW
+			: opts.versioned ? STORE_VERSIONED
+					 : STORE_KEY_VALUE,
+		.retention_ms = opts.versioned ? opts.history_ms : opts.retain_ms,
 		.window_size_ms = opts.window_size_ms,
 		.in_memory = opts.in_memory,
 		.logged = !opts.unlogged,
@@ -243,8 +244,10 @@ void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts)
 
 	if ((opts.windowed || opts.sessions) && opts.retain_ms <= 0)
 		weir__graph_mistake(t, name, "a store of windows or sessions needs retain_ms > 0");
-	if (opts.windowed && opts.sessions)
-		weir__graph_mistake(t, name, "a store has windows or sessions, not both");
+	if (opts.windowed + opts.sessions + opts.versioned > 1)
+		weir__graph_mistake(t, name, "a store has one of windows, sessions and versions");
+	if (opts.history_ms < 0)
+		weir__graph_mistake(t, name, "history_ms must not be negative");
 	if (opts.duplicates && !opts.windowed)
 		weir__graph_mistake(t, name, "only a windowed store can have duplicates");
 	if (opts.duplicates && opts.unlogged && !opts.in_memory)

@@ -120,7 +120,7 @@ struct builder {
 	build_fn *build;
 };
 extern const struct builder stream_builders[], window_builders[], table_builders[], join_builders[],
-	processor_builders[];
+	processor_builders[], versioned_builders[];
 
 struct named *graph_put_stream(struct graph *g, const char *name, weir_stream *stream, const weir_serde *value);
 struct named *graph_put_table(struct graph *g, const char *name, weir_table *table, const weir_serde *value);
@@ -138,6 +138,13 @@ const char *bytes_text(weir_context *cx, weir_bytes b);
 const void *text_object(weir_context *cx, const char *s);
 /** The text of an object of `serde`. */
 const char *object_text(weir_context *cx, const void *object, const weir_serde *serde);
+
+/* --- versioned.c ---------------------------------------------------------------------------------------------- */
+
+/** Appends what is valid within the store's history, as lines "store NAME KEY@FROM-TO VALUE FROM". */
+void versions_list(weir_store *store, const char *name, struct text *lines,
+		   void (*add_value)(struct text *out, weir_bytes value, const weir_serde *serde),
+		   const weir_serde *serde);
 
 /* --- trace.c -------------------------------------------------------------------------------------------------- */
 

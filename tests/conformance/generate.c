@@ -10,6 +10,9 @@ struct mix {
 	const char *topics[8];
 	size_t topic_count;
 	int64_t now, edge, late, gap, wall;
+	bool distinct; /* no two records have the same time */
+	int64_t used[64];
+	size_t used_count;
 	double null_key, null_value, headers, out_of_order, gaps;
 	int keys;
 	const char *values;
@@ -40,6 +43,7 @@ static struct mix mix_of(const struct test_case *c, uint64_t seed)
 	m.headers = often[weir_rng_below(&m.rng, 4)];
 	m.out_of_order = often[weir_rng_below(&m.rng, 4)];
 	m.gaps = often[weir_rng_below(&m.rng, 3)];
+	m.distinct = step_number(g, "distinct", 0) != 0;
 	m.keys = (int)weir_rng_between(&m.rng, 1, step_number(g, "keys", 4));
 	m.values = step_option(g, "values") ? step_option(g, "values") : "mixed";
 	m.now = step_number(g, "start", 10 * m.edge) + weir_rng_between(&m.rng, 0, m.edge);
@@ -61,7 +65,15 @@ static int64_t next_time(struct mix *m)
 	if (weir_rng_chance(r, 0.2)) { /* at an edge, or one beside it */
 		at = at / m->edge * m->edge + weir_rng_between(r, -1, 1);
 	}
-	return at > 1 ? at : 1;
+	at = at > 1 ? at : 1;
+	for (size_t i = 0; m->distinct && i < m->used_count; i++)
+		if (m->used[i] == at) {
+			at++;
+			i = SIZE_MAX; /* from the first again */
+		}
+	if (m->used_count < LENGTH(m->used))
+		m->used[m->used_count++] = at;
+	return at;
 }
 
 /* "5", "b7" (begins with a key, for foreign keys), "d", "", "xyz". */

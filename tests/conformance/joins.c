@@ -26,8 +26,7 @@ static struct joining *joining_of(struct graph *g, const struct step *s)
 
 static weir_join_table_opts opts_of(const struct step *s)
 {
-	(void)s;
-	return (weir_join_table_opts){ .value = &weir_utf8 };
+	return (weir_join_table_opts){ .value = &weir_utf8, .grace_ms = step_number(s, "grace", 0) };
 }
 
 static void build_join_table(struct graph *g, const struct step *s)

@@ -373,8 +373,8 @@ const struct builder stream_builders[] = {
 
 static build_fn *builder_of(const char *op)
 {
-	static const struct builder *const tables[] = { stream_builders, window_builders, table_builders,
-							join_builders, processor_builders };
+	static const struct builder *const tables[] = { stream_builders, window_builders,    table_builders,
+							join_builders,   processor_builders, versioned_builders };
 
 	for (size_t i = 0; i < LENGTH(tables); i++)
 		for (const struct builder *b = tables[i]; b->op; b++)

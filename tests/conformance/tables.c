@@ -9,7 +9,9 @@ static weir_table *table_in(struct graph *g, const struct step *s, size_t i)
 /* Views have a store only if they are given one. */
 static weir_table_opts opts_of(const struct step *s)
 {
-	return (weir_table_opts){ .store = step_option(s, "store") };
+	return (weir_table_opts){ .store = step_option(s, "store"),
+				  .versioned = step_option(s, "history") != NULL,
+				  .history_ms = step_number(s, "history", 0) };
 }
 
 static void build_table(struct graph *g, const struct step *s)
@@ -20,6 +22,7 @@ static void build_table(struct graph *g, const struct step *s)
 			weir_table_source(g->t, s->name,
 					  (weir_table_source_opts){ .topic = step_option(s, "topic"),
 								    .value = &weir_utf8,
+								    .store = opts_of(s),
 								    .reuse_topic = reuse }),
 			&weir_utf8);
 }
@@ -28,7 +31,7 @@ static void build_to_table(struct graph *g, const struct step *s)
 {
 	struct named *in = input(g, s, 0);
 
-	graph_put_table(g, s->name, weir_to_table(in->stream, s->name, (weir_table_opts){ 0 }), in->value);
+	graph_put_table(g, s->name, weir_to_table(in->stream, s->name, opts_of(s)), in->value);
 }
 
 /* --- views ---------------------------------------------------------------------------------------------------- */
@@ -117,7 +120,7 @@ static weir_bytes foreign_key(weir_context *cx, const weir_record *r, void *user
 static void build_foreign(struct graph *g, const struct step *s)
 {
 	struct joining *j = joining_of(g, s);
-	weir_foreign_opts opts = { .value = &weir_utf8 };
+	weir_foreign_opts opts = { .value = &weir_utf8, .store = opts_of(s) };
 	bool left = strcmp(s->op, "foreign-left-join") == 0;
 
 	j->key = bind(g, "mapper", step_option(s, "key"));
@@ -163,8 +166,7 @@ static weir_grouped_table *grouped_in(struct graph *g, const struct step *s)
 
 static void build_group_count(struct graph *g, const struct step *s)
 {
-	graph_put_table(g, s->name, weir_grouped_count(grouped_in(g, s), s->name, (weir_table_opts){ 0 }),
-			&weir_int64);
+	graph_put_table(g, s->name, weir_grouped_count(grouped_in(g, s), s->name, opts_of(s)), &weir_int64);
 }
 
 struct both_ways {
@@ -199,8 +201,8 @@ static const void *reduce_subtract(weir_context *cx, const void *aggregate, cons
 static void build_group_reduce(struct graph *g, const struct step *s)
 {
 	graph_put_table(g, s->name,
-			weir_grouped_reduce(grouped_in(g, s), s->name, reduce_add, reduce_subtract,
-					    (weir_table_opts){ 0 }, both_ways_of(g, s, "reducer")),
+			weir_grouped_reduce(grouped_in(g, s), s->name, reduce_add, reduce_subtract, opts_of(s),
+					    both_ways_of(g, s, "reducer")),
 			&weir_utf8);
 }
 
@@ -226,8 +228,7 @@ static void build_group_aggregate(struct graph *g, const struct step *s)
 		.value = &weir_utf8, .fold = fold_add, .unfold = fold_subtract, .user = both_ways_of(g, s, "folder")
 	};
 
-	graph_put_table(g, s->name, weir_grouped_aggregate(grouped_in(g, s), s->name, a, (weir_table_opts){ 0 }),
-			&weir_utf8);
+	graph_put_table(g, s->name, weir_grouped_aggregate(grouped_in(g, s), s->name, a, opts_of(s)), &weir_utf8);
 }
 
 const struct builder table_builders[] = {

@@ -82,6 +82,30 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Whether the topic is the changelog of a store of versions. */
+static bool has_versions(const struct run *r, const char *topic)
+{
+	const weir_topology *t = r->g->t;
+
+	for (size_t i = 0; i < t->store_count; i++) {
+		const char *name = t->stores[i]->spec.name;
+
+		if (t->stores[i]->spec.kind == STORE_VERSIONED && strncmp(topic, "app-", 4) == 0 &&
+		    strncmp(topic + 4, name, strlen(name)) == 0 &&
+		    strcmp(topic + 4 + strlen(name), "-changelog") == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool ends_with(const char *name, const char *suffix)
+{
+	size_t n = strlen(suffix), len = strlen(name);
+
+	return len > n && strcmp(name + len - n, suffix) == 0;
+}
+
+/* Kafka Streams gives the changelog of a join's buffer no times: the broker sets them. */
 static void note_last(struct run *r, const char *topic, const weir_driver_record *record)
 {
 	struct text key = { 0 }, rest = { 0 };
@@ -89,9 +113,13 @@ static void note_last(struct run *r, const char *topic, const weir_driver_record
 
 	text_add(&key, "%s ", topic);
 	text_add_bytes(&key, record->key);
+	if (has_versions(r, topic)) /* each is told */
+		text_add(&key, "@%lld", (long long)record->timestamp_ms);
 	text_add(&rest, " ");
 	text_add_bytes(&rest, record->value);
-	text_add(&rest, " %lld", (long long)record->timestamp_ms);
+	bool timeless = ends_with(topic, "-Buffer-changelog");
+
+	text_add(&rest, " %lld", timeless ? -1LL : (long long)record->timestamp_ms);
 	for (size_t i = 0; i < r->last_count && !found; i++)
 		if (strcmp(r->last[i].key, key.s) == 0)
 			found = &r->last[i];
@@ -179,17 +207,11 @@ static void list_store(struct run *r, const char *name, enum store_kind kind, bo
 	weir_iterator_close(it);
 }
 
-static bool ends_with(const char *s, const char *suffix)
-{
-	size_t n = strlen(s), m = strlen(suffix);
-
-	return n >= m && strcmp(s + n - m, suffix) == 0;
-}
-
 /* Some hold what has no text of its own; their changelogs are compared byte by byte. */
 static bool is_listed(const char *store)
 {
-	return !ends_with(store, "-subscription-store") && !ends_with(store, "-shared-join-store");
+	return !ends_with(store, "-subscription-store") && !ends_with(store, "-shared-join-store") &&
+	       !ends_with(store, "-Buffer");
 }
 
 /* The lines of a text, sorted, to the end of the trace. */
@@ -218,7 +240,10 @@ static void finish(struct run *r)
 	for (size_t i = 0; i < t->store_count; i++) {
 		const struct store_spec *spec = &t->stores[i]->spec;
 
-		if (is_listed(spec->name))
+		if (spec->kind == STORE_VERSIONED)
+			versions_list(weir_driver_store(r->d, spec->name, 0), spec->name, &lines, add_value,
+				      t->stores[i]->value);
+		else if (is_listed(spec->name))
 			list_store(r, spec->name, spec->kind, spec->kind != STORE_SESSION && !spec->duplicates,
 				   t->stores[i]->value, &lines);
 	}

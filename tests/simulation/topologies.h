@@ -37,4 +37,9 @@ weir_topology *build_closing_sessions(void);
 weir_simulation_feed_fn feed_closing;
 weir_simulation_check_fn check_closing, check_closing_sessions;
 
+/* versioned.c */
+weir_topology *build_versioned(void);
+weir_simulation_feed_fn feed_versioned;
+weir_simulation_check_fn check_versioned;
+
 #endif

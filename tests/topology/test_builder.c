@@ -261,7 +261,7 @@ static const struct mistake {
 	{ store_without_name, "", "letters, digits" },
 	{ windowed_store_that_keeps_nothing, "store", "retain_ms > 0" },
 	{ sessions_that_keep_nothing, "store", "retain_ms > 0" },
-	{ windows_and_sessions_in_one, "store", "not both" },
+	{ windows_and_sessions_in_one, "store", "one of windows, sessions and versions" },
 	{ negative_window, "counts", "must not be negative" },
 	{ window_without_size, "counts", "no size" },
 	{ gaps_between_windows, "counts", "windows of 10 ms that advance by 11 ms leave gaps" },

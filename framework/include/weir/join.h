@@ -55,9 +55,14 @@ weir_stream *weir_outer_join(weir_stream *left, const char *name, weir_stream *r
 
 typedef struct weir_join_table_opts {
 	const weir_serde *value; /* of the results; NULL = the stream's */
+	/* A table of versions, whose history is as long: records wait for rows of their time to come (KIP-923), in
+	 * the store <name>-Buffer, until the newest date of the stream is so much later; then they go on, by time.
+	 * What is as late when it comes goes on at once, and so does what has no key. Not for global tables. */
+	int64_t grace_ms;
 } weir_join_table_opts;
-/** The records for which the table, of whatever kind, has a row. Stream and table of windows are joined by window,
- * too. */
+/** The records for which the table, of whatever kind, has a row. Of a table of versions it is the row that was
+ * valid at the record's time (before its history: the newest, if that is as old). Stream and table of windows
+ * are joined by window, too. */
 weir_stream *weir_join_table(weir_stream *stream, const char *name, weir_table *table, weir_join_fn *join,
 			     weir_join_table_opts opts, void *user);
 /** All records; without a row, or without a key (KIP-962), `right` is NULL. */

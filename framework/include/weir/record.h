@@ -23,6 +23,7 @@ typedef struct weir_record {
 	weir_bytes old_encoded;
 	const void *old_object;
 	bool has_old;
+	bool superseded;             /* of a table of versions: the row has a newer one already */
 	const weir_headers *headers; /* NULL = those of the record being processed */
 	weir_context *cx;
 } weir_record;

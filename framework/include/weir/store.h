@@ -33,8 +33,8 @@ weir_iterator *weir_store_prefix_reverse(weir_store *store, weir_bytes prefix);
 typedef struct weir_entry {
 	weir_bytes key, value;
 	int64_t timestamp_ms;
-	int64_t start_ms; /* of the window or session; 0 in a key-value store */
-	int64_t end_ms;   /* of the session; else 0 */
+	int64_t start_ms; /* of the window or session, or from when on it is valid; 0 in a key-value store */
+	int64_t end_ms;   /* of the session; from when on a version is no longer valid; else 0 */
 } weir_entry;
 
 /** The next entry; false at the end. What it gives is valid until the next call on the iterator. */
@@ -73,5 +73,31 @@ weir_iterator *weir_session_find(weir_store *store, weir_bytes key, int64_t earl
 				 int64_t latest_start_ms, bool reverse);
 /** Sessions of all keys with earliest_end_ms <= end <= latest_end_ms; by time segment, then by key, then by end. */
 weir_iterator *weir_session_find_all(weir_store *store, int64_t earliest_end_ms, int64_t latest_end_ms);
+
+/* --- versions: the values that a key has had, each from its time on until the next one's (KIP-889) ---------------
+ *
+ * A store of versions keeps a history: from the greatest time that has been put, history_ms back (both ends
+ * included). Within it, what was valid at any time is found exactly; older values may be gone, but for the
+ * newest one of a key. A key has at most one version with a time: putting another replaces it. A deletion is a
+ * version as well. */
+
+enum { WEIR_LATEST = -1 };
+#define WEIR_NOT_PUT INT64_MIN
+
+/** Puts a version, wherever in the history it belongs; a null value: the key is deleted from then on. Gives the
+ * time of the version that follows, WEIR_LATEST if there is none, or WEIR_NOT_PUT: its time is before the
+ * history, or negative. */
+int64_t weir_versioned_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms);
+/** The newest version, and its time; null if the key is not there, or deleted. */
+weir_bytes weir_versioned_get(weir_store *store, weir_bytes key, int64_t *timestamp_ms);
+/** The version that was valid then. Null also when that is before the history, unless the newest one is as old. */
+weir_bytes weir_versioned_get_as_of(weir_store *store, weir_bytes key, int64_t as_of_ms, int64_t *timestamp_ms);
+/** Puts a deletion, and gives what was valid then (valid until the next call on the store); null, and nothing is
+ * put, before the history. */
+weir_bytes weir_versioned_delete(weir_store *store, weir_bytes key, int64_t as_of_ms, int64_t *timestamp_ms);
+/** The versions of one key that were valid at some time from from_ms to to_ms (both included), by time; without
+ * deletions (KIP-968). Entries have start_ms, and end_ms, which is WEIR_LATEST for the newest. */
+weir_iterator *weir_versioned_fetch(weir_store *store, weir_bytes key, int64_t from_ms, int64_t to_ms,
+				    bool reverse);
 
 #endif

@@ -10,6 +10,13 @@
  * do. A null value is a deletion, and what is not there cannot be deleted: nothing is passed on then. weir_changes
  * makes a stream of a table.
  *
+ * Tables of versions (`versioned`; KIP-889, KIP-914) keep what each row was over time. They pass each change on at
+ * once, deletions of what is not there as well, with its headers. A row that comes late takes its place in the
+ * history and does not replace a newer one: it is passed on as superseded, through filters and map_values that
+ * have no store of their own, which makes them tables of versions, too. Joins of tables and weir_table_group_by
+ * leave it out; a stream joined with the table sees it. One that is older than the history is a dead letter
+ * ("late").
+ *
  * Stores are queried by name as all others (weir_app_query, weir_driver_store). Rules of topology.h hold for all
  * functions here: handles belong to the topology, mistakes come out at start, zero means the default.
  */
@@ -20,9 +27,11 @@ typedef struct weir_table_opts {
 	/* Name of the store, and of its changelog. NULL = the step's name; for filters, map_values and joins: no
 	 * store, the table is computed when it is asked for. */
 	const char *store;
-	bool in_memory; /* no local checkpoint: restored whole */
-	bool unlogged;  /* no changelog: lost with the local state */
-	bool ordered;   /* range reads are frequent */
+	bool in_memory;     /* no local checkpoint: restored whole */
+	bool unlogged;      /* no changelog: lost with the local state */
+	bool ordered;       /* range reads are frequent */
+	bool versioned;     /* keeps the versions of rows, each valid from its time on; read as in store.h */
+	int64_t history_ms; /* versioned: how long, back from the greatest time put */
 } weir_table_opts;
 
 typedef struct weir_table_source_opts {
@@ -35,11 +44,12 @@ typedef struct weir_table_source_opts {
 	weir_table_opts store;
 	/* The topic is the changelog: nothing is written beside it, and the store is restored from it up to the
 	 * committed position (Kafka Streams' reuse.ktable.source.topics). It must be compacted, never shortened by
-	 * age. Without time_ms. */
+	 * age. Without time_ms; not for versions. */
 	bool reuse_topic;
 } weir_table_source_opts;
-/** The records of a topic as a table: each puts its value under its key, in the order of the topic whatever their
- * timestamps; a null value deletes. Null keys are dead letters. The topic is read by a step `<name>-source`. */
+/** The records of a topic as a table: each puts its value under its key, in the order of the topic whatever
+ * their timestamps (but for versions); a null value deletes. Null keys are dead letters. The topic is read by a
+ * step `<name>-source`. */
 weir_table *weir_table_source(weir_topology *t, const char *name, weir_table_source_opts opts);
 
 /** The newest value of each key of a stream (KIP-523), as in weir_table_source. Repartitioned first if the key has
@@ -149,7 +159,7 @@ typedef struct weir_global weir_global;
 typedef struct weir_global_opts {
 	const char *topic;       /* NULL = the name */
 	const weir_serde *value; /* NULL = bytes */
-	weir_table_opts store;   /* its name: NULL = the table's; one partition, 0. Not `unlogged`. */
+	weir_table_opts store;   /* name: NULL = the table's; one partition, 0. Not `unlogged` or `versioned`. */
 } weir_global_opts;
 /** The topic as a global table (Kafka Streams' GlobalKTable). The handle belongs to the topology. */
 weir_global *weir_global_table(weir_topology *t, const char *name, weir_global_opts opts);

@@ -222,10 +222,12 @@ typedef struct weir_store_opts {
 	int64_t window_size_ms; /* windowed: what a start stands for; kept beside the state and checked */
 	/* windowed: how long, back from the newest start seen; sessions: from the newest end */
 	int64_t retain_ms;
-	bool in_memory;  /* no local checkpoint: restored whole from the changelog */
-	bool unlogged;   /* no changelog: lost with the local state */
-	bool ordered;    /* range reads are frequent */
-	bool duplicates; /* windowed: a put adds a value beside those of its key and start; see store.h */
+	bool in_memory;     /* no local checkpoint: restored whole from the changelog */
+	bool unlogged;      /* no changelog: lost with the local state */
+	bool ordered;       /* range reads are frequent */
+	bool duplicates;    /* windowed: a put adds a value beside those of its key and start; see store.h */
+	bool versioned;     /* keeps versions, each valid from its time on; see store.h */
+	int64_t history_ms; /* versioned: how long, back from the greatest time put */
 } weir_store_opts;
 /** A store for processors, by name. */
 void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts);

@@ -13,6 +13,7 @@ import org.apache.kafka.streams.state.ReadOnlyWindowStore;
 import org.apache.kafka.streams.state.SessionStore;
 import org.apache.kafka.streams.state.ValueAndTimestamp;
 import org.apache.kafka.streams.state.ValueTimestampHeaders;
+import org.apache.kafka.streams.state.VersionedKeyValueStore;
 import org.apache.kafka.streams.state.WindowStore;
 import org.apache.kafka.streams.state.internals.CachedStateStore;
 import org.apache.kafka.streams.state.internals.WrappedStateStore;
@@ -22,7 +23,9 @@ import org.apache.kafka.streams.state.internals.WrappedStateStore;
  * emptied first. One "store NAME KEY[@START[-END]] VALUE TIMESTAMP" for each entry, sorted.
  */
 class Contents {
-	static List<String> lines(String name, StateStore store) {
+	static List<String> lines(String name, StateStore store, Trace trace) {
+		if (store instanceof VersionedKeyValueStore)
+			return Versions.lines(name, store, trace);
 		List<String> lines = new ArrayList<>();
 		/* What has no text of its own: the changelog is compared. */
 		if (name.endsWith("-subscription-store") || name.endsWith("-shared-join-store"))

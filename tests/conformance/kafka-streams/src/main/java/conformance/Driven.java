@@ -87,7 +87,8 @@ class Driven implements AutoCloseable {
 				read(topic).forEach(r -> trace.out("out", topic, r));
 		for (String topic : new TreeSet<>(driver.producedTopicNames()))
 			if (topic.endsWith("-changelog"))
-				read(topic).forEach(r -> trace.changelog(topic, r.key(), r.value(), r.timestamp()));
+				read(topic).forEach(r -> trace.changelog(topic, r.key(), r.value(),
+						r.timestamp() == null ? -1 : r.timestamp()));
 			else if (topic.startsWith(APPLICATION + "-"))
 				read(topic).forEach(r -> trace.out("via", topic, r));
 		tellDropped();
@@ -111,7 +112,7 @@ class Driven implements AutoCloseable {
 	/** What the stores hold in the end, then what stands in the changelogs. */
 	void finish() {
 		for (Map.Entry<String, StateStore> e : new TreeMap<>(driver.getAllStateStores()).entrySet())
-			Contents.lines(e.getKey(), e.getValue()).forEach(trace::line);
+			Contents.lines(e.getKey(), e.getValue(), trace).forEach(trace::line);
 		trace.changelogs();
 	}
 

@@ -118,7 +118,8 @@ class Graph {
 
 	static Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> keyValueStore(Case.Step step, Serde<Object> keys,
 			Serde<Object> values) {
-		return store(step, keys, values);
+		var versions = Versions.materialized(step.name(), step, keys, values);
+		return versions != null ? versions : store(step, keys, values);
 	}
 
 	static Materialized<Object, Object, WindowStore<Bytes, byte[]>> windowStore(Case.Step step,

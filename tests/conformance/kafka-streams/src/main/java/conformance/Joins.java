@@ -27,8 +27,11 @@ class Joins {
 	private static Node joinTable(Graph g, Step s) {
 		Node in = g.input(s, 0), table = g.input(s, 1);
 		Serde<Object> keys = Graph.keySerde(in);
+		/* With grace the name is the buffer's, too. */
 		Joined<Object, Object, Object> joined = Joined.with(keys, in.values(), table.values(),
-				s.name() + "-by-key");
+				s.number("grace") > 0 ? s.name() : s.name() + "-by-key");
+		if (s.number("grace") > 0)
+			joined = joined.withGracePeriod(Windows.ms(s, "grace"));
 		KStream<Object, Object> made = s.op().equals("left-join-table")
 				? in.stream().leftJoin(table.table(), joiner(s), joined)
 				: in.stream().join(table.table(), joiner(s), joined);

@@ -49,6 +49,7 @@ class Steps {
 		Tables.register();
 		Joins.register();
 		Processors.register();
+		Versions.register();
 	}
 
 	private static Predicate<Object, Object> predicate(String name) {

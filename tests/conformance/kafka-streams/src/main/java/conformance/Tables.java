@@ -22,7 +22,14 @@ import org.apache.kafka.streams.state.KeyValueStore;
 
 /** Tables; the same names as in tests/conformance/tables.c. */
 class Tables {
-	private static Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> store(String name, Serde<Object> values) {
+	private static Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> store(Step s, String name,
+			Serde<Object> values) {
+		var versions = Versions.materialized(name, s, Graph.TEXT, values);
+		return versions != null ? versions : unversioned(name, values);
+	}
+
+	private static Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> unversioned(String name,
+			Serde<Object> values) {
 		return Materialized.<Object, Object, KeyValueStore<Bytes, byte[]>>as(name).withKeySerde(Graph.TEXT)
 				.withValueSerde(values);
 	}
@@ -39,8 +46,8 @@ class Tables {
 		KTable<Object, Object> t = in.table();
 		if (store == null)
 			return in.with(not ? t.filterNot(predicate(s), named) : t.filter(predicate(s), named));
-		return in.with(not ? t.filterNot(predicate(s), named, store(store, in.values()))
-				: t.filter(predicate(s), named, store(store, in.values())));
+		return in.with(not ? t.filterNot(predicate(s), named, store(s, store, in.values()))
+				: t.filter(predicate(s), named, store(s, store, in.values())));
 	}
 
 	private static Node mapValues(Graph g, Step s) {
@@ -50,7 +57,7 @@ class Tables {
 		String store = s.options().get("store");
 		KTable<Object, Object> t = g.input(s).table();
 		return g.input(s).with(store == null ? t.mapValues(map, Named.as(s.name()))
-				: t.mapValues(map, Named.as(s.name()), store(store, Graph.TEXT)), Graph.TEXT);
+				: t.mapValues(map, Named.as(s.name()), store(s, store, Graph.TEXT)), Graph.TEXT);
 	}
 
 	private static ValueJoiner<Object, Object, Object> joiner(Step s) {
@@ -63,7 +70,7 @@ class Tables {
 		ValueJoiner<Object, Object, Object> f = joiner(s);
 		Named named = Named.as(s.name());
 		String store = s.options().get("store");
-		var m = store == null ? null : store(store, Graph.TEXT);
+		var m = store == null ? null : store(s, store, Graph.TEXT);
 		KTable<Object, Object> made = switch (s.op()) {
 		case "table-left-join" -> m == null ? l.leftJoin(r, f, named) : l.leftJoin(r, f, named, m);
 		case "table-outer-join" -> m == null ? l.outerJoin(r, f, named) : l.outerJoin(r, f, named, m);
@@ -79,8 +86,8 @@ class Tables {
 		TableJoined<Object, Object> named = TableJoined.as(s.name());
 		return g.input(s)
 				.with(s.op().equals("foreign-left-join")
-						? l.leftJoin(r, extract, joiner(s), named, store(s.name(), Graph.TEXT))
-						: l.join(r, extract, joiner(s), named, store(s.name(), Graph.TEXT)), Graph.TEXT);
+						? l.leftJoin(r, extract, joiner(s), named, store(s, s.name(), Graph.TEXT))
+						: l.join(r, extract, joiner(s), named, store(s, s.name(), Graph.TEXT)), Graph.TEXT);
 	}
 
 	@SuppressWarnings("unchecked")

@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
@@ -13,6 +14,7 @@ import org.apache.kafka.streams.test.TestRecord;
 class Trace {
 	private final StringBuilder lines = new StringBuilder();
 	private final Map<String, Map<String, String>> changelogs = new TreeMap<>();
+	private final Versions.Log versions = new Versions.Log();
 
 	void line(String line) {
 		lines.append(line).append('\n');
@@ -70,7 +72,14 @@ class Trace {
 
 	/** A changelog's record; the last one of each key is told at the end. */
 	void changelog(String topic, byte[] key, byte[] value, long timestamp) {
-		changelogs.computeIfAbsent(topic, t -> new TreeMap<>()).put(text(key), text(value) + " " + timestamp);
+		String noted = versions.key(topic, text(key), timestamp);
+		if (noted != null)
+			changelogs.computeIfAbsent(topic, t -> new TreeMap<>()).put(noted, text(value) + " " + timestamp);
+	}
+
+	/** The keys of a changelog. */
+	Set<String> noted(String topic) {
+		return changelogs.getOrDefault(topic, Map.of()).keySet();
 	}
 
 	void changelogs() {
