@@ -242,6 +242,13 @@ void weir_driver_pipe(weir_driver *d, const char *topic, const char *key, const 
 	weir_driver_pipe_record(d, topic, -1, weir_str(key), weir_str(value), timestamp_ms, NULL);
 }
 
+void weir_driver_pipe_list(weir_driver *d, const char *topic, const char *const (*records)[2], size_t n,
+			   int64_t start_ms, int64_t advance_ms)
+{
+	for (size_t i = 0; i < n; i++)
+		weir_driver_pipe(d, topic, records[i][0], records[i][1], start_ms + (int64_t)i * advance_ms);
+}
+
 void weir_driver_advance(weir_driver *d, int64_t ms)
 {
 	d->clock.now_ms = weir_time_add(d->clock.now_ms, ms);

@@ -464,6 +464,8 @@ int main(int argc, char **argv)
 	if (n == 0)
 		n = run_all(&bad);
 	other_stop();
+	if (options.live && !options.write)
+		printf("%d cases, %d inputs each: %d cases differ\n", n, options.seeds, bad);
 	if (!options.print && !options.write) { /* as cmocka says it: tests/run.sh counts them */
 		printf("[  PASSED  ] %d test(s).\n", n - bad);
 		if (bad)

@@ -82,7 +82,7 @@ running=$waiting
 say "kafka_streams has worked, and stopped at $(date +%T), with weir at the door"
 wait "$producing"
 producing=
-await wait "$application"
+await wait "$application" events
 stop "$running"
 running=
 say "weir has worked to the end"

@@ -382,6 +382,20 @@ static void a_stream_used_twice_gives_the_same_records_to_both(void **state)
 	weir_driver_free(d);
 }
 
+static void a_list_is_piped_in_its_order_and_each_record_a_step_later(void **state)
+{
+	static const char *const records[][2] = { { "a", "1" }, { NULL, "2" }, { "a", NULL } };
+	weir_topology *t = weir_topology_new("app");
+
+	(void)state;
+	weir_sink(text_source(t, "in"), "out", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	weir_driver_pipe_list(d, "in", records, LENGTH(records), 100, 7);
+	assert_text(d, "out", "a=1@100", "null=2@107", "a=null@114");
+	weir_driver_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -401,6 +415,7 @@ int main(void)
 		cmocka_unit_test(a_source_can_say_what_time_a_record_has),
 		cmocka_unit_test(a_negative_time_makes_a_dead_letter),
 		cmocka_unit_test(a_stream_used_twice_gives_the_same_records_to_both),
+		cmocka_unit_test(a_list_is_piped_in_its_order_and_each_record_a_step_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

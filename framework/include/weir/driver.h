@@ -27,7 +27,11 @@ void weir_driver_free(weir_driver *d);
 /** One record into a topic, processed and committed when this returns; text, value NULL = null. Partition by key.
  * */
 void weir_driver_pipe(weir_driver *d, const char *topic, const char *key, const char *value, int64_t timestamp_ms);
-/** The same with bytes, headers and a partition (-1 = by key). */
+/** n records one after the other, pairs of key and value as text; the first is dated start_ms, each next one
+ * advance_ms later. */
+void weir_driver_pipe_list(weir_driver *d, const char *topic, const char *const (*records)[2], size_t n,
+			   int64_t start_ms, int64_t advance_ms);
+/** One with bytes, headers and a partition (-1 = by key). */
 void weir_driver_pipe_record(weir_driver *d, const char *topic, int32_t partition, weir_bytes key, weir_bytes value,
 			     int64_t timestamp_ms, const weir_headers *headers);
 /** Moves the wall clock; punctuators run as due. */

@@ -30,7 +30,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * topics PARTITIONS TOPIC...: these, new and empty, that keep their records
  * put BASE [PER-SECOND]: the lines "in TOPIC KEY VALUE TIMESTAMP" of the standard input; timestamps are since BASE
  * passed GROUP TOPIC COUNT: waits until it has committed so many more records of it
- * wait GROUP: until it has committed the ends of all topics that it reads
+ * wait GROUP TOPIC...: until it has committed the ends of these, and of all others that it has begun to read
  * dump TOPIC...: all committed records, "TOPIC PARTITION KEY VALUE TIMESTAMP"
  * list PREFIX: topics
  */
@@ -50,7 +50,7 @@ public class Tool {
 			case "topics" -> tool.topics(admin, Integer.parseInt(rest.get(0)), rest.subList(1, rest.size()));
 			case "put" -> tool.put(Long.parseLong(rest.get(0)), rest.size() > 1 ? Long.parseLong(rest.get(1)) : 0);
 			case "passed" -> tool.passed(admin, rest.get(0), rest.get(1), Long.parseLong(rest.get(2)));
-			case "wait" -> tool.await(admin, rest.get(0));
+			case "wait" -> tool.await(admin, rest.get(0), rest.subList(1, rest.size()));
 			case "dump" -> tool.dump(rest);
 			case "list" -> new TreeSet<>(admin.listTopics().names().get()).stream()
 					.filter(t -> t.startsWith(rest.get(0))).forEach(System.out::println);
@@ -93,18 +93,26 @@ public class Tool {
 		return new KafkaConsumer<>(p, new ByteArrayDeserializer(), new ByteArrayDeserializer());
 	}
 
-	private void await(Admin admin, String group) throws Exception {
+	private void await(Admin admin, String group, List<String> topics) throws Exception {
 		long until = System.currentTimeMillis() + PATIENCE_MS;
 		try (KafkaConsumer<byte[], byte[]> c = consumer()) {
+			List<TopicPartition> wanted = new ArrayList<>();
+			for (String topic : topics)
+				c.partitionsFor(topic).forEach(p -> wanted.add(new TopicPartition(topic, p.partition())));
+			c.endOffsets(wanted).forEach((p, end) -> {
+				if (end == 0)
+					wanted.remove(p);
+			});
 			for (int quiet = 0; quiet < 5; Thread.sleep(200)) {
 				Map<TopicPartition, OffsetAndMetadata> at = admin.listConsumerGroupOffsets(group)
 						.partitionsToOffsetAndMetadata().get();
 				Map<TopicPartition, Long> ends = at.isEmpty() ? Map.of() : c.endOffsets(at.keySet());
 				/* a position may stand before the last transaction's marker */
-				boolean done = !at.isEmpty() && ends.entrySet().stream()
+				boolean done = at.keySet().containsAll(wanted) && ends.entrySet().stream()
 						.allMatch(e -> at.get(e.getKey()).offset() >= e.getValue() - (internal(group, e.getKey()) ? 1 : 0));
 				quiet = done ? quiet + 1 : 0;
 				if (System.currentTimeMillis() > until) {
+					System.err.println("read: " + at.keySet());
 					ends.forEach((p, end) -> System.err.println(p + ": " + at.get(p).offset() + " of " + end));
 					throw new IllegalStateException(group + " does not come to the end");
 				}
