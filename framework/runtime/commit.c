@@ -482,12 +482,13 @@ static void write_early(struct worker *w)
 		}
 }
 
-/* At least as much time for records as for the commit before them, up to the interval: where a commit takes longer
- * than that, the next would be due at once, and few records would be all that lies between two. */
+/* At least as much time for records as for the commit before them, up to ten intervals: where a commit takes longer
+ * than its interval, the next would be due at once, and few records would be all that lies between two. */
 static void put_off_next(struct worker *w)
 {
 	int64_t now_us = weir__now_us(w->app), interval_us = w->app->settings.commit_interval_us;
-	int64_t took_us = now_us - w->last_commit_us, least_us = took_us < interval_us ? took_us : interval_us;
+	int64_t took_us = now_us - w->last_commit_us;
+	int64_t least_us = took_us < 10 * interval_us ? took_us : 10 * interval_us;
 
 	if (w->last_commit_us + interval_us < now_us + least_us)
 		w->last_commit_us = now_us + least_us - interval_us;

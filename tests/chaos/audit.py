@@ -5,7 +5,7 @@ import cluster
 from cluster import check, harness
 
 recount = harness.recount
-SETTLE_S = 240
+SETTLE_S = 600
 
 
 def read_result(value):
