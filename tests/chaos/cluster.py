@@ -149,10 +149,13 @@ class Service:
                                     stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def ready(self):
-        if self.job.poll() is None:
-            return False
-        check(self.job.returncode == 0, f"services.sh {self.name}: {self.job.stderr.read().decode()}")
-        return True
+        return self.job.poll() is not None
+
+    def done(self):
+        return self.job.poll() == 0
+
+    def said(self):
+        return self.job.stderr.read().decode() if self.ready() else "it has not come to an end"
 
 
 class Cluster:
