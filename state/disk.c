@@ -52,7 +52,8 @@ static bool failed(struct disk *disk, weir_error *err, const char *what, char *m
 
 static const char *name_of(enum store_kind kind)
 {
-	static const char *const names[] = { "keys and values", "windows", "sessions", "versions" };
+	static const char *const names[] = { "keys and values", "windows", "sessions", "versions",
+					     "something else" };
 
 	return (unsigned)kind < sizeof names / sizeof *names ? names[kind] : "an unknown kind";
 }

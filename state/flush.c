@@ -133,7 +133,7 @@ void weir__store_committed(weir_store *store, int64_t next_offset)
 	while (!weir__list_empty(&cache->flushed)) {
 		struct entry *e = weir__entry_of(cache->flushed.next);
 
-		if (!e->present) {
+		if (!e->present || store->spec.kind == STORE_CUSTOM) {
 			weir__store_drop(store, e);
 			continue;
 		}

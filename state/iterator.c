@@ -38,8 +38,19 @@ enum verdict weir__iterator_judge(weir_iterator *it, struct place place, int64_t
 	enum store_kind kind = it->store->spec.kind;
 	int64_t start = weir__key_time(kind, place.key);
 	/* the bytes of a start may look like the rest of a prefix */
-	bool whole = place.key.len - weir__key_suffix(kind) >= it->prefix_len;
-	return whole && start >= it->from_ms && start <= it->to_ms ? VERDICT_GIVE : VERDICT_SKIP;
+	size_t len = place.key.len - weir__key_suffix(kind);
+	weir_bytes key = { place.key.data, len };
+
+	if (len < it->prefix_len || start < it->from_ms || start > it->to_ms)
+		return VERDICT_SKIP;
+	if (!it->keys_bounded)
+		return VERDICT_GIVE;
+	if (weir_bytes_compare(key, weir__buffer_view(&it->key_low)) < 0 ||
+	    (!it->keys_open && weir_bytes_compare(key, weir__buffer_view(&it->key_high)) > 0))
+		return VERDICT_SKIP;
+	return kind == STORE_SESSION && weir_get_be64((const char *)key.data + len + 8) > it->latest_ms
+		       ? VERDICT_SKIP
+		       : VERDICT_GIVE;
 }
 
 /* --- merging -------------------------------------------------------------------------------------------------- */
@@ -179,6 +190,7 @@ weir_iterator *weir__iterator_make(weir_store *store, enum shape shape, bool rev
 	it->low.segment = it->high.segment = 0;
 	it->low.key.len = it->high.key.len = it->prefix_len = 0;
 	it->time_count = it->time_at = 0;
+	it->keys_bounded = false;
 	it->next = store->iterators;
 	store->iterators = it;
 	return it;
@@ -186,8 +198,8 @@ weir_iterator *weir__iterator_make(weir_store *store, enum shape shape, bool rev
 
 static void free_iterator(weir_iterator *it)
 {
-	struct buffer *buffers[] = { &it->low.key,  &it->high.key,  &it->last.key,
-				     &it->disk_low, &it->disk_high, &it->disk_seek };
+	struct buffer *buffers[] = { &it->low.key,  &it->high.key,  &it->last.key,  &it->key_low,
+				     &it->disk_low, &it->disk_high, &it->disk_seek, &it->key_high };
 
 	for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
 		weir__buffer_release(buffers[i]);
@@ -331,6 +343,23 @@ weir_iterator *weir_window_fetch_all_reverse(weir_store *store, int64_t from_ms,
 	return fetch_all(store, from_ms, to_ms, true);
 }
 
+static void bound_keys(weir_iterator *it, weir_bytes from, weir_bytes to)
+{
+	it->keys_bounded = true;
+	it->keys_open = weir_is_null(to);
+	weir__buffer_set(&it->key_low, from);
+	weir__buffer_set(&it->key_high, to);
+}
+
+weir_iterator *weir_window_fetch_keys(weir_store *store, weir_bytes from, weir_bytes to, int64_t from_ms,
+				      int64_t to_ms, bool reverse)
+{
+	weir_iterator *it = fetch_all(store, from_ms, to_ms, reverse);
+
+	bound_keys(it, from, to);
+	return it;
+}
+
 weir_iterator *weir_window_prefix(weir_store *store, weir_bytes prefix, int64_t start_ms)
 {
 	weir_assert(store->spec.kind == STORE_WINDOW);
@@ -386,12 +415,32 @@ weir_iterator *weir__store_versions(weir_store *store, weir_bytes from)
 	return it;
 }
 
-weir_iterator *weir_session_find_all(weir_store *store, int64_t earliest_end_ms, int64_t latest_end_ms)
+static weir_iterator *find_all(weir_store *store, int64_t earliest_end_ms, int64_t latest_end_ms, bool reverse)
 {
 	weir_assert(store->spec.kind == STORE_SESSION);
-	weir_iterator *it = weir__iterator_make(store, SHAPE_STARTS, false);
+	weir_iterator *it = weir__iterator_make(store, SHAPE_STARTS, reverse);
 
 	if (set_starts(it, earliest_end_ms, latest_end_ms))
 		it->high.segment++;
+	return it;
+}
+
+weir_iterator *weir_session_find_all(weir_store *store, int64_t earliest_end_ms, int64_t latest_end_ms)
+{
+	return find_all(store, earliest_end_ms, latest_end_ms, false);
+}
+
+weir_iterator *weir_session_find_all_reverse(weir_store *store, int64_t earliest_end_ms, int64_t latest_end_ms)
+{
+	return find_all(store, earliest_end_ms, latest_end_ms, true);
+}
+
+weir_iterator *weir_session_find_keys(weir_store *store, weir_bytes from, weir_bytes to, int64_t earliest_end_ms,
+				      int64_t latest_start_ms, bool reverse)
+{
+	weir_iterator *it = find_all(store, earliest_end_ms, INT64_MAX, reverse);
+
+	bound_keys(it, from, to);
+	it->latest_ms = latest_start_ms;
 	return it;
 }

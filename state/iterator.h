@@ -29,6 +29,8 @@ struct weir_iterator {
 	bool reverse;
 	int64_t from_ms, to_ms, latest_ms;
 	size_t prefix_len;
+	struct buffer key_low, key_high; /* SHAPE_STARTS: of keys, both included */
+	bool keys_bounded, keys_open;    /* whether there are such bounds; no upper one */
 	struct bound low,
 		high; /* included, not included; for SHAPE_ONE_KEY their keys are those of each segment, too */
 	bool high_open;

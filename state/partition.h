@@ -40,6 +40,7 @@ struct weir_store {
 	int64_t swept_floor;  /* history before this has been looked through, or is being */
 	struct buffer sweep;  /* the row to go on with */
 	bool sweeping;
+	void *custom; /* the user's object */
 	int64_t unlogged_tail;
 	size_t flushed_count;
 	struct times times, times_flushed, times_committed;

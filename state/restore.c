@@ -130,6 +130,11 @@ void weir__store_restore_put(weir_store *store, weir_bytes key, weir_bytes value
 		weir__version_restore(store, key, value, timestamp_ms);
 		return;
 	}
+	if (store->spec.kind == STORE_CUSTOM) {
+		weir__times_see(&store->times, INT64_MIN, timestamp_ms);
+		store->spec.custom->restore(store->custom, key, value, timestamp_ms, store->spec.custom->user);
+		return;
+	}
 	if (!is_key(store->spec.kind, key))
 		return;
 	if (windows)

@@ -4,6 +4,15 @@
 #include <inttypes.h>
 #include <weir/log.h>
 
+static void close_custom(weir_store *store)
+{
+	const weir_custom_store *custom = store->spec.custom;
+
+	if (custom && custom->close && store->custom)
+		custom->close(store->custom, custom->user);
+	store->custom = NULL;
+}
+
 /* --- open and close ------------------------------------------------------------------------------------------- */
 
 weir_store *weir__store_open(struct state *state, const struct store_spec *spec, int32_t partition, weir_error *err)
@@ -51,6 +60,7 @@ void weir__store_close(weir_store *store)
 	weir__buffer_release(&store->value);
 	weir__buffer_release(&store->old);
 	weir__buffer_release(&store->sweep);
+	close_custom(store);
 	free(store->sorted);
 	free(store);
 }
@@ -66,6 +76,9 @@ void weir__store_forget(weir_store *store)
 		while (unsaved[i] && !weir__list_empty(unsaved[i]))
 			weir__cache_remove(&store->cache, weir__entry_of(unsaved[i]->prev));
 	weir__versions_forget(store);
+	close_custom(store);
+	if (store->spec.custom)
+		store->custom = store->spec.custom->open(store->partition, store->spec.custom->user);
 	weir__cache_trim(&store->cache);
 	weir__run_release(store);
 	store->offset = store->disk.meta.offset;
@@ -505,6 +518,27 @@ void weir__store_delete_if_there(weir_store *store, weir_bytes key, int64_t time
 	}
 	if (there)
 		weir_store_put(store, key, WEIR_NULL, timestamp_ms);
+}
+
+int64_t weir_store_count(weir_store *store)
+{
+	int64_t keys, bytes;
+
+	weir__store_size(store, &keys, &bytes);
+	return keys;
+}
+
+void *weir_custom_object(const weir_store *store)
+{
+	weir_assert(store->spec.kind == STORE_CUSTOM);
+	return store->custom;
+}
+
+void weir_custom_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
+{
+	weir_assert(store->spec.kind == STORE_CUSTOM && !weir_is_null(key));
+	weir__times_see(&store->times, INT64_MIN, timestamp_ms);
+	weir__store_write(store, key, value, timestamp_ms);
 }
 
 /* False: past retention. Else store->key is the changelog key. */

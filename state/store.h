@@ -52,6 +52,8 @@ enum store_kind {
 	/* Versions of a key, each from its time on. In the changelog they are records of that key with that
 	 * timestamp; in the cache and below rows of their own, key | time (8, BE): see versions.c. */
 	STORE_VERSIONED,
+	/* An object of the user's: only what the open transaction has put is here, and goes with the commit. */
+	STORE_CUSTOM,
 };
 
 /* Live form of a value of fixed size, changed in place; bytes only at the edges. */
@@ -79,7 +81,8 @@ struct store_spec {
 	/* flush gives the value as of the last flush, too, and leaves out what was not there then and is not now */
 	bool keep_old;
 	bool duplicates; /* windows: a put adds a row beside those of its key and start, told apart by seq */
-	struct store_codec codec; /* size 0 = values are bytes */
+	struct store_codec codec;        /* size 0 = values are bytes */
+	const weir_custom_store *custom; /* of STORE_CUSTOM */
 	/* What store_change.origin is to be of a change made now; NULL = 0. */
 	uint32_t (*origin)(void *user);
 	void *origin_user;
@@ -197,9 +200,10 @@ enum { WINDOW_SUFFIX = 12, SESSION_SUFFIX = 16, VERSION_SUFFIX = 8 };
 /** What stands behind the user's key. */
 static inline size_t weir__key_suffix(enum store_kind kind)
 {
-	static const unsigned char suffixes[] = {
-		[STORE_WINDOW] = WINDOW_SUFFIX, [STORE_SESSION] = SESSION_SUFFIX, [STORE_VERSIONED] = VERSION_SUFFIX
-	};
+	static const unsigned char suffixes[] = { [STORE_WINDOW] = WINDOW_SUFFIX,
+						  [STORE_SESSION] = SESSION_SUFFIX,
+						  [STORE_VERSIONED] = VERSION_SUFFIX,
+						  [STORE_CUSTOM] = 0 };
 
 	return suffixes[kind];
 }

@@ -145,6 +145,7 @@ void weir__join_buffer_init(struct instance *in)
 	weir_entry e;
 
 	*w = (struct join_waiting){ .min_ms = INT64_MAX };
+	weir__arena_init(&w->arena, 0);
 	while (weir_iterator_next(it, &e)) {
 		if (e.key.len < KEY_HEAD + KEY_TAIL)
 			continue;
@@ -157,8 +158,12 @@ void weir__join_buffer_init(struct instance *in)
 	weir_iterator_close(it);
 }
 
-/* Those that are due, some at a time: what they make stays in memory until the record at work is done. False: none
- * is left. */
+void weir__join_buffer_close(struct instance *in)
+{
+	weir__arena_release(&((struct join_waiting *)in->state)->arena);
+}
+
+/* Some of those that are due. False: none is left. */
 static bool go_on_with_some(struct instance *in, weir_context *cx, int64_t due_ms)
 {
 	struct join_waiting *w = in->state;
@@ -189,6 +194,21 @@ static bool go_on_with_some(struct instance *in, weir_context *cx, int64_t due_m
 	return w->min_ms <= due_ms && !cx->failed;
 }
 
+/* They may be many: what they make does not stay in memory until the record at work is done. */
+static bool go_on_in_own_memory(struct instance *in, weir_context *cx, int64_t due_ms)
+{
+	struct join_waiting *w = in->state;
+	struct arena of_record = cx->arena;
+
+	cx->arena = w->arena;
+	bool more = go_on_with_some(in, cx, due_ms);
+
+	weir__arena_reset(&cx->arena);
+	w->arena = cx->arena;
+	cx->arena = of_record;
+	return more;
+}
+
 void weir__join_buffer_take(struct instance *in, weir_context *cx, const weir_record *r, int64_t grace_ms)
 {
 	struct join_waiting *w = in->state;
@@ -206,7 +226,7 @@ void weir__join_buffer_take(struct instance *in, weir_context *cx, const weir_re
 		       r->timestamp_ms);
 	w->min_ms = r->timestamp_ms < w->min_ms ? r->timestamp_ms : w->min_ms;
 	cx->source = NULL; /* what goes on now comes from others */
-	while (w->min_ms <= due_ms && go_on_with_some(in, cx, due_ms))
+	while (w->min_ms <= due_ms && go_on_in_own_memory(in, cx, due_ms))
 		;
 	cx->source = source;
 }

@@ -73,7 +73,8 @@ static const struct operator grace_op = { .kind = "join-table-grace",
 					  .keeps_time = true,
 					  .state_size = waiting_size,
 					  .init = waiting_init,
-					  .process = table_join_process };
+					  .process = table_join_process,
+					  .close = weir__join_buffer_close };
 static const struct operator table_op = { .kind = "join-table", .process = table_join_process };
 static const struct operator global_op = { .kind = "join-global", .process = table_join_process };
 

@@ -7,8 +7,9 @@
 
 /* State of a join with grace. */
 struct join_waiting {
-	int64_t min_ms;  /* of what waits; INT64_MAX = nothing does */
-	uint32_t number; /* of the last record that was put */
+	int64_t min_ms;     /* of what waits; INT64_MAX = nothing does */
+	uint32_t number;    /* of the last record that was put */
+	struct arena arena; /* of what has waited, while it goes on */
 };
 
 /** The record meets its row now. */
@@ -16,6 +17,7 @@ void weir__table_join_one(struct instance *in, weir_context *cx, const weir_reco
 
 /** The step's state as it was before a restart. */
 void weir__join_buffer_init(struct instance *in);
+void weir__join_buffer_close(struct instance *in);
 /** Keeps r, which has a key and a value, until its time plus grace_ms has come on the stream; then, or at once if
  * it is as late, it meets its row, and so do all that have waited as long. */
 void weir__join_buffer_take(struct instance *in, weir_context *cx, const weir_record *r, int64_t grace_ms);

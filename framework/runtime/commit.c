@@ -269,7 +269,7 @@ static void committed_store(struct task_store *s, int64_t now_us)
 	s->wrote = false;
 	if (!s->source && next > s->known_end)
 		s->known_end = next;
-	if (s->graph->spec.kind != STORE_KEY_VALUE)
+	if (weir__store_kind_timed(s->graph->spec.kind) || s->graph->spec.kind == STORE_VERSIONED)
 		weir__store_expire(s->store, weir__store_time(s->store));
 	if (!checkpoint_due(s, now_us))
 		return;

@@ -255,3 +255,17 @@ void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts)
 			t, name, "a store with duplicates on disk needs its changelog, by which it numbers them");
 	weir__graph_store_add(t, name, &spec, NULL);
 }
+
+void weir_add_custom_store(weir_topology *t, const char *name, weir_custom_store custom)
+{
+	struct store_spec spec = {
+		.kind = STORE_CUSTOM,
+		.in_memory = true,
+		.logged = true,
+		.custom = weir__arena_copy(&t->arena, weir_bytes_of(&custom, sizeof custom)).data
+	};
+
+	if (!custom.open || !custom.restore)
+		weir__graph_mistake(t, name, "a store of one's own has functions to open and to restore it");
+	weir__graph_store_add(t, name, &spec, NULL);
+}

@@ -38,7 +38,7 @@ static void usage(FILE *to)
 		    "  --seeds N        default 100\n"
 		    "  --topology T     windowed, repartition, pass, process, merged, tables, foreign,\n"
 		    "                   sessions, hostile, joined, join-table, closing,\n"
-		    "                   closing-sessions, versioned\n"
+		    "                   closing-sessions, versioned, custom\n"
 		    "                   default: by the seed\n"
 		    "  --records N      of input\n"
 		    "  --disk N         one seed in N has its stores on disk; default 4, 0 = none\n"

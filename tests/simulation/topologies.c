@@ -622,6 +622,7 @@ const struct simulated simulated[] = {
 	{ "join-table", build_join_table, feed_join_table, check_join_table },
 	{ "closing", build_closing, feed_closing, check_closing },
 	{ "closing-sessions", build_closing_sessions, feed_closing, check_closing_sessions },
+	{ "custom", build_custom, feed_custom, check_custom },
 	{ "versioned", build_versioned, feed_versioned, check_versioned },
 };
 const size_t simulated_count = sizeof simulated / sizeof *simulated;

@@ -37,6 +37,11 @@ weir_topology *build_closing_sessions(void);
 weir_simulation_feed_fn feed_closing;
 weir_simulation_check_fn check_closing, check_closing_sessions;
 
+/* custom.c */
+weir_topology *build_custom(void);
+weir_simulation_feed_fn feed_custom;
+weir_simulation_check_fn check_custom;
+
 /* versioned.c */
 weir_topology *build_versioned(void);
 weir_simulation_feed_fn feed_versioned;

@@ -25,6 +25,8 @@ void weir_store_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t
 /** Keys from `from` to `to`, both inclusive, null = open; unsigned byte order, or backwards. The store must have
  *  been added as `ordered` if this is to be cheap. No other write to the store while the iterator is open. */
 weir_iterator *weir_store_range(weir_store *store, weir_bytes from, weir_bytes to, bool reverse);
+/** Keys, about how many; of windows and sessions each counts, of versions each as well. */
+int64_t weir_store_count(weir_store *store);
 /** Keys that begin with `prefix`. */
 weir_iterator *weir_store_prefix(weir_store *store, weir_bytes prefix);
 /** The same backwards. */
@@ -57,6 +59,9 @@ weir_iterator *weir_window_fetch(weir_store *store, weir_bytes key, int64_t from
 weir_iterator *weir_window_fetch_all(weir_store *store, int64_t from_ms, int64_t to_ms);
 /** The same backwards. */
 weir_iterator *weir_window_fetch_all_reverse(weir_store *store, int64_t from_ms, int64_t to_ms);
+/** The same of the keys from `from` to `to`, both inclusive, null = open. */
+weir_iterator *weir_window_fetch_keys(weir_store *store, weir_bytes from, weir_bytes to, int64_t from_ms,
+				      int64_t to_ms, bool reverse);
 /** Windows of all keys that begin with `prefix` whose start is start_ms; by key. */
 weir_iterator *weir_window_prefix(weir_store *store, weir_bytes prefix, int64_t start_ms);
 
@@ -73,6 +78,12 @@ weir_iterator *weir_session_find(weir_store *store, weir_bytes key, int64_t earl
 				 int64_t latest_start_ms, bool reverse);
 /** Sessions of all keys with earliest_end_ms <= end <= latest_end_ms; by time segment, then by key, then by end. */
 weir_iterator *weir_session_find_all(weir_store *store, int64_t earliest_end_ms, int64_t latest_end_ms);
+/** The same backwards. */
+weir_iterator *weir_session_find_all_reverse(weir_store *store, int64_t earliest_end_ms, int64_t latest_end_ms);
+/** Sessions of the keys from `from` to `to`, both inclusive, null = open, with end >= earliest_end_ms and start <=
+ * latest_start_ms; in the same order. */
+weir_iterator *weir_session_find_keys(weir_store *store, weir_bytes from, weir_bytes to, int64_t earliest_end_ms,
+				      int64_t latest_start_ms, bool reverse);
 
 /* --- versions: the values that a key has had, each from its time on until the next one's (KIP-889) ---------------
  *
@@ -99,5 +110,25 @@ weir_bytes weir_versioned_delete(weir_store *store, weir_bytes key, int64_t as_o
  * deletions (KIP-968). Entries have start_ms, and end_ms, which is WEIR_LATEST for the newest. */
 weir_iterator *weir_versioned_fetch(weir_store *store, weir_bytes key, int64_t from_ms, int64_t to_ms,
 				    bool reverse);
+
+/* --- stores of one's own -----------------------------------------------------------------------------------------
+ *
+ * An object of any form, one for each partition (weir_add_custom_store). Steps find it by weir_custom_object and do
+ * with it what they like. What it must know again after a restart they put into its changelog. After an abort it is
+ * closed, a new one is opened and restored: so it never shows what was not committed, if all changes are put. */
+
+typedef struct weir_custom_store {
+	/* An empty one. */
+	void *(*open)(int32_t partition, void *user);
+	/* What was put, in order, the newest of each key at least; a null value is a deletion. */
+	void (*restore)(void *object, weir_bytes key, weir_bytes value, int64_t timestamp_ms, void *user);
+	void (*close)(void *object, void *user); /* may be NULL */
+	void *user;
+} weir_custom_store;
+
+/** The object; from a query, too, which must not change it. */
+void *weir_custom_object(const weir_store *store);
+/** Puts into the changelog, in this transaction, as weir_store_put; of each key the last of a commit is written. */
+void weir_custom_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms);
 
 #endif

@@ -231,5 +231,7 @@ typedef struct weir_store_opts {
 } weir_store_opts;
 /** A store for processors, by name. */
 void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts);
+/** A store of one's own kind (see store.h); always with a changelog, from which it is restored whole. */
+void weir_add_custom_store(weir_topology *t, const char *name, weir_custom_store custom);
 
 #endif

@@ -1,0 +1,199 @@
+/* Stores of processors: those of sessions, ranges of keys over time, and stores of one's own kind. */
+#include "tests/topology/topology_test.h"
+
+/* --- sessions and windows ------------------------------------------------------------------------------------ */
+
+static void put_session(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	const weir_bytes *v = weir_value(r);
+
+	(void)state, (void)user;
+	weir_session_put(weir_context_store(cx, "sessions"), r->key, *v, r->timestamp_ms - 5, r->timestamp_ms,
+			 r->timestamp_ms);
+	weir_window_put(weir_context_store(cx, "windows"), r->key, *v, r->timestamp_ms - r->timestamp_ms % 10,
+			r->timestamp_ms);
+}
+
+static weir_topology *sessions_and_windows(void)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	weir_add_store(t, "sessions", (weir_store_opts){ .sessions = true, .retain_ms = 100000 });
+	weir_add_store(t, "windows",
+		       (weir_store_opts){ .windowed = true, .window_size_ms = 10, .retain_ms = 100000 });
+	weir_process(text_source(t, "in"), "put",
+		     (weir_processor){ .process = put_session, .stores = { "sessions", "windows" } });
+	return t;
+}
+
+static const char *entries(weir_iterator *it)
+{
+	static char all[400];
+	weir_entry e;
+
+	all[0] = 0;
+	while (weir_iterator_next(it, &e))
+		snprintf(all + strlen(all), sizeof all - strlen(all), "%.*s[%d]=%.*s ", (int)e.key.len,
+			 e.key.len ? (const char *)e.key.data : "", (int)e.start_ms, (int)e.value.len,
+			 (const char *)e.value.data);
+	weir_iterator_close(it);
+	return all;
+}
+
+static void keys_are_ranged_over_time_forth_and_back(void **state)
+{
+	for (int on_disk = 0; on_disk < 2; on_disk++) {
+		char *dir = temporary_directory();
+		weir_driver *d =
+			driver(sessions_and_windows(), (weir_driver_opts){ .state_dir = on_disk ? dir : NULL });
+
+		(void)state;
+		weir_driver_pipe(d, "in", "a", "1", 10);
+		weir_driver_pipe(d, "in", "b", "2", 15);
+		weir_driver_pipe(d, "in", "bb", "3", 20);
+		weir_driver_pipe(d, "in", "c", "4", 25);
+		weir_driver_pipe(d, "in", "b", "5", 35);
+		weir_driver_pipe(d, "in", "", "6", 36);
+		must(weir_driver_restart(d, true, &err));
+		weir_store *windows = weir_driver_store(d, "windows", 0),
+			   *sessions = weir_driver_store(d, "sessions", 0);
+		weir_bytes b = weir_str("b"), bb = weir_str("bb");
+
+		assert_string_equal(entries(weir_window_fetch_keys(windows, b, bb, 0, 100, false)),
+				    "b[10]=2 b[30]=5 bb[20]=3 ");
+		assert_string_equal(entries(weir_window_fetch_keys(windows, b, bb, 11, 100, true)),
+				    "bb[20]=3 b[30]=5 ");
+		assert_string_equal(entries(weir_window_fetch_keys(windows, WEIR_NULL, b, 10, 30, false)),
+				    "[30]=6 a[10]=1 b[10]=2 b[30]=5 ");
+		assert_string_equal(entries(weir_window_fetch_keys(windows, bb, WEIR_NULL, 10, 30, true)),
+				    "c[20]=4 bb[20]=3 ");
+		assert_string_equal(entries(weir_session_find_keys(sessions, b, bb, 0, 20, false)),
+				    "b[10]=2 bb[15]=3 ");
+		assert_string_equal(entries(weir_session_find_keys(sessions, b, WEIR_NULL, 21, 100, true)),
+				    "c[20]=4 b[30]=5 ");
+		assert_string_equal(entries(weir_session_find_all_reverse(sessions, 15, 25)),
+				    "c[20]=4 bb[15]=3 b[10]=2 ");
+		assert_string_equal(entries(weir_session_find_keys(sessions, bb, b, 0, 100, false)), "");
+		assert_true(weir_store_count(windows) >= 6);
+		weir_driver_free(d);
+		remove_directory(dir);
+	}
+}
+
+/* --- a store of one's own: a set of numbers, and their sum ---------------------------------------------------- */
+
+struct numbers {
+	int64_t value[26], sum; /* by first letter */
+	int32_t partition;
+};
+
+static struct counters {
+	int opened, closed;
+} counters;
+
+static void *numbers_open(int32_t partition, void *user)
+{
+	struct numbers *n = calloc(1, sizeof *n);
+
+	assert_non_null(n);
+	n->partition = partition;
+	((struct counters *)user)->opened++;
+	return n;
+}
+
+static void set_number(struct numbers *n, weir_bytes key, weir_bytes value)
+{
+	char text[20];
+	int64_t *at = &n->value[((const char *)key.data)[0] - 'a'];
+
+	snprintf(text, sizeof text, "%.*s", (int)value.len, value.len ? (const char *)value.data : "");
+	n->sum -= *at;
+	*at = atoll(text);
+	n->sum += *at;
+}
+
+static void numbers_restore(void *object, weir_bytes key, weir_bytes value, int64_t timestamp_ms, void *user)
+{
+	(void)timestamp_ms, (void)user;
+	set_number(object, key, value);
+}
+
+static void numbers_close(void *object, void *user)
+{
+	((struct counters *)user)->closed++;
+	free(object);
+}
+
+static void add_number(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	weir_store *store = weir_context_store(cx, "numbers");
+	struct numbers *n = weir_custom_object(store);
+	weir_record out = *r;
+
+	(void)state, (void)user;
+	assert_int_equal(n->partition, weir_task_partition(cx));
+	set_number(n, r->key, weir_value_bytes(r));
+	weir_custom_put(store, r->key, weir_value_bytes(r), r->timestamp_ms);
+	weir_set_value(&out, text(cx, "sum %d", (int)n->sum));
+	weir_forward(cx, &out);
+}
+
+static weir_topology *summing(void)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	weir_add_custom_store(t, "numbers",
+			      (weir_custom_store){ .open = numbers_open,
+						   .restore = numbers_restore,
+						   .close = numbers_close,
+						   .user = &counters });
+	weir_sink(weir_process(text_source(t, "in"), "sum",
+			       (weir_processor){ .process = add_number, .stores = { "numbers" } }),
+		  "out", (weir_sink_opts){ 0 });
+	return t;
+}
+
+static void a_store_of_ones_own_is_restored_from_its_changelog(void **state)
+{
+	counters = (struct counters){ 0 };
+	weir_driver *d = driver(summing(), (weir_driver_opts){ 0 });
+
+	(void)state;
+	weir_driver_pipe(d, "in", "a", "1", 10);
+	weir_driver_pipe(d, "in", "b", "2", 20);
+	weir_driver_pipe(d, "in", "a", "5", 30);
+	assert_text(d, "out", "a=sum 1@10", "b=sum 3@20", "a=sum 7@30");
+	assert_text(d, "app-numbers-changelog", "a=1@10", "b=2@20", "a=5@30");
+	must(weir_driver_restart(d, true, &err));
+	weir_driver_pipe(d, "in", "b", NULL, 40);
+	assert_text(d, "out", "b=sum 5@40");
+	must(weir_driver_restart(d, false, &err));
+	weir_driver_pipe(d, "in", "c", "1", 50);
+	assert_text(d, "out", "c=sum 6@50");
+	assert_int_equal(((struct numbers *)weir_custom_object(weir_driver_store(d, "numbers", 0)))->sum, 6);
+	weir_driver_free(d);
+	assert_int_equal(counters.opened, counters.closed);
+}
+
+static void mistakes_are_told(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_error err = { .code = WEIR_OK };
+
+	(void)state;
+	weir_add_custom_store(t, "numbers", (weir_custom_store){ .open = numbers_open });
+	assert_false(weir_topology_check(t, &err));
+	assert_contains(err.message, "functions to open and to restore");
+	weir_topology_free(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keys_are_ranged_over_time_forth_and_back),
+		cmocka_unit_test(a_store_of_ones_own_is_restored_from_its_changelog),
+		cmocka_unit_test(mistakes_are_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
