@@ -64,12 +64,15 @@ bool weir__run_write(weir_store *store, weir_error *err)
 
 /* --- the contract --------------------------------------------------------------------------------------------- */
 
-static bool run_is_full(const weir_store *store)
+enum { RUN_BYTES_MIN = 256 << 10 };
+
+static size_t run_bytes_max(const weir_store *store)
 {
 	struct state *state = store->state;
 	int stores = atomic_load_explicit(&state->restoring, memory_order_relaxed);
+	size_t each = (size_t)(state->restore_bytes_max / (stores > 0 ? stores : 1));
 
-	return store->run.bytes >= (size_t)(state->restore_bytes_max / (stores > 0 ? stores : 1));
+	return each > RUN_BYTES_MIN ? each : RUN_BYTES_MIN;
 }
 
 /* What is read from disk must not be older than what was restored. */
@@ -90,13 +93,17 @@ static void put_for_disk(weir_store *store, weir_bytes key, weir_bytes value, in
 	if (!store->run.slots)
 		atomic_fetch_add(&store->state->restoring, 1);
 	weir__run_put(&store->run, key, value, timestamp_ms);
-	if (!run_is_full(store))
+	if (store->run.bytes < run_bytes_max(store))
 		return;
 	weir__run_settle(&store->run);
 	store->run_offset = -1;
 	store->times_committed = store->times_flushed = store->times;
 	write_rows(store, NULL); /* an error sticks and comes out at restore_done */
 	weir__run_reset(&store->run);
+	/* Its table may be of a time when fewer stores shared the memory: empty, it would pass for full, and each
+	 * record would be a write of its own. */
+	if (store->run.bytes > run_bytes_max(store) / 2)
+		weir__run_release(store);
 }
 
 void weir__restore_row(weir_store *store, weir_bytes row, weir_bytes value, int64_t timestamp_ms)
