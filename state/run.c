@@ -150,7 +150,7 @@ void weir__run_put(struct run *run, weir_bytes key, weir_bytes value, int64_t ti
 struct sort_item *weir__run_rows(struct run *run, size_t *n)
 {
 	*n = 0;
-	weir_assert(run->pending_begin == run->pending_end);
+	weir__run_settle(run); /* memory may run short in the middle of a restore */
 	for (size_t i = 0; i < run->block_count; i++)
 		for (size_t at = 0; at < run->blocks[i].used;) {
 			const struct run_row *row = (const void *)(run->blocks[i].data + at);

@@ -29,14 +29,14 @@ static bool add_in_place(struct instance *in, weir_context *cx, const weir_recor
 		weir__closing_add(in, r->key, start_ms);
 	if (created && a->aggregator.init)
 		a->aggregator.init(cx, object, a->aggregator.user);
-	a->aggregator.add(cx, r, object, a->aggregator.user);
+	a->aggregator.add(cx, r, object, a->user);
 	return true;
 }
 
 static const void *fold(const struct aggregate *a, weir_context *cx, const weir_record *r, const void *old)
 {
 	if (!a->reduce)
-		return a->aggregator.fold(cx, r, old, a->aggregator.user);
+		return a->aggregator.fold(cx, r, old, a->user);
 	return old ? a->reduce(cx, old, weir_value(r), a->aggregator.user) : weir_value(r);
 }
 
@@ -94,7 +94,7 @@ const void *weir__aggregate_add(const struct aggregate *a, weir_context *cx, con
 	void *object = weir_alloc(cx, g->value->size);
 
 	memcpy(object, old ? old : weir__aggregate_first(a, cx), g->value->size);
-	g->add(cx, r, object, g->user);
+	g->add(cx, r, object, a->user);
 	return object;
 }
 
@@ -173,7 +173,7 @@ static void add_to_unlimited(struct instance *in, weir_context *cx, const weir_r
 	add_to(in, cx, &in_window, a->window.start_ms);
 }
 
-static void aggregate_process(struct instance *in, weir_context *cx, const weir_record *r)
+void weir__aggregate_process(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	const struct aggregate *a = in->node->opts;
 
@@ -234,14 +234,26 @@ static bool aggregate_look_up(struct instance *in, weir_context *cx, const weir_
 #define AGGREGATE(kind_) \
 	{ \
 		.kind = kind_, .keeps_time = true, .state_size = weir__closing_size, .init = weir__closing_init, \
-		.process = aggregate_process, .changed = aggregate_changed, .look_up = aggregate_look_up, \
+		.process = weir__aggregate_process, .changed = aggregate_changed, .look_up = aggregate_look_up, \
 		.close = weir__closing_release \
 	}
 static const struct operator count_op = AGGREGATE("count");
 static const struct operator reduce_op = AGGREGATE("reduce");
 static const struct operator aggregate_op = AGGREGATE("aggregate");
 
-static struct store_spec store_spec(const struct aggregate *a, const weir_serde *value)
+int64_t weir__aggregate_grace(const struct node *node)
+{
+	const struct aggregate *a = node->opts;
+
+	bool is_one = node->op == &count_op || node->op == &reduce_op || node->op == &aggregate_op ||
+		      weir__is_cogroup_input(node);
+
+	if (!is_one || a->kind == WINDOW_NONE)
+		return -1;
+	return a->kind == WINDOW_SESSION ? weir_time_add(a->window.grace_ms, a->window.gap_ms) : a->window.grace_ms;
+}
+
+struct store_spec weir__aggregate_store_spec(const struct aggregate *a, const weir_serde *value)
 {
 	struct store_spec spec = {
 		.kind = a->kind == WINDOW_NONE      ? STORE_KEY_VALUE
@@ -267,13 +279,14 @@ static weir_table *add(weir_stream *s, const char *name, const struct operator* 
 	struct node *input = weir__keyed_input(node_of_stream(s), name, false);
 	weir_topology *t = input->topology;
 
+	a.user = a.aggregator.user;
 	a.kind = weir__window_check(t, name, &a.window);
 	a.takes_null_values = a.kind != WINDOW_NONE && a.kind != WINDOW_SLIDING && !a.reduce;
 	struct node *n = weir__graph_add(t, input, name, op, &a, sizeof a);
 
 	n->value = value;
 	n->windowed = a.kind != WINDOW_NONE;
-	struct store_spec spec = store_spec(&a, value);
+	struct store_spec spec = weir__aggregate_store_spec(&a, value);
 	struct graph_store *store = weir__graph_store_add(t, name, &spec, value);
 
 	store->owner = n;

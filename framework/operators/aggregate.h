@@ -1,13 +1,14 @@
 #ifndef WEIR_AGGREGATE_H
 #define WEIR_AGGREGATE_H
 /* What the files of the aggregates share: aggregate.c (plain, tumbling, hopping, unlimited), session.c,
- * sliding.c, closing.c. */
+ * sliding.c, closing.c, cogroup.c. */
 #include "framework/operators/operator.h"
 
 enum window_kind { WINDOW_NONE, WINDOW_TIME, WINDOW_SESSION, WINDOW_SLIDING, WINDOW_UNLIMITED };
 
 struct aggregate {
 	weir_aggregator aggregator;
+	void *user;         /* of add and fold */
 	weir_window window; /* with its defaults filled in; size_ms: what a start stands for */
 	enum window_kind kind;
 	/* windowed aggregates do, plain and sliding ones do not: as in Kafka Streams' code */
@@ -34,6 +35,14 @@ const void *weir__aggregate_merge(const struct aggregate *a, weir_context *cx, w
 /** A copy of what the store gave. */
 const void *weir__aggregate_read(struct instance *in, weir_context *cx, weir_bytes stored);
 weir_bytes weir__aggregate_write(struct instance *in, weir_context *cx, const void *aggregate);
+
+/** How long its windows take late records, a gap of sessions included; -1 = it is no aggregate in windows. */
+int64_t weir__aggregate_grace(const struct node *node);
+
+void weir__aggregate_process(struct instance *in, weir_context *cx, const weir_record *r);
+struct store_spec weir__aggregate_store_spec(const struct aggregate *a, const weir_serde *value);
+/** Whether it is one of the inputs of a cogroup, which have a struct aggregate for their options, too. */
+bool weir__is_cogroup_input(const struct node *node);
 
 /* One record with a key, its time not negative and noted. */
 void weir__session_process(struct instance *in, weir_context *cx, const weir_record *r);

@@ -82,6 +82,9 @@ void weir__closing_emit(struct instance *in, weir_context *cx, const weir_record
 	const weir_kafka_record *source = cx->source;
 	int64_t until_ms = closed_ms(in);
 
+	if (!weir__due_first(&c->open) || weir__due_first(&c->open)->time_ms > until_ms)
+		return;
+	weir__origin(cx); /* the source is asked before it is hidden */
 	for (const struct due *first; (first = weir__due_first(&c->open)) && first->time_ms <= until_ms;) {
 		int64_t time_ms = first->time_ms;
 		weir_record out = { .key = weir__arena_copy(&cx->arena, first->key),

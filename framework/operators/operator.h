@@ -33,16 +33,19 @@ enum table_view {
 
 struct operator
 {
-	const char *kind;                              /* "filter" */
+	const char *kind; /* "filter" */
 	/* A record with this key is to come, as the `distance`th one: what is kept of the key may be fetched into
 	 * the processor's cache. NULL: nothing is. */
-	void (*expect)(struct instance *in, weir_bytes key, int distance);
+	void (*expect)(struct instance * in, weir_bytes key, int distance);
 	bool keeps_time;                               /* it uses observed_ms */
 	size_t (*state_size)(const struct node *node); /* NULL = 0 */
 	void (*init)(struct instance * in, weir_context * cx);
 	void (*process)(struct instance * in, weir_context * cx, const weir_record *r);
 	/* A change of the step's own store, at a commit: pass it on. */
 	void (*changed)(struct instance * in, weir_context * cx, const struct store_change *change);
+	/* At a commit, before the step's own store is flushed, if it has changed: all steps above have passed on
+	 * what they had to. */
+	void (*settle)(struct instance * in, weir_context * cx);
 	/* Tables: the row with of->key and its window: by weir__look_up alone. */
 	bool (*look_up)(struct instance * in, weir_context * cx, const weir_record *of, enum table_view view,
 			weir_record *row);
@@ -59,6 +62,8 @@ struct context_ops {
 	int32_t (*partitions)(weir_context *cx, const char *topic);
 	/* Full name of an internal topic: "<application.id>-<name>-repartition". */
 	const char *(*repartition_topic)(weir_context *cx, const char *name);
+	/* The topic that the task reads; of several the first. */
+	const char *(*input_topic)(weir_context *cx);
 	/* The value of a key, copied for the record at work; null = there is none. */
 	weir_bytes (*global_get)(weir_context *cx, const struct graph_global *global, weir_bytes key,
 				 int64_t *timestamp_ms);
@@ -127,6 +132,8 @@ static inline void weir__time_seen(struct instance *in, int64_t timestamp_ms)
 
 /** store_spec.origin; user is the context. */
 uint32_t weir__origin(void *context);
+/** What is passed on from now on, with no source, has these headers: until cx->origins.now is set to 0. */
+void weir__origin_set(weir_context *cx, const weir_headers *headers);
 /** Those of cx->origins.now. */
 const weir_headers *weir__origin_headers(const weir_context *cx);
 /** Nothing that a store has changed is waiting any more. */

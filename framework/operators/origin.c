@@ -39,6 +39,16 @@ uint32_t weir__origin(void *context)
 	return o->now = ++o->count;
 }
 
+void weir__origin_set(weir_context *cx, const weir_headers *headers)
+{
+	const weir_headers *source_headers = cx->source_headers;
+
+	cx->source_headers = headers;
+	cx->origins.now = ORIGIN_UNKNOWN;
+	weir__origin(cx);
+	cx->source_headers = source_headers;
+}
+
 const weir_headers *weir__origin_headers(const weir_context *cx)
 {
 	static const weir_headers none;

@@ -155,6 +155,8 @@ static bool flush_change(const struct store_change *change, void *user)
 				    .key = change->key,
 				    .value = change->value };
 
+		if (!weir_is_null(change->value))
+			p.headers = f->store->graph->changelog_headers;
 		if (!weir_producer_send(w->producer, &p, &w->error)) {
 			weir_wrap(&w->error, "changelog of store \"%s\"", f->store->graph->spec.name);
 			w->stop |= weir__record_refused(&w->error); /* state without its changelog would be lost */
@@ -163,7 +165,7 @@ static bool flush_change(const struct store_change *change, void *user)
 		}
 		f->store->wrote = true;
 	}
-	if (f->owner && f->owner->child_count) {
+	if (f->owner && f->owner->op->changed && f->owner->child_count) {
 		struct store_change kept = *change;
 
 		/* A step below may use the same store, and with it the memory that the encoded value lies in. */
@@ -199,7 +201,12 @@ static bool flush_task(struct task *t)
 			if (!weir__store_changed(t->stores[i].store))
 				continue;
 			again = true;
-			if (!weir__store_flush(t->stores[i].store, flush_change, &f))
+			if (f.owner && f.owner->op->settle) {
+				t->cx.current = f.owner;
+				f.owner->op->settle(f.owner, &t->cx);
+				weir__arena_reset(&t->cx.arena);
+			}
+			if (t->cx.failed || !weir__store_flush(t->stores[i].store, flush_change, &f))
 				return false;
 		}
 	}

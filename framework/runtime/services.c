@@ -239,12 +239,20 @@ static const char *service_repartition_topic(weir_context *cx, const char *name)
 	return name;
 }
 
+static const char *service_input_topic(weir_context *cx)
+{
+	const struct task *t = (struct task *)cx;
+
+	return t->input_count ? t->inputs[0].topic : "";
+}
+
 const struct context_ops weir__context_ops = {
 	.dead_letter = service_dead_letter,
 	.unreadable = service_unreadable,
 	.send = service_send,
 	.partitions = service_partitions,
 	.repartition_topic = service_repartition_topic,
+	.input_topic = service_input_topic,
 	.global_get = weir__global_get,
 	.schedule = weir__timer_add,
 };

@@ -21,6 +21,7 @@ struct graph_store {
 	struct node *owner;      /* the step that sends its changes on at a commit; NULL = a processor's store */
 	/* Its changelog is the topic that its step's only input reads: nothing else is written. NULL = not so. */
 	const struct graph_topic *source_topic;
+	const weir_headers *changelog_headers; /* of its records that have a value; NULL = none */
 	int subtopology;
 };
 

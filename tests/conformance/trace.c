@@ -98,6 +98,19 @@ static bool has_versions(const struct run *r, const char *topic)
 	return false;
 }
 
+/* The changelog of a suppressed table's buffer: its records have the time at which they are written. */
+static bool is_of_buffer(const struct run *r, const char *topic)
+{
+	char name[200];
+
+	for (const struct step *s = r->c->steps; s; s = s->next) {
+		snprintf(name, sizeof name, "app-%s-store-changelog", s->name);
+		if (strcmp(s->op, "suppress") == 0 && strcmp(topic, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool ends_with(const char *name, const char *suffix)
 {
 	size_t n = strlen(suffix), len = strlen(name);
@@ -119,7 +132,10 @@ static void note_last(struct run *r, const char *topic, const weir_driver_record
 	text_add_bytes(&rest, record->value);
 	bool timeless = ends_with(topic, "-Buffer-changelog");
 
-	text_add(&rest, " %lld", timeless ? -1LL : (long long)record->timestamp_ms);
+	if (is_of_buffer(r, topic))
+		text_add(&rest, " -");
+	else
+		text_add(&rest, " %lld", timeless ? -1LL : (long long)record->timestamp_ms);
 	for (size_t i = 0; i < r->last_count && !found; i++)
 		if (strcmp(r->last[i].key, key.s) == 0)
 			found = &r->last[i];
@@ -208,10 +224,13 @@ static void list_store(struct run *r, const char *name, enum store_kind kind, bo
 }
 
 /* Some hold what has no text of its own; their changelogs are compared byte by byte. */
-static bool is_listed(const char *store)
+static bool is_listed(const struct run *r, const char *store)
 {
+	char changelog[200];
+
+	snprintf(changelog, sizeof changelog, "app-%s-changelog", store);
 	return !ends_with(store, "-subscription-store") && !ends_with(store, "-shared-join-store") &&
-	       !ends_with(store, "-Buffer");
+	       !ends_with(store, "-Buffer") && !is_of_buffer(r, changelog);
 }
 
 /* The lines of a text, sorted, to the end of the trace. */
@@ -243,7 +262,7 @@ static void finish(struct run *r)
 		if (spec->kind == STORE_VERSIONED)
 			versions_list(weir_driver_store(r->d, spec->name, 0), spec->name, &lines, add_value,
 				      t->stores[i]->value);
-		else if (is_listed(spec->name))
+		else if (is_listed(r, spec->name))
 			list_store(r, spec->name, spec->kind, spec->kind != STORE_SESSION && !spec->duplicates,
 				   t->stores[i]->value, &lines);
 	}

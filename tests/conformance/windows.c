@@ -84,9 +84,36 @@ static void build_aggregate(struct graph *g, const struct step *s)
 	graph_put_table(g, s->name, weir_aggregate(stream_in(g, s), s->name, a, window_of(s)), &weir_utf8);
 }
 
+/* Input i is folded by the function fn<i>=. */
+static void build_cogroup(struct graph *g, const struct step *s)
+{
+	weir_cogrouped inputs[INPUTS_MAX];
+	weir_aggregator a = { .value = &weir_utf8 };
+
+	for (size_t i = 0; i < s->input_count; i++) {
+		char option[8];
+
+		snprintf(option, sizeof option, "fn%zu", i);
+		weir_aggregator one = aggregator_of(g, s, step_option(s, option));
+
+		inputs[i] = (weir_cogrouped){ input(g, s, i)->stream, NULL, one.fold, one.user };
+		a.merge = one.merge;
+		a.user = one.user;
+	}
+	graph_put_table(g, s->name, weir_cogroup(inputs, s->input_count, s->name, a, window_of(s)), &weir_utf8);
+}
+
+static void build_suppress(struct graph *g, const struct step *s)
+{
+	weir_suppress_opts opts = { .until_window_closes = step_option(s, "until") != NULL,
+				    .limit_ms = step_number(s, "limit", 0),
+				    .records_max = step_number(s, "records", 0),
+				    .bytes_max = step_number(s, "bytes", 0) };
+
+	graph_put_table(g, s->name, weir_suppress(input(g, s, 0)->table, s->name, opts), input(g, s, 0)->value);
+}
+
 const struct builder window_builders[] = {
-	{ "count", build_count },
-	{ "reduce", build_reduce },
-	{ "aggregate", build_aggregate },
-	{ NULL, NULL },
+	{ "count", build_count },     { "reduce", build_reduce },     { "aggregate", build_aggregate },
+	{ "cogroup", build_cogroup }, { "suppress", build_suppress }, { NULL, NULL },
 };

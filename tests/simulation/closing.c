@@ -2,6 +2,8 @@
 #include "tests/simulation/tally.h"
 #include "tests/simulation/topologies.h"
 
+#include <weir/table.h>
+
 enum { SIZE_MS = 5000, GRACE_MS = 3000, GAP_MS = 600, SPANS_MAX = 4096, PARTITIONS_MAX = 64 };
 
 static weir_topology *build(weir_window window)
@@ -23,6 +25,18 @@ weir_topology *build_closing(void)
 weir_topology *build_closing_sessions(void)
 {
 	return build((weir_window){ .gap_ms = GAP_MS });
+}
+
+/* The same by a table that waits for them. */
+weir_topology *build_suppressed(void)
+{
+	weir_topology *t = weir_topology_new("suppressed");
+	weir_stream *in = weir_source(t, "in", (weir_source_opts){ .value = &weir_utf8 });
+	weir_table *counts = weir_count(in, "counts", (weir_window){ .size_ms = SIZE_MS, .grace_ms = GRACE_MS });
+
+	weir_sink(weir_changes(weir_suppress(counts, "final", (weir_suppress_opts){ .until_window_closes = true })),
+		  "out", (weir_sink_opts){ 0 });
+	return t;
 }
 
 void feed_closing(weir_rng *rng, int64_t number, int64_t now_ms, weir_simulation_input *in, void *user)

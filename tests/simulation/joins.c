@@ -143,8 +143,8 @@ static void take_parked(struct joined *c, const weir_entry *e)
 		int32_t len = weir_get_be32(at) - 1;
 		char name[80];
 
-		snprintf(name, sizeof name, "%s%.*s%s@%lld", key[8] ? "" : "+", (int)len, at + 5,
-			 key[8] ? "+" : "", (long long)weir_get_be64(key));
+		snprintf(name, sizeof name, "%s%.*s%s@%lld", key[8] ? "" : "+", (int)len, at + 5, key[8] ? "+" : "",
+			 (long long)weir_get_be64(key));
 		++*tally_at(&c->got, name);
 		at += 5 + len;
 	}

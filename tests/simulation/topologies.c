@@ -624,5 +624,6 @@ const struct simulated simulated[] = {
 	{ "closing-sessions", build_closing_sessions, feed_closing, check_closing_sessions },
 	{ "custom", build_custom, feed_custom, check_custom },
 	{ "versioned", build_versioned, feed_versioned, check_versioned },
+	{ "suppressed", build_suppressed, feed_closing, check_closing },
 };
 const size_t simulated_count = sizeof simulated / sizeof *simulated;

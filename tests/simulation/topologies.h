@@ -34,6 +34,7 @@ weir_simulation_check_fn check_join_table;
 /* closing.c */
 weir_topology *build_closing(void);
 weir_topology *build_closing_sessions(void);
+weir_topology *build_suppressed(void);
 weir_simulation_feed_fn feed_closing;
 weir_simulation_check_fn check_closing, check_closing_sessions;
 

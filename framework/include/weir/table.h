@@ -84,6 +84,30 @@ weir_table *weir_table_left_join(weir_table *left, const char *name, weir_table 
 weir_table *weir_table_outer_join(weir_table *left, const char *name, weir_table *right, weir_join_fn *join,
 				  const weir_serde *value, weir_table_opts opts, void *user);
 
+/* --- fewer changes ----------------------------------------------------------------------------------------------
+ * Changes wait in a buffer, of each key the newest, and go on when their time has come: by the time of the table's
+ * changes, so where none come, none go. The buffer is a store, in Kafka Streams' format; in which order its rows
+ * are due is known from a queue in memory, some 50 bytes and the key for each row. What is joined with the table,
+ * or otherwise looks at it, sees what has been passed on. */
+
+typedef struct weir_suppress_opts {
+	/* Of windows: one result each, when it takes no record any more (stream time, of the changes, >= end +
+	 * grace, for sessions + gap). Windows deleted by then leave nothing. */
+	bool until_window_closes;
+	/* Else: at most one change of a key in so much stream time, counted from its first change. */
+	int64_t limit_ms;
+	/* What may wait; 0 = any number. Bytes are Kafka Streams' count: keys, values, and for each row 28 and the
+	 * name of the topic. */
+	int64_t records_max, bytes_max;
+	/* A full buffer stops the application; else it lets go of what has waited longest. Always so with
+	 * until_window_closes. */
+	bool stop_when_full;
+	weir_table_opts store; /* its name: NULL = <name>-store */
+} weir_suppress_opts;
+/** The table with fewer changes (Kafka Streams' suppress). A change that is too large for the changelog, together
+ * with the values before it, is a dead letter, and its row does not come. */
+weir_table *weir_suppress(weir_table *table, const char *name, weir_suppress_opts opts);
+
 /* --- tables grouped by another key ------------------------------------------------------------------------------
  * Rows are sent to their groups through the topic <application.id>-<name>-repartition, old and new value of a
  * change as Kafka Streams writes them (KIP-904). */

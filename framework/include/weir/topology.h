@@ -206,6 +206,19 @@ typedef struct weir_aggregator {
 /** Folds the records of each key (and window) into an aggregate. */
 weir_table *weir_aggregate(weir_stream *s, const char *name, weir_aggregator aggregator, weir_window window);
 
+/* A stream that goes into an aggregate with others: its records are folded in by add or fold, as in
+ * weir_aggregator, whose own are left out then. */
+typedef struct weir_cogrouped {
+	weir_stream *stream;
+	void (*add)(weir_context *cx, const weir_record *record, void *aggregate, void *user);
+	const void *(*fold)(weir_context *cx, const weir_record *record, const void *aggregate, void *user);
+	void *user; /* of add or fold */
+} weir_cogrouped;
+/** Folds the records of several streams (at least one) of each key (and window) into one aggregate (KIP-150). Each
+ * stream has a time of its own, by which its records are late or not. Not with emit_on_close. */
+weir_table *weir_cogroup(const weir_cogrouped *inputs, size_t count, const char *name, weir_aggregator aggregator,
+			 weir_window window);
+
 /** The changes of a table as a stream: for each commit the newest value of each key that has changed, with the
  * headers of the record that has changed it last. Windowed keys have their window. */
 weir_stream *weir_changes(weir_table *table);

@@ -33,9 +33,13 @@ class Driven implements AutoCloseable {
 	private final Map<String, TestOutputTopic<byte[], byte[]>> outputs = new TreeMap<>();
 	private final List<Metric> dropped = new ArrayList<>();
 	private double droppedBefore;
+	/** Changelogs of suppressed tables. */
+	private final TreeSet<String> buffers = new TreeSet<>();
 
 	Driven(Case c, Trace trace) {
 		this.trace = trace;
+		c.steps.stream().filter(s -> s.op().equals("suppress"))
+				.forEach(s -> buffers.add(APPLICATION + "-" + s.name() + "-store-changelog"));
 		Properties p = new Properties();
 		p.put(StreamsConfig.APPLICATION_ID_CONFIG, APPLICATION);
 		p.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "nowhere:1");
@@ -86,7 +90,9 @@ class Driven implements AutoCloseable {
 			if (!topic.startsWith(APPLICATION + "-"))
 				read(topic).forEach(r -> trace.out("out", topic, r));
 		for (String topic : new TreeSet<>(driver.producedTopicNames()))
-			if (topic.endsWith("-changelog"))
+			if (buffers.contains(topic))
+				read(topic).forEach(r -> trace.buffer(topic, r.key(), Windows.withoutOffset(r.value())));
+			else if (topic.endsWith("-changelog"))
 				read(topic).forEach(r -> trace.changelog(topic, r.key(), r.value(),
 						r.timestamp() == null ? -1 : r.timestamp()));
 			else if (topic.startsWith(APPLICATION + "-"))

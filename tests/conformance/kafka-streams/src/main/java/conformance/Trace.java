@@ -82,6 +82,11 @@ class Trace {
 		return changelogs.getOrDefault(topic, Map.of()).keySet();
 	}
 
+	/** That of a suppressed table's buffer: its records have no time of their own. */
+	void buffer(String topic, byte[] key, byte[] value) {
+		changelogs.computeIfAbsent(topic, t -> new TreeMap<>()).put(text(key), text(value) + " -");
+	}
+
 	void changelogs() {
 		changelogs.forEach((topic, last) -> last
 				.forEach((key, value) -> line("log " + topic + " " + key + " " + value)));

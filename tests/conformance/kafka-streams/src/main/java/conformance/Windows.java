@@ -5,10 +5,13 @@ import static conformance.Functions.text;
 import conformance.Case.Step;
 import conformance.Graph.Keys;
 import conformance.Graph.Node;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.streams.kstream.Aggregator;
+import org.apache.kafka.streams.kstream.CogroupedKStream;
 import org.apache.kafka.streams.kstream.EmitStrategy;
+import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Merger;
@@ -16,6 +19,7 @@ import org.apache.kafka.streams.kstream.Reducer;
 import org.apache.kafka.streams.kstream.SessionWindowedKStream;
 import org.apache.kafka.streams.kstream.SessionWindows;
 import org.apache.kafka.streams.kstream.SlidingWindows;
+import org.apache.kafka.streams.kstream.Suppressed;
 import org.apache.kafka.streams.kstream.TimeWindowedKStream;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.UnlimitedWindows;
@@ -129,7 +133,48 @@ class Windows {
 		return aggregated(s, table, Graph.TEXT);
 	}
 
+	private static Node cogroup(Graph g, Step s) {
+		CogroupedKStream<Object, Object> all = null;
+		for (int i = 0; i < s.inputs().size(); i++) {
+			KGroupedStream<Object, Object> in = g.input(s, i).stream().groupByKey(
+					Grouped.with(s.name() + "-by-key-" + i, Graph.TEXT, g.input(s, i).values()));
+			Aggregator<Object, Object, Object> f = folder(s.option("fn" + i, ""));
+			all = all == null ? in.cogroup(f) : all.cogroup(in, f);
+		}
+		Object table = isPlain(s) ? all.aggregate(() -> null, Graph.keyValueStore(s, Graph.TEXT, Graph.TEXT))
+				: isSession(s)
+						? all.windowedBy(sessionWindows(s)).aggregate(() -> null, merger(s),
+								Graph.sessionStore(s, Graph.TEXT))
+						: (s.number("size") > 0 ? all.windowedBy(timeWindows(s)) : all.windowedBy(slidingWindows(s)))
+								.aggregate(() -> null, Graph.windowStore(s, Graph.TEXT));
+		return aggregated(s, table, Graph.TEXT);
+	}
+
+	private static Suppressed.BufferConfig<?> buffer(Step s) {
+		long records = s.number("records"), bytes = s.number("bytes");
+		if (records + bytes == 0)
+			return Suppressed.BufferConfig.unbounded();
+		Suppressed.EagerBufferConfig b = records > 0 ? Suppressed.BufferConfig.maxRecords(records)
+				: Suppressed.BufferConfig.maxBytes(bytes);
+		return records > 0 && bytes > 0 ? b.withMaxBytes(bytes) : b;
+	}
+
+	@SuppressWarnings({ "unchecked", "rawtypes" })
+	private static Node suppress(Graph g, Step s) {
+		Suppressed how = s.options().containsKey("until")
+				? (Suppressed) Suppressed.untilWindowCloses((Suppressed.StrictBufferConfig) buffer(s))
+				: Suppressed.untilTimeLimit(ms(s, "limit"), buffer(s));
+		return g.input(s).with(g.input(s).table().suppress(how.withName(s.name())));
+	}
+
+	/** A row of a buffer's changelog without the offset of the record that has made it, which weir does not know. */
+	static byte[] withoutOffset(byte[] row) {
+		return row == null ? null : ByteBuffer.wrap(row.clone()).putLong(8, -1).array();
+	}
+
 	static void register() {
+		Steps.register("cogroup", Windows::cogroup);
+		Steps.register("suppress", Windows::suppress);
 		Steps.register("count", Windows::count);
 		Steps.register("reduce", Windows::reduce);
 		Steps.register("aggregate", Windows::aggregate);
