@@ -56,6 +56,21 @@ static void a_record_too_late_for_all_its_windows_is_a_dead_letter(void **state)
 	weir_driver_free(d);
 }
 
+/* A record that is just in time still follows the one before it, however near that is to the retention. */
+static void a_late_record_finds_the_one_before_it(void **state)
+{
+	weir_driver *d = driver(sliding(10, 12), (weir_driver_opts){ 0 });
+
+	(void)state;
+	weir_driver_pipe(d, "in", "k", "a", 141);
+	weir_driver_pipe(d, "in", "k", "b", 162);
+	weir_driver_pipe(d, "in", "k", "c", 163);
+	assert_windowed_numbers(d, "out", "k[131]=1@141", "k[152]=1@162", "k[163]=1@163", "k[153]=2@163");
+	weir_driver_pipe(d, "in", "k", "late", 143);
+	assert_windowed_numbers(d, "out", "k[142]=1@143");
+	weir_driver_free(d);
+}
+
 enum { SPAN = 1500, DIFFERENCE = 20 };
 
 static int records_in(const int *count, int from, int to)
@@ -123,6 +138,7 @@ int main(void)
 		cmocka_unit_test(each_record_ends_a_window_and_begins_one_for_those_behind_it),
 		cmocka_unit_test(records_near_the_epoch_share_a_window),
 		cmocka_unit_test(a_record_too_late_for_all_its_windows_is_a_dead_letter),
+		cmocka_unit_test(a_late_record_finds_the_one_before_it),
 		cmocka_unit_test(windows_hold_what_falls_into_them_whatever_the_order),
 	};
 

@@ -169,7 +169,7 @@ typedef struct weir_window {
 	int64_t advance_ms; /* 0 = size_ms */
 	int64_t grace_ms;
 	/* how long windows are kept, back from the newest; 0 = size + grace, for sessions twice the gap + grace,
-	 * for sliding ones twice the difference + grace */
+	 * for sliding ones twice the difference + grace + 2 */
 	int64_t retain_ms;
 	int64_t gap_ms;
 	int64_t difference_ms;
