@@ -28,10 +28,14 @@ struct run {
 
 const weir_headers *weir__embedded_headers(const weir_kafka_record *record)
 {
+	static const weir_headers none;
 	struct embedded_consumer *c = (struct embedded_consumer *)record->consumer;
 	const struct entry *e = record->handle;
+
+	if (!e->headers_len)
+		return &none;
 	const unsigned char *at = weir__entry_headers(e);
-	size_t n = e->headers_len ? (size_t)weir_get_be32(at) : 0;
+	size_t n = (size_t)weir_get_be32(at);
 
 	if (n > c->header_room) {
 		c->headers = weir__realloc(c->headers, n * sizeof *c->headers);

@@ -54,45 +54,48 @@ static inline int weir_bytes_compare(weir_bytes a, weir_bytes b)
 	return c ? c : (a.len > b.len) - (a.len < b.len);
 }
 
-/* Big-endian integers, as Kafka Streams lays them into keys and values. */
+/* Big-endian integers, as Kafka Streams lays them into keys and values. Whole words: a loop over bytes stays one. */
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define WEIR__BE64(u) __builtin_bswap64(u)
+#define WEIR__BE32(u) __builtin_bswap32(u)
+#else
+#define WEIR__BE64(u) (u)
+#define WEIR__BE32(u) (u)
+#endif
 
 /** 8 bytes. */
 static inline void weir_put_be64(void *to, int64_t v)
 {
-	unsigned char *p = to;
-	uint64_t u = (uint64_t)v;
+	uint64_t u = WEIR__BE64((uint64_t)v);
 
-	for (int i = 7; i >= 0; i--, u >>= 8)
-		p[i] = (unsigned char)u;
+	memcpy(to, &u, sizeof u);
 }
 
 /** Reads what weir_put_be64 wrote. */
 static inline int64_t weir_get_be64(const void *from)
 {
-	const unsigned char *p = from;
-	uint64_t u = 0;
+	uint64_t u;
 
-	for (int i = 0; i < 8; i++)
-		u = u << 8 | p[i];
-	return (int64_t)u;
+	memcpy(&u, from, sizeof u);
+	return (int64_t)WEIR__BE64(u);
 }
 
 /** 4 bytes. */
 static inline void weir_put_be32(void *to, int32_t v)
 {
-	unsigned char *p = to;
-	uint32_t u = (uint32_t)v;
+	uint32_t u = WEIR__BE32((uint32_t)v);
 
-	for (int i = 3; i >= 0; i--, u >>= 8)
-		p[i] = (unsigned char)u;
+	memcpy(to, &u, sizeof u);
 }
 
 /** Reads what weir_put_be32 wrote. */
 static inline int32_t weir_get_be32(const void *from)
 {
-	const unsigned char *p = from;
+	uint32_t u;
 
-	return (int32_t)((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]);
+	memcpy(&u, from, sizeof u);
+	return (int32_t)WEIR__BE32(u);
 }
 
 #endif
