@@ -54,7 +54,7 @@ static inline int weir_bytes_compare(weir_bytes a, weir_bytes b)
 	return c ? c : (a.len > b.len) - (a.len < b.len);
 }
 
-/* Big-endian integers, as Kafka Streams lays them into keys and values. Whole words: a loop over bytes stays one. */
+/* Big-endian integers, as Kafka Streams lays them into keys and values. Whole words: gcc keeps loops over bytes. */
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define WEIR__BE64(u) __builtin_bswap64(u)
