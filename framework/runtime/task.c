@@ -453,6 +453,8 @@ void weir__task_close(struct task *t, bool clean)
 {
 	weir_error err;
 
+	if (t->state == TASK_RUNNING)
+		weir_log(WEIR_LOG_INFO, "task", "closed task=%s", t->id);
 	weir__restore_cancel(t);
 	unmake_instances(t);
 	for (size_t i = 0; i < t->store_count; i++) {
