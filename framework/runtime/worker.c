@@ -289,9 +289,8 @@ static void commit_idle_positions(struct worker *w)
 		for (size_t j = 0; t->state == TASK_RUNNING && j < t->input_count; j++) {
 			struct input *in = &t->inputs[j];
 
-			if (all || (!in->head &&
-				    weir_consumer_position(w->consumer, in->topic, in->partition) > in->committed &&
-				    in->committed >= 0)) {
+			if (all || (!in->head && weir_consumer_position(w->consumer, in->topic, in->partition) >
+							 (in->committed >= 0 ? in->committed : in->begin))) {
 				weir__task_touch(t);
 				w->commit_now = true;
 				break;

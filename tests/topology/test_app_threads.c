@@ -387,6 +387,31 @@ static void a_timer_can_ask_for_a_commit(void **state)
 	close_cluster();
 }
 
+/* As a repartition topic's may be, when the only transaction that wrote to it was aborted. */
+static void an_input_of_which_all_was_aborted_is_caught_up_with(void **state)
+{
+	weir_error err;
+
+	(void)state;
+	open_cluster();
+	weir_producer *p = weir_producer_open(
+		cluster, (weir_producer_opts){ .transactional_id = "other", .transaction_timeout_ms = 60000 },
+		&err);
+
+	assert_non_null(p);
+	assert_true(weir_producer_init(p, PATIENCE_MS, &err));
+	assert_true(weir_producer_begin(p, &err));
+	send_one(p, "k", "v", 1);
+	assert_true(weir_producer_flush(p, PATIENCE_MS, &err));
+	assert_true(weir_producer_abort(p, PATIENCE_MS, &err));
+	struct running r = start(counting(), "one", "1", "", "100ms");
+
+	WAIT_UNTIL(weir_app_caught_up(r.app));
+	weir_producer_close(p);
+	stop(&r);
+	close_cluster();
+}
+
 /* Asks all the time, until it is told to end. */
 struct asking {
 	weir_app *app;
@@ -706,6 +731,7 @@ int main(void)
 		cmocka_unit_test(counts_on_disk_are_exact_while_instances_come_and_go),
 		cmocka_unit_test(a_query_sees_only_what_is_committed_unless_it_asks_for_more),
 		cmocka_unit_test(a_timer_can_ask_for_a_commit),
+		cmocka_unit_test(an_input_of_which_all_was_aborted_is_caught_up_with),
 		cmocka_unit_test(queries_go_on_through_start_and_stop_and_none_is_left_waiting),
 		cmocka_unit_test(an_error_in_one_worker_stops_the_instance_and_says_why),
 		cmocka_unit_test(two_instances_of_one_id_do_not_fight_for_ever),
