@@ -348,7 +348,7 @@ static void committed(struct worker *w)
 
 	w->in_transaction = false;
 	w->aborts_in_a_row = 0;
-	w->last_done_us = now_us;
+	weir__fencings_done(&w->fencings, now_us, w->app->settings.session_timeout_ms * 1000);
 	atomic_fetch_add_explicit(&w->commits, 1, memory_order_relaxed);
 	weir_histogram_record_single(w->commit_time, (uint64_t)(now_us - w->last_commit_us));
 	for (size_t i = 0; i < w->task_count; i++) {

@@ -186,7 +186,6 @@ struct worker {
 	size_t waiting_bytes; /* of all inputs' waiting records */
 	int kept;             /* of the poll at work: records that wait for their turn */
 	struct fencings fencings;
-	int64_t last_done_us; /* when a commit last went through */
 	struct poison *poison;
 	struct written_topic *written;
 	/* Trouble that calls deep inside could not return: handled by the loop. */

@@ -346,8 +346,7 @@ static void mend(struct worker *w)
 
 bool weir__worker_fenced(struct worker *w, weir_error *err)
 {
-	if (!weir__fenced_by_twin(&w->fencings, weir__now_us(w->app), w->last_done_us,
-				  w->app->settings.session_timeout_ms * 1000))
+	if (!weir__fenced_by_twin(&w->fencings, weir__now_us(w->app), w->app->settings.session_timeout_ms * 1000))
 		return false;
 	weir_fail(err, WEIR_FENCED,
 		  "fenced again and again under the id \"%s\": another running instance has the same instance.id; "
