@@ -141,7 +141,7 @@ static void expect_window(const weir_kafka_record *r, void *user)
 static bool joins(const struct recount *c, const struct span *s, const char *key, int64_t ms)
 {
 	return strcmp(s->key, key) == 0 && s->last_ms >= ms - GAP_MS && s->start_ms <= ms + GAP_MS &&
-	       s->last_ms >= c->seen_ms[s->partition] - GRACE_MS - 2 * GAP_MS;
+	       s->last_ms > c->seen_ms[s->partition] - GRACE_MS - 2 * GAP_MS;
 }
 
 static void expect_session(const weir_kafka_record *r, void *user)
