@@ -127,31 +127,18 @@ static struct member *member_new(struct embedded *e, struct group *g, struct emb
 	return m;
 }
 
-static bool same_topics(const struct member *a, const struct member *b)
-{
-	bool same = a->topic_count == b->topic_count;
-
-	for (size_t i = 0; same && i < a->topic_count; i++) {
-		size_t k = 0;
-
-		while (k < b->topic_count && b->topics[k] != a->topics[i])
-			k++;
-		same = k < b->topic_count;
-	}
-	return same;
-}
-
-/* The same static id comes (back): it gets what its predecessor had, and who does not know of it notices
- * nothing. */
+/*
+ * The same static id comes (back): it gets what its predecessor had, and who does not know of it notices nothing. As in
+ * Kafka that is so, too, when the predecessor had yet to give something up, or when it wants other topics: nobody
+ * has that until the next round, which owners.h sees to.
+ */
 static void take_over(struct embedded *e, struct member *m, struct member **place)
 {
 	struct member *old = *place;
 	struct group *g = m->group;
-	bool quiet = g->state == GROUP_STABLE && same_topics(old, m);
+	bool quiet = g->state == GROUP_STABLE;
 
 	*place = m;
-	for (size_t i = 0; quiet && i < old->owned.count; i++) /* another may wait for it */
-		quiet = weir__places_have(&old->assigned, old->owned.items[i].topic, old->owned.items[i].partition);
 	if (quiet) {
 		m->generation = g->generation;
 		m->out_of_date = true;

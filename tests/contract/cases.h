@@ -54,6 +54,7 @@
 	X(close_gives_the_partitions_to_those_who_stay)                                                        \
 	X(a_static_member_comes_back_unnoticed)                                                                \
 	X(a_static_member_is_fenced_by_its_successor)                                                          \
+	X(a_static_member_back_between_two_rounds_leaves_nothing_ownerless)                             \
 	SLOW(a_member_that_does_not_poll_loses_its_membership)                                                 \
 	SLOW(workers_copy_each_record_once_through_aborts_and_rebalances)                                      \
 	X(a_group_can_be_described)                                                                            \

@@ -177,6 +177,58 @@ void a_static_member_is_fenced_by_its_successor(struct contract *c)
 	joiner_close(&new);
 }
 
+struct between_rounds {
+	struct contract *c;
+	struct joiner_opts opts;
+	struct joiner old, back, other;
+};
+
+/* As if its process had been killed here, and begun again at once. */
+static void come_back(void *user)
+{
+	struct between_rounds *t = user;
+
+	joiner_open(t->c, &t->back, t->opts);
+	for (struct patience w = patience(t->c); !joiner_owned(&t->back) && patience_left(&w, "first share");) {
+		joiner_poll(&t->back);
+		joiner_poll(&t->other);
+	}
+}
+
+/*
+ * It has given up half of its partitions, but nobody hears that from it: the group takes its successor for the member
+ * that it was, and sees no reason for the round in which the other would get them.
+ */
+void a_static_member_back_between_two_rounds_leaves_nothing_ownerless(struct contract *c)
+{
+	const char *topic = fresh_topic(c, 4), *group = fresh(c, "group");
+	static struct between_rounds t;
+	struct joiner *both[] = { &t.back, &t.other };
+
+	t = (struct between_rounds){ c, .opts = { group, topic, .instance = fresh(c, "instance"),
+						  .session_timeout_ms = 6000 } };
+	joiner_open(c, &t.old, t.opts);
+	joiners_until((struct joiner *[]){ &t.old }, (int[]){ 4 }, 1);
+	t.old.while_revoked = come_back;
+	t.old.user = &t;
+	joiner_open(c, &t.other, (struct joiner_opts){ group, topic, .instance = fresh(c, "instance"),
+						       .session_timeout_ms = 6000 });
+	for (struct patience w = patience(c); !t.old.fenced && patience_left(&w, "fencing");)
+		if (joiner_poll(&t.old) && !t.back.consumer)
+			joiner_poll(&t.other);
+	joiner_close(&t.old);
+	for (struct patience w = patience(c); joiner_owned(&t.back) + joiner_owned(&t.other) < 4;) {
+		assert_true(joiner_poll(&t.back) && joiner_poll(&t.other));
+		patience_left(&w, "an owner of each partition");
+		let_pass(c, 10);
+	}
+	joiners_until(both, (int[]){ 2, 2 }, 2);
+	assert_one_owner(both, 2, 4);
+	assert_int_equal(t.back.lost + t.other.lost, 0);
+	joiner_close(&t.back);
+	joiner_close(&t.other);
+}
+
 /* --- membership lost ------------------------------------------------------------------------------------------ */
 
 void a_member_that_does_not_poll_loses_its_membership(struct contract *c)

@@ -47,6 +47,12 @@ static void on_group(weir_consumer *consumer, weir_group_event event, const weir
 				all[i].offset;
 		assert_done(weir_consumer_assign(consumer, all, count, &err), err);
 	} else {
+		void (*first)(void *) = event == WEIR_GROUP_REVOKED ? j->while_revoked : NULL;
+
+		if (first) {
+			j->while_revoked = NULL;
+			first(j->user);
+		}
 		if (event == WEIR_GROUP_REVOKED && j->committer)
 			assert_done(joiner_commit(j, j->committer, &err), err);
 		assert_done(weir_consumer_unassign(consumer, all, count, &err), err);
