@@ -2,6 +2,7 @@
 #define WEIR_EMBEDDED_CLIENT_H
 /* The consumers and producers of the embedded cluster. Each belongs to one thread at a time. */
 #include "framework/kafka/embedded.h"
+#include "framework/kafka/owners.h"
 
 /* --- consumer ------------------------------------------------------------------------------------------------- */
 
@@ -33,6 +34,7 @@ struct embedded_consumer {
 	size_t topic_count;
 	bool *topic_missing; /* has been reported as not there */
 	bool subscription_changed, in_callback;
+	struct owner_watch owners;
 	bool broken; /* fenced, or given up: fatal */
 	weir_error cause;
 	struct part **parts;

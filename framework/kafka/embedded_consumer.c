@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "framework/base/alloc.h"
+#include "framework/base/hash.h"
 
 #define QUEUE_BYTES_MAX (INT64_C(64) << 20)
 
@@ -318,6 +319,9 @@ weir_consumer *weir__embedded_consumer_open(weir_cluster *cluster, const weir_co
 	if (c->opts.queue_bytes_max == 0)
 		c->opts.queue_bytes_max = QUEUE_BYTES_MAX;
 	weir__cond_init(&c->wake);
+	if (opts->group && c->instance)
+		weir__owners_watch(&c->owners, c->opts.group, weir__hash(weir_str(c->instance)),
+				   c->opts.session_timeout_ms);
 	if (opts->group) {
 		weir__embedded_enter(c->cluster);
 		c->group = weir__group_find(c->cluster, opts->group, true);

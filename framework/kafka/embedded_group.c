@@ -128,9 +128,9 @@ static struct member *member_new(struct embedded *e, struct group *g, struct emb
 }
 
 /*
- * The same static id comes (back): it gets what its predecessor had, and who does not know of it notices nothing. As in
- * Kafka that is so, too, when the predecessor had yet to give something up, or when it wants other topics: nobody
- * has that until the next round, which owners.h sees to.
+ * The same static id comes (back): it gets what its predecessor had, and who does not know of it notices nothing.
+ * As in Kafka that is so, too, when the predecessor had given something up and not said so yet, or when the new one
+ * wants other topics: nobody has those until the next round, which owners.h sees to.
  */
 static void take_over(struct embedded *e, struct member *m, struct member **place)
 {

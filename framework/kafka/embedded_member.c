@@ -54,6 +54,7 @@ static bool act_on_generation(struct embedded_consumer *c, struct member *m)
 	bool gave_up = false;
 
 	m->out_of_date = false;
+	weir__owners_assigned(&c->owners, weir__embedded_now(c->cluster));
 	weir__places_minus(&revoked, &m->owned, &m->assigned);
 	weir__places_minus(&added, &m->assigned, &m->owned);
 	if (revoked.count) {
@@ -107,6 +108,30 @@ static void resubscribe(struct embedded_consumer *c, struct member *m)
 	weir__group_rebalance(c->cluster, m->group);
 }
 
+/* Whether a partition that this member wants is nobody's, and it is time to do something about that. */
+static bool must_ask(struct embedded_consumer *c, const struct group *g)
+{
+	int64_t now_ms = weir__embedded_now(c->cluster);
+	struct owner_look look = { 0 };
+
+	if (!weir__owners_due(&c->owners, now_ms))
+		return false;
+	if (g->state != GROUP_STABLE) {
+		weir__owners_unknown(&c->owners, now_ms);
+		return false;
+	}
+	for (size_t i = 0; i < c->topic_count; i++) {
+		const struct topic *t = weir__topic_find(c->cluster, c->topics[i]);
+
+		weir__look_topic(&look, c->topics[i], t ? t->partitions : 0);
+	}
+	for (size_t i = 0; i < g->count; i++)
+		for (size_t k = 0; k < g->members[i]->assigned.count; k++)
+			weir__look_owned(&look, g->members[i]->assigned.items[k].topic,
+					 g->members[i]->assigned.items[k].partition);
+	return weir__look_end(&look, &c->owners, now_ms);
+}
+
 bool weir__consumer_serve_group(struct embedded_consumer *c, bool *served, weir_error *err)
 {
 	struct embedded *e = c->cluster;
@@ -132,7 +157,7 @@ bool weir__consumer_serve_group(struct embedded_consumer *c, bool *served, weir_
 			*served |= act_on_generation(c, m);
 			continue;
 		}
-		if (c->subscription_changed) {
+		if (c->subscription_changed || must_ask(c, m->group)) {
 			c->subscription_changed = false;
 			resubscribe(c, m);
 			continue;

@@ -9,6 +9,7 @@
 #include "framework/kafka/rdkafka_consumer.h"
 
 #include "framework/base/alloc.h"
+#include "framework/base/hash.h"
 #include <weir/log.h>
 
 #include <errno.h>
@@ -87,6 +88,8 @@ static void on_error(struct rdk_consumer *c, const rd_kafka_message_t *m)
 	case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
 		return; /* logged, and tried again */
 	default:
+		if (m->rkt && weir__rdk_is_no_topic(rd_kafka_topic_name(m->rkt)))
+			return;
 		if (m->rkt)
 			partition_failed(c, m, h);
 		else
@@ -223,6 +226,8 @@ static bool consumer_poll(weir_consumer *consumer, int64_t timeout_ms, weir_reco
 	c->on_record = fn;
 	c->on_record_user = user;
 	c->failure.code = WEIR_OK;
+	if (c->owners.group)
+		weir__rdk_owners_serve(c);
 	for (;;) {
 		forget_wake(c);
 		size_t served = serve_events(c);
@@ -331,7 +336,7 @@ static void finish_joining(struct rdk_consumer *c)
 {
 	int64_t until = weir__rdk_now_ms() + JOIN_TIMEOUT_MS;
 
-	if (!c->subscribed)
+	if (!c->subscription)
 		return;
 	c->on_group = NULL; /* takes no partition of it */
 	while (!c->had_share && !rd_kafka_fatal_error(c->rk, NULL, 0)) {
@@ -379,6 +384,7 @@ static void consumer_close(weir_consumer *consumer)
 {
 	struct rdk_consumer *c = (struct rdk_consumer *)consumer;
 
+	weir__rdk_owners_stop(c);
 	if (c->group) {
 		if (!c->had_share)
 			finish_joining(c);
@@ -398,6 +404,8 @@ static void consumer_close(weir_consumer *consumer)
 	rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 	pthread_cond_destroy(&c->something);
 	pthread_mutex_destroy(&c->lock);
+	if (c->subscription)
+		rd_kafka_topic_partition_list_destroy(c->subscription);
 	free(c->group);
 	free(c->header_items);
 	free(c);
@@ -514,6 +522,10 @@ weir_consumer *weir__rdk_consumer_open(weir_cluster *cluster, const weir_consume
 		return NULL;
 	}
 	c->group = weir__strdup(opts->group);
+	if (c->group && opts->group_instance_id)
+		weir__owners_watch(&c->owners, c->group,
+				   weir__hash(weir_str(opts->group_instance_id)) ^ (uint64_t)weir__rdk_now_ms(),
+				   opts->session_timeout_ms > 0 ? opts->session_timeout_ms : SESSION_TIMEOUT_MS);
 	open_queues(c);
 	return &c->base;
 }

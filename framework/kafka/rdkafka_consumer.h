@@ -1,6 +1,7 @@
 #ifndef WEIR_RDKAFKA_CONSUMER_H
 #define WEIR_RDKAFKA_CONSUMER_H
-/* The consumer of the librdkafka implementation, shared by rdkafka_consumer.c and rdkafka_group.c. */
+/* The consumer of the librdkafka implementation: rdkafka_consumer.c, rdkafka_group.c, rdkafka_owners.c. */
+#include "framework/kafka/owners.h"
 #include "framework/kafka/rdkafka_held.h"
 
 struct rdk_consumer {
@@ -28,8 +29,8 @@ struct rdk_consumer {
 	weir_header *header_items;
 	size_t headers_capacity;
 
-	bool subscribed;
-	bool had_share; /* of the group: an assignment, be it empty */
+	rd_kafka_topic_partition_list_t *subscription; /* NULL = not subscribed */
+	bool had_share;                                /* of the group: an assignment, be it empty */
 	/* Inside on_group: what is assigned and unassigned is gathered, and done in one step when it returns. */
 	bool in_event;
 	rd_kafka_topic_partition_list_t *added, *removed;
@@ -39,6 +40,11 @@ struct rdk_consumer {
 	size_t wake_records, wake_bytes, taken_records, taken_bytes;
 	size_t record_bytes; /* of a record, on an average of the last ones */
 	const char *sasl_user, *sasl_password;
+
+	struct owner_watch owners;
+	bool looking; /* who has what has been asked, by `look` */
+	struct rdk_call look;
+	int64_t look_until_ms;
 };
 
 /** The other queue is filled from now on. */
@@ -53,5 +59,11 @@ bool weir__rdk_unassign(weir_consumer *consumer, const weir_partition *list, siz
 bool weir__rdk_seek(weir_consumer *consumer, const weir_partition *list, size_t n, weir_error *err);
 bool weir__rdk_pause(weir_consumer *consumer, const weir_partition *list, size_t n, weir_error *err);
 bool weir__rdk_resume(weir_consumer *consumer, const weir_partition *list, size_t n, weir_error *err);
+
+/** Looks for partitions without an owner when it is time; never waits long. */
+void weir__rdk_owners_serve(struct rdk_consumer *c);
+void weir__rdk_owners_stop(struct rdk_consumer *c);
+/** A name that was only made up to join the group again. */
+bool weir__rdk_is_no_topic(const char *name);
 
 #endif

@@ -193,6 +193,8 @@ void weir__rdk_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_t
 			 rd_kafka_err2str(code));
 	c->in_event = true;
 	c->had_share |= assigned;
+	if (assigned)
+		weir__owners_assigned(&c->owners, weir__rdk_now_ms());
 	c->added = rd_kafka_topic_partition_list_new(list->cnt);
 	c->removed = rd_kafka_topic_partition_list_new(list->cnt);
 	call_application(c,
@@ -228,8 +230,14 @@ bool weir__rdk_subscribe(weir_consumer *consumer, const char *const *topics, siz
 	for (size_t i = 0; i < n; i++)
 		rd_kafka_topic_partition_list_add(list, topics[i], RD_KAFKA_PARTITION_UA);
 	rd_kafka_resp_err_t code = rd_kafka_subscribe(c->rk, list);
-	rd_kafka_topic_partition_list_destroy(list);
-	c->subscribed |= !code;
+
+	if (code) {
+		rd_kafka_topic_partition_list_destroy(list);
+	} else {
+		if (c->subscription)
+			rd_kafka_topic_partition_list_destroy(c->subscription);
+		c->subscription = list;
+	}
 	return !code || weir__rdk_fail(err, code, "subscribe, group %s", c->group);
 }
 

@@ -154,7 +154,7 @@ bool weir__rdk_group_delete(weir_cluster *cluster, const char *group, weir_error
 	return done || weir_wrap(err, "delete group %s", group);
 }
 
-static void each_member(const rd_kafka_ConsumerGroupDescription_t *group, weir_member_fn *fn, void *user)
+void weir__rdk_each_member(const rd_kafka_ConsumerGroupDescription_t *group, weir_member_fn *fn, void *user)
 {
 	size_t count = rd_kafka_ConsumerGroupDescription_member_count(group);
 
@@ -189,7 +189,7 @@ bool weir__rdk_group_describe(weir_cluster *cluster, const char *group, weir_mem
 		rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
 
 		if (!code)
-			each_member(groups[0], fn, user);
+			weir__rdk_each_member(groups[0], fn, user);
 		else if (code != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
 			done = weir__rdk_fail(err, code, "%s", rd_kafka_error_string(error));
 	}

@@ -196,8 +196,8 @@ static void come_back(void *user)
 }
 
 /*
- * It has given up half of its partitions, but nobody hears that from it: the group takes its successor for the member
- * that it was, and sees no reason for the round in which the other would get them.
+ * It has given up half of its partitions, but nobody hears that from it: the group takes its successor for the
+ * member that it was, and sees no reason for the round in which the other would get them.
  */
 void a_static_member_back_between_two_rounds_leaves_nothing_ownerless(struct contract *c)
 {
@@ -211,8 +211,9 @@ void a_static_member_back_between_two_rounds_leaves_nothing_ownerless(struct con
 	joiners_until((struct joiner *[]){ &t.old }, (int[]){ 4 }, 1);
 	t.old.while_revoked = come_back;
 	t.old.user = &t;
-	joiner_open(c, &t.other, (struct joiner_opts){ group, topic, .instance = fresh(c, "instance"),
-						       .session_timeout_ms = 6000 });
+	joiner_open(
+		c, &t.other,
+		(struct joiner_opts){ group, topic, .instance = fresh(c, "instance"), .session_timeout_ms = 6000 });
 	for (struct patience w = patience(c); !t.old.fenced && patience_left(&w, "fencing");)
 		if (joiner_poll(&t.old) && !t.back.consumer)
 			joiner_poll(&t.other);

@@ -117,7 +117,8 @@ struct joiner {
 	int64_t next[2][PARTITIONS_MAX]; /* offset to come; records out of order fail the test */
 	weir_producer *committer;        /* commits what it has read when partitions are revoked; NULL = does not */
 	bool fenced;
-	void (*while_revoked)(void *user); /* called before the first revoked partitions are given up; may be NULL */
+	void (*while_revoked)(
+		void *user); /* called before the first revoked partitions are given up; may be NULL */
 	void *user;
 };
 

@@ -1,0 +1,140 @@
+/* Looking for partitions that no member of the group has (owners.h), beside the polls of a consumer. */
+#include "framework/kafka/rdkafka_consumer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <weir/log.h>
+
+enum {
+	ANSWER_MS_MAX = 10000,
+	METADATA_MS_MAX = 1000, /* asked for right after the broker has answered */
+};
+
+/* No topic can have a name like that. */
+#define NO_TOPIC "weir:rejoin:"
+
+bool weir__rdk_is_no_topic(const char *name)
+{
+	return strncmp(name, NO_TOPIC, strlen(NO_TOPIC)) == 0;
+}
+
+/*
+ * Makes librdkafka join again. It has no call for that, but does so when the topics subscribed to change: for one
+ * that it knows nothing of it asks the broker, then it joins. Meanwhile the subscription is what it was before.
+ *
+ * Only for one that is a member: librdkafka (to 2.8 at least) ends the process when the subscription changes so
+ * while it joins for the first time.
+ */
+static void join_again(struct rdk_consumer *c)
+{
+	char name[64];
+
+	snprintf(name, sizeof name, NO_TOPIC "%llx", (unsigned long long)weir_rng_next(&c->owners.rng));
+	rd_kafka_topic_partition_list_t *more = rd_kafka_topic_partition_list_copy(c->subscription);
+	rd_kafka_topic_partition_list_add(more, name, RD_KAFKA_PARTITION_UA);
+	rd_kafka_resp_err_t code = rd_kafka_subscribe(c->rk, more);
+
+	if (!code)
+		code = rd_kafka_subscribe(c->rk, c->subscription);
+	if (code)
+		weir_log(WEIR_LOG_WARN, "kafka", "group=%s could not be joined again: %s", c->group,
+			 rd_kafka_err2str(code));
+	rd_kafka_topic_partition_list_destroy(more);
+}
+
+static bool is_member(struct rdk_consumer *c, const rd_kafka_ConsumerGroupDescription_t *group)
+{
+	char *id = rd_kafka_memberid(c->rk);
+	bool found = false;
+
+	for (size_t i = 0; id && *id && i < rd_kafka_ConsumerGroupDescription_member_count(group); i++) {
+		const rd_kafka_MemberDescription_t *m = rd_kafka_ConsumerGroupDescription_member(group, i);
+
+		found |= !strcmp(rd_kafka_MemberDescription_consumer_id(m), id);
+	}
+	if (id)
+		rd_kafka_mem_free(c->rk, id);
+	return found && !rd_kafka_assignment_lost(c->rk) && !rd_kafka_fatal_error(c->rk, NULL, 0);
+}
+
+static void note_topics(struct rdk_consumer *c, struct owner_look *look)
+{
+	for (int i = 0; i < c->subscription->cnt; i++) {
+		const char *topic = c->subscription->elems[i].topic;
+		rd_kafka_topic_t *rkt = rd_kafka_topic_new(c->cluster->admin, topic, NULL);
+		const struct rd_kafka_metadata *md;
+
+		if (rkt && !rd_kafka_metadata(c->cluster->admin, 0, rkt, &md, METADATA_MS_MAX)) {
+			if (md->topic_cnt == 1 && !md->topics[0].err)
+				weir__look_topic(look, topic, md->topics[0].partition_cnt);
+			rd_kafka_metadata_destroy(md);
+		}
+		if (rkt)
+			rd_kafka_topic_destroy(rkt);
+	}
+}
+
+static void note_owned(const char *client_id, const char *member_id, const char *topic, int32_t partition,
+		       void *user)
+{
+	(void)client_id;
+	(void)member_id;
+	if (topic)
+		weir__look_owned(user, topic, partition);
+}
+
+static void answered(struct rdk_consumer *c, rd_kafka_event_t *event)
+{
+	const rd_kafka_DescribeConsumerGroups_result_t *result =
+		rd_kafka_event_DescribeConsumerGroups_result(event);
+	struct owner_look look = { 0 };
+	size_t count = 0;
+	const rd_kafka_ConsumerGroupDescription_t **groups =
+		result && !rd_kafka_event_error(event)
+			? rd_kafka_DescribeConsumerGroups_result_groups(result, &count)
+			: NULL;
+
+	if (count != 1 || rd_kafka_ConsumerGroupDescription_error(groups[0]) ||
+	    rd_kafka_ConsumerGroupDescription_state(groups[0]) != RD_KAFKA_CONSUMER_GROUP_STATE_STABLE ||
+	    !is_member(c, groups[0])) {
+		weir__owners_unknown(&c->owners, weir__rdk_now_ms());
+		return;
+	}
+	note_topics(c, &look);
+	weir__rdk_each_member(groups[0], note_owned, &look);
+	if (weir__look_end(&look, &c->owners, weir__rdk_now_ms()))
+		join_again(c);
+}
+
+void weir__rdk_owners_stop(struct rdk_consumer *c)
+{
+	if (c->looking)
+		weir__rdk_call_end(&c->look);
+	c->looking = false;
+}
+
+void weir__rdk_owners_serve(struct rdk_consumer *c)
+{
+	int64_t now_ms = weir__rdk_now_ms();
+
+	if (!c->looking) {
+		if (!c->subscription || !weir__owners_due(&c->owners, now_ms))
+			return;
+		const char *group = c->group;
+
+		weir__rdk_call_begin(&c->look, c->cluster, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, ANSWER_MS_MAX);
+		rd_kafka_DescribeConsumerGroups(c->look.rk, &group, 1, c->look.options, c->look.queue);
+		c->looking = true;
+		c->look_until_ms = now_ms + ANSWER_MS_MAX;
+		return;
+	}
+	c->look.event = rd_kafka_queue_poll(c->look.queue, 0);
+	if (!c->look.event && now_ms < c->look_until_ms)
+		return;
+	if (c->look.event)
+		answered(c, c->look.event);
+	else
+		weir__owners_unknown(&c->owners, now_ms);
+	weir__rdk_owners_stop(c);
+}
