@@ -158,7 +158,7 @@ static bool stop(struct process *p, weir_error *err)
 	weir_sink_worker_stop(p->sink_worker);
 	evilnet_mysql_sink_free(p->sink);
 	evilnet_mysql_source_close(p->mysql_source);
-	if (ok) { /* else a worker may still use them, and the process ends */
+	if (ok || err->code != WEIR_TIMEOUT) { /* else a worker may still use them, and the process ends */
 		weir_app_free(p->app);
 		weir_topology_free(p->topology);
 	}
