@@ -180,6 +180,7 @@ static bool open_database(struct state *state, const char *path, weir_error *err
 	if (message) {
 		weir_fail(err, WEIR_STORE, "read the database %s: %s", path, message);
 		rocksdb_free(message);
+		rocksdb_free(listed); /* of no names, but there */
 		return false;
 	}
 	const char *const *names = listed ? (const char *const *)listed : fresh;

@@ -158,9 +158,11 @@ static bool stop(struct process *p, weir_error *err)
 	weir_sink_worker_stop(p->sink_worker);
 	evilnet_mysql_sink_free(p->sink);
 	evilnet_mysql_source_close(p->mysql_source);
-	if (ok || err->code != WEIR_TIMEOUT) { /* else a worker may still use them, and the process ends */
+	if (!p->app || weir_app_ended(p->app)) {
 		weir_app_free(p->app);
 		weir_topology_free(p->topology);
+	} else {
+		p->e->cluster = NULL; /* a worker may still use all of it, and the process ends */
 	}
 	return ok;
 }

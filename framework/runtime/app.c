@@ -241,6 +241,15 @@ static bool all_done(const weir_app *app)
 	return true;
 }
 
+bool weir_app_ended(weir_app *app)
+{
+	pthread_mutex_lock(&app->mutex);
+	bool ended = all_done(app);
+
+	pthread_mutex_unlock(&app->mutex);
+	return ended;
+}
+
 /* Joins the workers; false: some are still busy after timeout_ms. */
 static bool join_workers(weir_app *app, int64_t timeout_ms)
 {

@@ -153,10 +153,12 @@ static int run(const char *program, struct arguments *a, weir_topology *t)
 	}
 	if (app)
 		ok = weir_app_stop(app, STOP_TIMEOUT_MS, ok ? &err : NULL) && ok;
-	weir_app_free(app);
-	weir_cluster_free(cluster);
 	if (!ok)
 		fprintf(stderr, "%s: %s\n", program, err.message);
+	if (app && !weir_app_ended(app))
+		_exit(FAILED); /* a worker may still use all of it */
+	weir_app_free(app);
+	weir_cluster_free(cluster);
 	return ok ? DONE : err.code == WEIR_CONFIG ? USAGE : FAILED;
 }
 

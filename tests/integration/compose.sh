@@ -95,8 +95,8 @@ up
 wait_for 60 "counting" counts_above 1000
 wait_for 20 "the dashboard answers" curl -sf -o /dev/null "http://127.0.0.1:$EVILNET_PORT/readyz"
 
-one=$(replicas | head -1)
-docker kill -s KILL "$one" >/dev/null
+all=$(replicas)
+docker kill -s KILL "${all%%$'\n'*}" >/dev/null
 remember
 sleep 1
 up

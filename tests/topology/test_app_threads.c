@@ -577,7 +577,9 @@ static void an_instance_goes_through_its_states(void **state)
 	assert_in_range(weir_app_state_get(app, NULL), WEIR_APP_REBALANCING, WEIR_APP_RUNNING);
 	WAIT_UNTIL(weir_app_state_get(app, NULL) == WEIR_APP_RUNNING);
 	WAIT_UNTIL(weir_app_caught_up(app));
+	assert_false(weir_app_ended(app));
 	must(weir_app_stop(app, PATIENCE_MS, &err));
+	assert_true(weir_app_ended(app));
 	assert_int_equal(weir_app_state_get(app, NULL), WEIR_APP_NOT_RUNNING);
 	assert_string_equal(weir_app_state_name(WEIR_APP_NOT_RUNNING), "NOT_RUNNING");
 	weir_app_free(app);
@@ -598,6 +600,7 @@ static void an_instance_that_was_never_started_can_be_freed(void **state)
 	weir_app *app = weir_app_new(t, cfg, cluster, (weir_app_opts){ 0 }, &why);
 
 	assert_non_null(app);
+	assert_true(weir_app_ended(app));
 	weir_app_free(app);
 	weir_app_free(NULL);
 	weir_config_free(cfg);

@@ -44,6 +44,10 @@ bool weir_app_start(weir_app *app, weir_error *err);
  * time-out. False: *err is why
  *  the app had stopped by itself, or that the time was not enough. Safe to call again. */
 bool weir_app_stop(weir_app *app, int64_t timeout_ms, weir_error *err);
+/** Whether no worker of it runs (any more), also of one that has failed or was never started. After a stop whose
+ * time was not enough it is false: free nothing that a worker may still use, or wait. */
+bool weir_app_ended(weir_app *app);
+/** Stops it first, and waits for as long as its workers need for that. NULL is let through. */
 void weir_app_free(weir_app *app);
 
 /** What tells this instance from the others: instance.id, or what is kept in state.dir for it. Valid from the start
