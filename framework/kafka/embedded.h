@@ -122,7 +122,8 @@ enum embedded_point {
 	EMBEDDED_AT_COMMIT,
 	EMBEDDED_AT_ABORT,
 	EMBEDDED_AT_POLL,
-	EMBEDDED_AT_CLOSE,     /* of a consumer */
+	EMBEDDED_AT_GIVEN_UP, /* partitions have been given up; the consumer joins again, so that others get them */
+	EMBEDDED_AT_CLOSE,    /* of a consumer */
 	EMBEDDED_AT_COMMITTED, /* a group's offsets are asked for; who = the group */
 	EMBEDDED_AT_RANGE,     /* a partition's ends are asked for; who = the topic */
 };

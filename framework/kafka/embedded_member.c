@@ -47,6 +47,23 @@ static bool lose(struct embedded_consumer *c, weir_error *err)
 	return false;
 }
 
+/* So that others get what it has given up: unless it does not live to say so. */
+static void join_again(struct embedded_consumer *c, struct member *m)
+{
+	pthread_mutex_unlock(&c->cluster->lock);
+	bool gone = weir__embedded_fault(c->cluster, EMBEDDED_AT_GIVEN_UP, c->client_id) == EMBEDDED_FATAL;
+
+	pthread_mutex_lock(&c->cluster->lock);
+	if (gone) {
+		c->broken = true;
+		weir_fail(&c->cause, WEIR_KAFKA, "the client has given up (injected)");
+		c->cause.fatal = true;
+	} else if (!m->evicted && !m->fenced) {
+		m->joined = true;
+		weir__group_rebalance(c->cluster, m->group);
+	}
+}
+
 /* Gives up what the generation takes away, takes what it gives. True = a callback ran. */
 static bool act_on_generation(struct embedded_consumer *c, struct member *m)
 {
@@ -75,10 +92,8 @@ static bool act_on_generation(struct embedded_consumer *c, struct member *m)
 
 	weir__places_release(&revoked);
 	weir__places_release(&added);
-	if (gave_up && !m->evicted && !m->fenced) { /* so that others get it */
-		m->joined = true;
-		weir__group_rebalance(c->cluster, m->group);
-	}
+	if (gave_up && !m->evicted && !m->fenced)
+		join_again(c, m);
 	return told;
 }
 
@@ -155,7 +170,11 @@ bool weir__consumer_serve_group(struct embedded_consumer *c, bool *served, weir_
 		m->seen_ms = weir__embedded_now(e);
 		if (m->out_of_date) {
 			*served |= act_on_generation(c, m);
-			continue;
+			if (!c->broken)
+				continue;
+			if (err)
+				*err = c->cause;
+			return false;
 		}
 		if (c->subscription_changed || must_ask(c, m->group)) {
 			c->subscription_changed = false;

@@ -8,6 +8,7 @@
 #include <weir/log.h>
 
 #include "framework/base/alloc.h"
+#include "framework/base/canary.h"
 
 enum {
 	SOON_MS_MIN = 1000,
@@ -99,7 +100,7 @@ bool weir__look_end(struct owner_look *l, struct owner_watch *w, int64_t now_ms)
 		look_in(w, now_ms, SELDOM_MS);
 		return false;
 	}
-	bool ask = !strcmp(ownerless, w->ownerless);
+	bool ask = !strcmp(ownerless, w->ownerless) && !WEIR__CANARY(LEAVE_OWNERLESS);
 
 	if (ask) {
 		weir_log(WEIR_LOG_WARN, "kafka",

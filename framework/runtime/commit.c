@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "framework/base/alloc.h"
-#include "framework/runtime/canary.h"
+#include "framework/base/canary.h"
 #include "framework/runtime/runtime.h"
 
 enum { INIT_TIMEOUT_MS = 60000, COMMIT_TIMEOUT_MS = 60000 };

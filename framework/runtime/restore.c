@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "framework/runtime/canary.h"
+#include "framework/base/canary.h"
 #include "framework/runtime/runtime.h"
 
 enum {

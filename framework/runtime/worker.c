@@ -5,7 +5,7 @@
 
 #include "framework/base/alloc.h"
 #include "framework/base/log_prefix.h"
-#include "framework/runtime/canary.h"
+#include "framework/base/canary.h"
 #include "framework/runtime/runtime.h"
 
 enum {

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <weir/weir.h>
 
-#include "framework/runtime/canary.h"
+#include "framework/base/canary.h"
 #include "tests/simulation/topologies.h"
 
 #ifdef WEIR_CANARIES
@@ -20,6 +20,7 @@ static const char *const canaries[CANARY_COUNT] = {
 	[CANARY_KEEP_AFTER_ABORT] = "keep-after-abort",
 	[CANARY_SKIP_UNTAKEN] = "skip-untaken",
 	[CANARY_TRUST_DISK] = "trust-disk",
+	[CANARY_LEAVE_OWNERLESS] = "leave-ownerless",
 };
 #endif
 

@@ -14,6 +14,7 @@ enum canary {
 	CANARY_KEEP_AFTER_ABORT,    /* stores stay as they are after an abort */
 	CANARY_SKIP_UNTAKEN,        /* a record for which there was no transaction does not come again */
 	CANARY_TRUST_DISK,          /* what a failing disk gave is committed */
+	CANARY_LEAVE_OWNERLESS,     /* no round is asked for when a partition has no owner */
 	CANARY_COUNT,
 };
 extern enum canary weir__canary;
