@@ -297,6 +297,24 @@ def rolling_restart(case):
     load.settle()
 
 
+def kill_between_rounds(case):
+    """A static member is killed amid a rebalance, when it has given tasks up and not said so, and comes back: all run somewhere"""
+    load = Load(case, seconds=30, instances=1, group_static_membership="true")
+    first = load.instances["1"]
+    harness.wait_until("all tasks at the first", 30, lambda: len(held(first)) == TASKS)
+    load.revive("2")
+    harness.wait_until("the first gives tasks up", 30, lambda: re.search(r"INFO group revoked tasks=[1-9]", first.text()), every=0.0005)
+    load.kill("1")
+    load.revive("1")
+    began = time.monotonic()
+    harness.wait_until("each task at one of the two", 30, lambda: sorted(
+        task for process in load.instances.values() for task in held(process)) == [f"0_{n}" for n in range(TASKS)])
+    asked = sum(len(re.findall("asking for another round", p.text())) for p in load.instances.values())
+    say(f"all tasks run after {time.monotonic() - began:.1f} s; another round was asked for {asked} times")
+    check(all(held(process) for process in load.instances.values()), "one of the two has none")
+    load.settle()
+
+
 def held(process):
     """The tasks that run there now."""
     tasks = set()
@@ -310,6 +328,7 @@ def group_events(process):
     return re.findall(r"INFO group ((?:assigned|revoked|lost) tasks=[1-9]\d*)", process.text())
 
 
-SCENARIOS = {"recover_tail": recover_tail, "rolling_restart": rolling_restart, "kill_instance": kill_instance, "kill_backlog": kill_backlog, "lose_instance": lose_instance, "hang_instance": hang_instance,
+SCENARIOS = {"recover_tail": recover_tail, "rolling_restart": rolling_restart, "kill_between_rounds": kill_between_rounds,
+             "kill_instance": kill_instance, "kill_backlog": kill_backlog, "lose_instance": lose_instance, "hang_instance": hang_instance,
              "twins": twins, "move_instances": move_instances,
              "kill_kafka": kill_kafka, "kill_mysql": kill_mysql, "signals": signals}
