@@ -143,7 +143,7 @@ static void receive_process(struct instance *in, weir_context *cx, const weir_re
 	if (has_key)
 		weir_store_put(in->stores[0], weir__subscription_key(cx, r->key, s.key),
 			       deletes ? WEIR_NULL : r->encoded, r->timestamp_ms);
-	bool has_row = has_key && weir__look_up(in->looked_up[0], cx, r, TABLE_NEWEST, &row);
+	bool has_row = has_key && weir__look_up(in->looked_up[0], cx, r, TABLE_PASSED_ON, &row);
 	int64_t ms = has_row && row.timestamp_ms > r->timestamp_ms ? row.timestamp_ms : r->timestamp_ms;
 
 	if (s.instruction == FOREIGN_DELETE || (s.instruction == FOREIGN_PROPAGATE && !has_row))
@@ -190,7 +190,7 @@ static void join_process(struct instance *in, weir_context *cx, const weir_recor
 		cx->ops->unreadable(cx, r, "not a response of a foreign-key join");
 		return;
 	}
-	bool has_left = weir__look_up(in->looked_up[0], cx, r, TABLE_NEWEST, &left);
+	bool has_left = weir__look_up(in->looked_up[0], cx, r, TABLE_PASSED_ON, &left);
 
 	if (!same_hash(response.hash, weir__foreign_hash(has_left ? &left : NULL)))
 		return; /* stale */
@@ -294,6 +294,7 @@ static weir_table *add(weir_table *left_table, const char *name, weir_table *rig
 
 	weir__table_store_add(n, f.opts.store);
 	weir__table_keep_old(left);
+	weir__table_keep_old(right);
 	return table_of(n);
 }
 
