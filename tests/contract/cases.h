@@ -55,6 +55,7 @@
 	X(a_static_member_comes_back_unnoticed) \
 	X(a_static_member_is_fenced_by_its_successor) \
 	X(a_static_member_back_between_two_rounds_leaves_nothing_ownerless) \
+	X(what_a_static_member_wants_newly_it_gets) \
 	SLOW(a_member_that_does_not_poll_loses_its_membership) \
 	SLOW(workers_copy_each_record_once_through_aborts_and_rebalances) \
 	X(a_group_can_be_described) \

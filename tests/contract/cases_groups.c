@@ -310,6 +310,33 @@ static bool ignore(const weir_kafka_record *record, void *user)
 	return true;
 }
 
+/* As an application does that is started again with one input more. */
+void what_a_static_member_wants_newly_it_gets(struct contract *c)
+{
+	const char *topics[] = { fresh_topic(c, 2), fresh_topic(c, 3) }, *group = fresh(c, "group");
+	const char *instance = fresh(c, "instance");
+
+	for (size_t n = 1; n <= 2; n++) {
+		int owned = 0;
+		weir_error err;
+		weir_consumer_opts opts = { .group = group,
+					    .group_instance_id = instance,
+					    .session_timeout_ms = 6000,
+					    .on_group = assign_all,
+					    .user = &owned };
+		weir_consumer *consumer = weir_consumer_open(c->cluster, opts, &err);
+
+		assert_done(consumer, err);
+		assert_done(weir_consumer_subscribe(consumer, topics, n, &err), err);
+		for (struct patience w = patience(c);
+		     owned < (n == 1 ? 2 : 5) && patience_left(&w, "all partitions");) {
+			assert_done(weir_consumer_poll(consumer, 20, ignore, NULL, &err), err);
+			let_pass(c, 10);
+		}
+		weir_consumer_close(consumer);
+	}
+}
+
 void a_group_can_be_described(struct contract *c)
 {
 	const char *topic = fresh_topic(c, 4), *group = fresh(c, "group");
