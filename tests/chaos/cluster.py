@@ -48,6 +48,7 @@ class Instance:
         self.cluster, self.name, self.port = cluster, name, port
         self.process = None
         self.busy = self.held = False  # a fault has it; it is down on purpose
+        self.pauses = 0  # how many have stopped it
         self.last_cut = self.last_full = -1000  # when it was last cut off from the broker; its disk was full
         self.spoilt = False  # its database's files
         self.ended = 0  # when it was seen that it has ended by itself
@@ -84,6 +85,15 @@ class Instance:
     def signal(self, number):
         if self.running():
             self.process.popen.send_signal(number)
+
+    def pause(self):
+        self.pauses += 1
+        self.signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.pauses -= 1
+        if self.pauses == 0:
+            self.signal(signal.SIGCONT)
 
     def mount(self):
         """A small disk of its own; only root can have one."""

@@ -19,9 +19,9 @@ def kill(c, r, i):
 
 def hang(c, r, i):
     """SIGSTOP for longer than the session timeout, then SIGCONT: a zombie"""
-    i.signal(signal.SIGSTOP)
+    i.pause()
     yield SESSION_S + r.uniform(1, 7)
-    i.signal(signal.SIGCONT)
+    i.resume()
     yield 1
 
 
@@ -55,8 +55,16 @@ def leave(c, i):
 
 def restart_service(how):
     def fault(c, r, service):
+        # A commit that goes on while a single node (4.3.1) is stopped may never get its markers: the coordinator takes
+        # it for complete when it is back. A broker that is killed does not do that: there commits do go on.
+        paused = c.instances if service is c.kafka and how == "stop" else []
+        for i in paused:
+            i.pause()
+        yield 0.5 if paused else 0
         service.tell(how)
         yield service.ready, 60
+        for i in paused:
+            i.resume()
         yield r.choice([0, r.uniform(0, 8)])
         for _ in range(STARTS):  # a broker on a busy machine may give up while it starts
             service.tell("start")
