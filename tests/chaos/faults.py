@@ -32,7 +32,9 @@ def term(c, r, i):
     yield lambda: not i.running(), STOP_S
     check(not i.running(), f"instance {i.name} has not ended {STOP_S} s after SIGTERM, {i.process.log}")
     code = i.process.popen.returncode
-    if code != 0 and not (c.kafka.recent or i.cut):
+    # that is how it ends while it still starts, before it has said a word
+    unbegun = code in (-signal.SIGTERM, 128 + signal.SIGTERM) and len(i.process.text().splitlines()) == 1
+    if code != 0 and not unbegun and not (c.kafka.recent or i.cut):
         c.unexplained.append(f"{i.name} ended with {code} after SIGTERM, {i.process.log}")
     yield r.uniform(0, 3)
     i.start()
