@@ -122,6 +122,19 @@ static void stop(struct embedded_consumer *c, struct part *p, const weir_error *
 	pthread_mutex_lock(&c->cluster->lock);
 }
 
+static int64_t limit_of(const struct embedded_consumer *c, const struct journal *j)
+{
+	return c->opts.read_uncommitted ? j->end : weir__journal_stable_end(j);
+}
+
+/* A broker's answer tells the ends of all partitions, also of those for whose records it had no room. */
+static void hear_of_ends(struct embedded_consumer *c)
+{
+	for (size_t i = 0; i < c->part_count; i++)
+		if (c->parts[i]->journal && !c->parts[i]->topic->deleted)
+			c->parts[i]->known_end = limit_of(c, c->parts[i]->journal);
+}
+
 /* Whether the partition can be read; else it is stopped and the application told. Sets *limit. */
 static bool check(struct fetch *f, struct part *p, int64_t *limit)
 {
@@ -134,8 +147,7 @@ static bool check(struct fetch *f, struct part *p, int64_t *limit)
 		stop(f->c, p, &error);
 		return false;
 	}
-	*limit = f->c->opts.read_uncommitted ? j->end : weir__journal_stable_end(j);
-	p->known_end = *limit;
+	*limit = limit_of(f->c, j);
 	if (p->paused)
 		return false;
 	if (p->position == WEIR_OFFSET_BEGINNING)
@@ -205,6 +217,8 @@ static void fetch_all(struct fetch *f)
 	struct embedded_consumer *c = f->c;
 	size_t idle = 0;
 
+	if (f->go_on)
+		hear_of_ends(c);
 	while (f->go_on && idle < c->part_count && f->bytes < c->opts.queue_bytes_max) {
 		uint64_t version = c->parts_version;
 
