@@ -109,6 +109,11 @@ int64_t weir_stream_time_ms(const weir_context *cx)
 	return cx->stream_time_ms;
 }
 
+int64_t weir_partition_time_ms(const weir_context *cx)
+{
+	return cx->ops->partition_time(cx);
+}
+
 int64_t weir_step_time_seen(weir_context *cx, int64_t timestamp_ms)
 {
 	weir__time_seen(cx->current, timestamp_ms);

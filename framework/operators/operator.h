@@ -64,6 +64,8 @@ struct context_ops {
 	const char *(*repartition_topic)(weir_context *cx, const char *name);
 	/* The topic that the task reads; of several the first. */
 	const char *(*input_topic)(weir_context *cx);
+	/* Of the partition that the record at work comes from; INT64_MIN = none yet, or there is no such record. */
+	int64_t (*partition_time)(const weir_context *cx);
 	/* The value of a key, copied for the record at work; null = there is none. */
 	weir_bytes (*global_get)(weir_context *cx, const struct graph_global *global, weir_bytes key,
 				 int64_t *timestamp_ms);

@@ -32,8 +32,11 @@ bool weir__source_take(struct instance *in, weir_context *cx, weir_record *r)
 			return false;
 		}
 	}
-	if (opts->time_ms)
+	if (opts->time_ms) {
 		r->timestamp_ms = opts->time_ms(cx, r, opts->user);
+		if (cx->failed)
+			return false;
+	}
 	if (r->timestamp_ms < 0) {
 		weir_dead_letter(cx, r, "negative timestamp");
 		return false;

@@ -9,7 +9,7 @@ struct waiting {
 	struct waiting *next;
 	size_t size;
 	weir_kafka_record record;
-	int64_t time_ms; /* as the source's extractor has it: decides the order */
+	int64_t time_ms; /* of the first one: as the source's extractor has it; decides the order */
 	weir_headers headers;
 	_Alignas(16) char bytes[];
 };
@@ -123,7 +123,8 @@ static struct waiting *copy_record(const weir_kafka_record *record)
 	return w;
 }
 
-/* The time that decides a record's turn: its extractor's, if the source has one. */
+/* The time that decides a record's turn: its extractor's, if the source has one. It is asked when the record is the
+ * first of its input, for then all before it have made the partition's time. */
 static int64_t turn_of(struct input *in, const struct waiting *w)
 {
 	const weir_source_opts *opts = in->source->node->opts;
@@ -144,8 +145,14 @@ static int64_t turn_of(struct input *in, const struct waiting *w)
 
 	if (r.serde && !weir_is_null(r.encoded) && !(r.object = r.serde->decode(&t->cx, r.encoded, &err)))
 		return w->record.timestamp_ms; /* it will be turned away when its turn comes */
+	t->current = in;
+	t->cx.source = &w->record;
+	t->cx.source_headers = &w->headers;
 	int64_t ms = opts->time_ms(&t->cx, &r, opts->user);
 
+	t->current = NULL;
+	t->cx.source = NULL;
+	t->cx.source_headers = NULL;
 	weir__arena_reset(&t->cx.arena);
 	return ms;
 }
@@ -154,12 +161,13 @@ void weir__input_keep(struct input *in, const weir_kafka_record *record)
 {
 	struct waiting *w = copy_record(record);
 
-	w->time_ms = turn_of(in, w);
 	if (in->tail)
 		in->tail->next = w;
 	else
 		in->head = w;
 	in->tail = w;
+	if (in->head == w)
+		w->time_ms = turn_of(in, w);
 	in->waiting++;
 	in->task->worker->waiting_bytes += w->size;
 	in->empty_since_us = 0;
@@ -268,6 +276,8 @@ bool weir__task_process_waiting(struct task *t)
 		expect(in, record->next);
 		through_topology(in, &record->record, &record->headers);
 		free(record);
+		if (in->head && !w->failed && !t->cx.failed)
+			in->head->time_ms = turn_of(in, in->head);
 		atomic_fetch_add_explicit(&w->records, 1, memory_order_relaxed);
 		done++;
 		w->commit_now |= w->app->settings.commit_each_record;

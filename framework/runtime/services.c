@@ -246,6 +246,13 @@ static const char *service_input_topic(weir_context *cx)
 	return t->input_count ? t->inputs[0].topic : "";
 }
 
+static int64_t service_partition_time(const weir_context *cx)
+{
+	const struct task *t = (const struct task *)cx;
+
+	return t->current ? t->current->time_ms : INT64_MIN;
+}
+
 const struct context_ops weir__context_ops = {
 	.dead_letter = service_dead_letter,
 	.unreadable = service_unreadable,
@@ -253,6 +260,7 @@ const struct context_ops weir__context_ops = {
 	.partitions = service_partitions,
 	.repartition_topic = service_repartition_topic,
 	.input_topic = service_input_topic,
+	.partition_time = service_partition_time,
 	.global_get = weir__global_get,
 	.schedule = weir__timer_add,
 };

@@ -101,6 +101,14 @@ static int64_t time_from_value(weir_context *cx, const weir_record *r, void *use
 	return v && *v && strspn(v, "0123456789") == strlen(v) ? *(int64_t *)user + atoll(v) : r->timestamp_ms;
 }
 
+/* The same, but "d" is as new as the newest record of its partition, if there is one. */
+static int64_t time_or_partition_time(weir_context *cx, const weir_record *r, void *user)
+{
+	int64_t ms = time_from_value(cx, r, user);
+
+	return ms < 0 ? weir_partition_time_ms(cx) : ms;
+}
+
 static void build_source(struct graph *g, const struct step *s)
 {
 	const char *values = step_option(s, "values");
@@ -110,7 +118,7 @@ static void build_source(struct graph *g, const struct step *s)
 
 	*before = step_number(s, "time-from-value", 0);
 	if (*before) {
-		opts.time_ms = time_from_value;
+		opts.time_ms = step_option(s, "guess") ? time_or_partition_time : time_from_value;
 		opts.user = before;
 	}
 	graph_put_stream(g, s->name, weir_source(g->t, s->name, opts), value);

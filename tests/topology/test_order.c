@@ -55,6 +55,40 @@ static void the_time_that_counts_is_the_one_that_the_source_says(void **state)
 	weir_driver_free(d);
 }
 
+/* "later" is 100 ms after the newest of its partition. */
+static int64_t number_or_later(weir_context *cx, const weir_record *r, void *user)
+{
+	int64_t ms = number_in_value(cx, r, user);
+
+	return ms ? ms : weir_partition_time_ms(cx) + 100;
+}
+
+static void a_time_that_is_guessed_from_the_partition_counts_all_before_it(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_source_opts opts = { .value = &weir_utf8, .time_ms = number_or_later };
+	weir_stream *left = weir_source(t, "left", opts), *right = weir_source(t, "right", opts);
+
+	(void)state;
+	weir_sink(weir_merge(left, "both", right), "out", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	weir_driver_stop(d, false);
+	weir_driver_pipe(d, "left", "l", "300", 1);
+	weir_driver_pipe(d, "left", "l", "later", 2);
+	weir_driver_pipe(d, "left", "l", "later", 3);
+	weir_driver_pipe(d, "right", "r", "350", 4);
+	weir_driver_pipe(d, "right", "r", "450", 5);
+	must(weir_driver_start(d, NULL, &err));
+	assert_text(d, "out", "l=300@300", "r=350@350", "l=later@400", "r=450@450", "l=later@500");
+	weir_driver_stop(d, false);
+	must(weir_driver_start(d, NULL, &err));
+	weir_driver_pipe(d, "right", "r", "460", 6);
+	weir_driver_pipe(d, "left", "l", "later", 7);
+	assert_text(d, "out", "r=460@460", "l=later@600");
+	weir_driver_free(d);
+}
+
 static void records_of_the_same_time_come_one_topic_after_the_other(void **state)
 {
 	weir_driver *d = driver(merging(false), (weir_driver_opts){ 0 });
@@ -186,6 +220,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_waits_in_several_topics_comes_in_order_of_time),
+		cmocka_unit_test(a_time_that_is_guessed_from_the_partition_counts_all_before_it),
 		cmocka_unit_test(the_time_that_counts_is_the_one_that_the_source_says),
 		cmocka_unit_test(records_of_the_same_time_come_one_topic_after_the_other),
 		cmocka_unit_test(an_input_known_to_be_empty_is_not_waited_for),

@@ -366,6 +366,79 @@ static void a_negative_time_makes_a_dead_letter(void **state)
 	weir_driver_free(d);
 }
 
+struct extractor {
+	int64_t (*time_ms)(weir_context *cx, const weir_record *record, void *user);
+};
+
+/* No producer of today writes a record without a time: "bad" is taken for one. */
+static int64_t bad_has_none(weir_context *cx, const weir_record *record, void *user)
+{
+	const struct extractor *extractor = user;
+	const weir_bytes *value = weir_value(record);
+	weir_record r = *record;
+
+	if (value->len == 3 && memcmp(value->data, "bad", 3) == 0)
+		r.timestamp_ms = -1;
+	return extractor->time_ms(cx, &r, NULL);
+}
+
+static weir_driver *timed_by(int64_t (*time_ms)(weir_context *cx, const weir_record *record, void *user))
+{
+	static struct extractor extractor;
+	weir_topology *t = weir_topology_new("time");
+	weir_source_opts opts = { .value = &weir_utf8, .time_ms = bad_has_none, .user = &extractor };
+
+	extractor.time_ms = time_ms;
+	weir_sink(weir_source(t, "in", opts), "out", (weir_sink_opts){ 0 });
+	return driver(t, (weir_driver_opts){ .now_ms = 1000000 });
+}
+
+static void a_record_without_a_time_stops_is_skipped_or_is_as_new_as_its_partition(void **state)
+{
+	weir_driver *d = timed_by(weir_log_and_skip_on_invalid_timestamp);
+
+	(void)state;
+	weir_driver_pipe(d, "in", "k", "good", 5);
+	weir_driver_pipe(d, "in", "k", "bad", 7);
+	assert_text(d, "out", "k=good@5");
+	assert_dead_letter(d, "bad", "negative timestamp");
+	weir_driver_free(d);
+
+	d = timed_by(weir_use_partition_time_on_invalid_timestamp);
+	weir_driver_pipe(d, "in", "k", "good", 5);
+	weir_driver_pipe(d, "in", "k", "late", 3);
+	weir_driver_pipe(d, "in", "k", "bad", 7);
+	assert_text(d, "out", "k=good@5", "k=late@3", "k=bad@5");
+	weir_driver_free(d);
+
+	d = timed_by(weir_fail_on_invalid_timestamp);
+	weir_driver_pipe(d, "in", "k", "good", 5);
+	assert_text(d, "out", "k=good@5");
+	weir_driver_pipe(d, "in", "k", "bad", 7);
+	assert_stopped(d, "the record at offset 1 of in-0 has no valid timestamp");
+	weir_driver_free(d);
+
+	d = timed_by(weir_use_partition_time_on_invalid_timestamp);
+	weir_driver_pipe(d, "in", "k", "bad", 7);
+	assert_stopped(d, "the partition's time is not known yet");
+	weir_driver_free(d);
+}
+
+static void a_source_can_take_the_time_of_day(void **state)
+{
+	weir_driver *d = timed_by(weir_wallclock_timestamp);
+	weir_driver_record first, second;
+
+	(void)state;
+	weir_driver_pipe(d, "in", "k", "v", 5);
+	weir_driver_advance(d, 60000);
+	weir_driver_pipe(d, "in", "k", "v", 5);
+	assert_true(weir_driver_read(d, "out", &first) && weir_driver_read(d, "out", &second));
+	assert_in_range(first.timestamp_ms, 1000000, 1001000);
+	assert_in_range(second.timestamp_ms, first.timestamp_ms + 60000, 1061000);
+	weir_driver_free(d);
+}
+
 static void a_stream_used_twice_gives_the_same_records_to_both(void **state)
 {
 	weir_topology *t = weir_topology_new("twice");
@@ -414,6 +487,8 @@ int main(void)
 		cmocka_unit_test(a_step_can_set_headers),
 		cmocka_unit_test(a_source_can_say_what_time_a_record_has),
 		cmocka_unit_test(a_negative_time_makes_a_dead_letter),
+		cmocka_unit_test(a_record_without_a_time_stops_is_skipped_or_is_as_new_as_its_partition),
+		cmocka_unit_test(a_source_can_take_the_time_of_day),
 		cmocka_unit_test(a_stream_used_twice_gives_the_same_records_to_both),
 		cmocka_unit_test(a_list_is_piped_in_its_order_and_each_record_a_step_later),
 	};

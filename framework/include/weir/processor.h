@@ -21,6 +21,10 @@ weir_store *weir_context_store(weir_context *cx, const char *name);
 /** Greatest timestamp that this task has taken for processing; INT64_MIN before the first. Never goes back, also
  * over restarts. */
 int64_t weir_stream_time_ms(const weir_context *cx);
+/** Greatest timestamp taken from the partition which the record being processed comes from; INT64_MIN before the
+ * first, and in punctuators. In a source's time_ms: of the records before this one. Kept with the committed
+ * offsets, as in Kafka Streams. */
+int64_t weir_partition_time_ms(const weir_context *cx);
 /** A step's own stream time: the greatest of what it has been told here, over restarts too (it is kept with the
  * committed offsets). For steps that do not let every record move their time. Gives that greatest time,
  * timestamp_ms included. */

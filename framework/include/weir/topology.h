@@ -49,7 +49,9 @@ typedef enum weir_reset { WEIR_RESET_EARLIEST, WEIR_RESET_LATEST, WEIR_RESET_NON
 typedef struct weir_source_opts {
 	const char *topic;       /* NULL = the step's name */
 	const weir_serde *value; /* NULL = bytes */
-	/** Timestamp of the record in ms; negative = drop it (dead letter). NULL = Kafka's own. */
+	/** Timestamp of the record in ms; negative = drop it (dead letter). NULL = Kafka's own. It may be called
+	 * more than once for a record, and weir_partition_time_ms helps it to guess. Or one of the extractors
+	 * below. */
 	int64_t (*time_ms)(weir_context *cx, const weir_record *record, void *user);
 	void *user;
 	weir_reset reset; /* without a committed position: where to begin */
@@ -58,6 +60,20 @@ typedef struct weir_source_opts {
 } weir_source_opts;
 /** The records of a topic. A topic has one source in a topology. */
 weir_stream *weir_source(weir_topology *t, const char *name, weir_source_opts opts);
+
+/* Kafka Streams' timestamp extractors, for weir_source_opts.time_ms; `user` is not used. The first three give
+ * Kafka's own timestamp, in ms, and differ in what comes of records without one (negative: written by clients older
+ * than 0.10). */
+
+/** Stops the application: FailOnInvalidTimestamp. Kafka Streams' default; weir's own (NULL) is the next one. */
+int64_t weir_fail_on_invalid_timestamp(weir_context *cx, const weir_record *record, void *user);
+/** Makes it a dead letter: LogAndSkipOnInvalidTimestamp. */
+int64_t weir_log_and_skip_on_invalid_timestamp(weir_context *cx, const weir_record *record, void *user);
+/** Gives it the partition's time, or stops the application where there is none yet:
+ * UsePartitionTimeOnInvalidTimestamp (KIP-530). */
+int64_t weir_use_partition_time_on_invalid_timestamp(weir_context *cx, const weir_record *record, void *user);
+/** The time of day at which the record is processed, whatever its own: WallclockTimestampExtractor. */
+int64_t weir_wallclock_timestamp(weir_context *cx, const weir_record *record, void *user);
 
 typedef struct weir_sink_opts {
 	const char *topic; /* NULL = the step's name */

@@ -70,7 +70,7 @@ class Steps {
 			c = c.withTimestampExtractor((r, partitionTime) -> {
 				String v = text(r.value());
 				if ("d".equals(v))
-					return -1;
+					return s.option("guess", null) != null ? partitionTime : -1;
 				return v != null && v.matches("[0-9]+") ? before + Long.parseLong(v) : r.timestamp();
 			});
 		return c;
