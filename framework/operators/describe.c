@@ -2,12 +2,23 @@
 #include "framework/operators/operator.h"
 #include "framework/topology/graph.h"
 
-static const struct graph_topic *topic_of(const weir_topology *t, const struct node *n)
+/* The topic that a step reads behind `before`; NULL: the first one, or there are no more. */
+static const struct graph_topic *next_topic(const weir_topology *t, const struct node *n,
+					    const struct graph_topic *before)
 {
-	for (size_t i = 0; i < t->topic_count; i++)
+	size_t i = 0;
+
+	while (before && t->topics[i++] != before)
+		;
+	for (; i < t->topic_count; i++)
 		if (t->topics[i]->source == n)
 			return t->topics[i];
 	return NULL;
+}
+
+static const struct graph_topic *topic_of(const weir_topology *t, const struct node *n)
+{
+	return next_topic(t, n, NULL);
 }
 
 /* The topic that a step writes to: a sink's, or a repartition's. */
@@ -38,6 +49,8 @@ static void describe_text(weir_topology *t, FILE *out)
 			if (topic)
 				fprintf(out, " reads %s%s", topic->name,
 					topic->kind == TOPIC_REPARTITION ? " [repartition]" : "");
+			while (topic && (topic = next_topic(t, n, topic)) != NULL)
+				fprintf(out, ", %s", topic->name);
 			if (written_topic(t, n))
 				fprintf(out, " writes %s", written_topic(t, n));
 			for (size_t k = 0; k < n->store_count; k++)
@@ -71,9 +84,8 @@ static void describe_dot(weir_topology *t, FILE *out)
 	}
 	for (size_t i = 0; i < t->node_count; i++) {
 		const struct node *n = t->nodes[i];
-		const struct graph_topic *topic = topic_of(t, n);
 
-		if (topic)
+		for (const struct graph_topic *topic = topic_of(t, n); topic; topic = next_topic(t, n, topic))
 			fprintf(out, "\t\"t:%s\" [label=\"%s\", shape=cds];\n\t\"t:%s\" -> n%d;\n", topic->name,
 				topic->name, topic->name, n->id);
 		if (written_topic(t, n))
@@ -116,6 +128,8 @@ static void describe_mermaid(weir_topology *t, FILE *out)
 
 		if (topic)
 			fprintf(out, "\tr%d>\"%s\"] --> n%d\n", n->id, topic->name, n->id);
+		for (int k = 2; topic && (topic = next_topic(t, n, topic)) != NULL; k++)
+			fprintf(out, "\tr%d_%d>\"%s\"] --> n%d\n", n->id, k, topic->name, n->id);
 		if (written_topic(t, n))
 			fprintf(out, "\tn%d --> w%d>\"%s\"]\n", n->id, n->id, written_topic(t, n));
 		for (size_t j = 0; j < n->child_count; j++)
@@ -142,6 +156,9 @@ static void describe_json(weir_topology *t, FILE *out)
 			n->op->kind, n->subtopology);
 		if (topic)
 			fprintf(out, ",\"reads\":\"%s\"", topic->name);
+		for (int k = 0; topic && (topic = next_topic(t, n, topic)) != NULL; k++)
+			fprintf(out, "%s\"%s\"%s", k ? "," : ",\"reads_too\":[", topic->name,
+				next_topic(t, n, topic) ? "" : "]");
 		if (written_topic(t, n))
 			fprintf(out, ",\"writes\":\"%s\"", written_topic(t, n));
 		fprintf(out, ",\"stores\":[");

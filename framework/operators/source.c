@@ -46,11 +46,19 @@ bool weir__source_take(struct instance *in, weir_context *cx, weir_record *r)
 
 weir_stream *weir_source(weir_topology *t, const char *name, weir_source_opts opts)
 {
+	const char *const *topics = opts.topics;
+
+	opts.topics = NULL; /* the caller's, for the call alone */
 	struct node *n = weir__graph_add(t, NULL, name, &source_op, &opts, sizeof opts);
 
 	n->value = opts.value;
 	if (opts.retain_ms < 0)
 		weir__graph_mistake(t, name, "retain_ms must not be negative");
-	weir__graph_topic_add(t, opts.topic ? opts.topic : n->name, TOPIC_EXTERNAL, n);
+	if (opts.topic_count && opts.topic)
+		weir__graph_mistake(t, name, "it has both topic and topics");
+	for (size_t i = 0; i < opts.topic_count; i++)
+		weir__graph_topic_add(t, topics[i], TOPIC_EXTERNAL, n);
+	if (opts.topic_count == 0)
+		weir__graph_topic_add(t, opts.topic ? opts.topic : n->name, TOPIC_EXTERNAL, n);
 	return stream_of(n);
 }

@@ -51,9 +51,15 @@ static int32_t most_above(weir_app *app, const struct node *n)
 {
 	int32_t most = 0;
 
-	for (size_t i = 0; i < app->topology->topic_count; i++)
-		if (app->topics[i].graph->source == n)
-			return app->topics[i].partitions;
+	for (size_t i = 0; i < app->topology->topic_count; i++) {
+		int32_t read = app->topics[i].partitions;
+
+		if (app->topics[i].graph->source != n)
+			continue;
+		if (read == 0)
+			return 0;
+		most = read > most ? read : most;
+	}
 	for (size_t i = 0; i < n->parent_count; i++) {
 		int32_t above = most_above(app, n->parents[i]);
 

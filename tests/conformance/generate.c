@@ -20,9 +20,13 @@ struct mix {
 
 static void find_topics(struct mix *m, const struct test_case *c)
 {
-	for (const struct step *s = c->steps; s; s = s->next)
-		if (s->input_count == 0 && strcmp(s->op, "store") != 0 && m->topic_count < LENGTH(m->topics))
-			m->topics[m->topic_count++] = step_option(s, "topic") ? step_option(s, "topic") : s->name;
+	for (const struct step *s = c->steps; s; s = s->next) {
+		if (s->input_count || strcmp(s->op, "store") == 0 || m->topic_count + 2 > LENGTH(m->topics))
+			continue;
+		m->topics[m->topic_count++] = step_option(s, "topic") ? step_option(s, "topic") : s->name;
+		if (step_option(s, "and"))
+			m->topics[m->topic_count++] = step_option(s, "and");
+	}
 	if (m->topic_count == 0)
 		fatal("case %s reads no topic", c->name);
 }

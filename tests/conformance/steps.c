@@ -115,7 +115,15 @@ static void build_source(struct graph *g, const struct step *s)
 	const weir_serde *value = values && strcmp(values, "numbers") == 0 ? &weir_int64 : &weir_utf8;
 	weir_source_opts opts = { .topic = step_option(s, "topic"), .value = value };
 	int64_t *before = weir__arena_alloc(&g->arena, sizeof *before);
+	const char *topics[2];
 
+	if (step_option(s, "and")) {
+		topics[0] = opts.topic;
+		topics[1] = step_option(s, "and");
+		opts.topic = NULL;
+		opts.topics = topics;
+		opts.topic_count = LENGTH(topics);
+	}
 	*before = step_number(s, "time-from-value", 0);
 	if (*before) {
 		opts.time_ms = step_option(s, "guess") ? time_or_partition_time : time_from_value;

@@ -221,6 +221,22 @@ static void negative_partitions(weir_topology *t, weir_stream *in)
 	weir_repartition(in, "through", (weir_repartition_opts){ .partitions = -1 });
 }
 
+static void topic_and_topics(weir_topology *t, weir_stream *in)
+{
+	const char *topics[] = { "one", "two" };
+
+	(void)in;
+	weir_source(t, "second", (weir_source_opts){ .topic = "three", .topics = topics, .topic_count = 2 });
+}
+
+static void a_topic_of_several_twice(weir_topology *t, weir_stream *in)
+{
+	const char *topics[] = { "one", "one" };
+
+	(void)in;
+	weir_source(t, "second", (weir_source_opts){ .topics = topics, .topic_count = 2 });
+}
+
 static void negative_retention(weir_topology *t, weir_stream *in)
 {
 	(void)in;
@@ -276,6 +292,8 @@ static const struct mistake {
 	{ windows_repartitioned, "through", "\"counts\" has windows" },
 	{ windows_counted, "again", "\"counts\" has windows" },
 	{ negative_partitions, "through", "-1 partitions" },
+	{ topic_and_topics, "second", "both topic and topics" },
+	{ a_topic_of_several_twice, "second", "\"one\" is read by step \"second\" already" },
 	{ negative_retention, "second", "must not be negative" },
 };
 

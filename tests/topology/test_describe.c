@@ -45,9 +45,8 @@ static weir_topology *shop(void)
 	return t;
 }
 
-static char *described(weir_format format)
+static char *description(weir_topology *t, weir_format format)
 {
-	weir_topology *t = shop();
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
@@ -57,6 +56,44 @@ static char *described(weir_format format)
 	fclose(out);
 	weir_topology_free(t);
 	return text;
+}
+
+static char *described(weir_format format)
+{
+	return description(shop(), format);
+}
+
+static weir_topology *three_in_one(void)
+{
+	static const char *const topics[] = { "x", "y", "z" };
+	weir_topology *t = weir_topology_new("app");
+
+	weir_sink(weir_source(t, "in", (weir_source_opts){ .topics = topics, .topic_count = 3 }), "out",
+		  (weir_sink_opts){ 0 });
+	return t;
+}
+
+static void all_topics_of_a_source_are_shown(void **state)
+{
+	static const struct {
+		weir_format format;
+		const char *parts[3];
+	} wanted[] = {
+		{ WEIR_TEXT, { "reads x, y, z\n", "", "" } },
+		{ WEIR_DOT, { "\"t:x\" -> n0", "\"t:y\" -> n0", "\"t:z\" -> n0" } },
+		{ WEIR_MERMAID, { "r0>\"x\"] --> n0", "r0_2>\"y\"] --> n0", "r0_3>\"z\"] --> n0" } },
+		{ WEIR_JSON, { "\"reads\":\"x\",\"reads_too\":[\"y\",\"z\"]", "", "" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(wanted); i++) {
+		char *got = description(three_in_one(), wanted[i].format);
+
+		for (size_t j = 0; j < LENGTH(wanted[i].parts); j++)
+			if (!strstr(got, wanted[i].parts[j]))
+				fail_msg("\"%s\" is not in: %s", wanted[i].parts[j], got);
+		free(got);
+	}
 }
 
 static char *golden(const char *path)
@@ -139,6 +176,7 @@ static void one_with_mistakes_can_be_looked_at_too(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_topics_of_a_source_are_shown),
 		cmocka_unit_test(as_text),
 		cmocka_unit_test(as_dot),
 		cmocka_unit_test(as_mermaid),

@@ -89,6 +89,32 @@ static void a_time_that_is_guessed_from_the_partition_counts_all_before_it(void 
 	weir_driver_free(d);
 }
 
+static void a_source_of_several_topics_takes_them_in_order_of_time(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	const char *topics[] = { "left", "right" };
+	weir_source_opts opts = { .value = &weir_utf8, .topics = topics, .topic_count = LENGTH(topics) };
+	weir_stream *both = weir_source(t, "both", opts);
+
+	(void)state;
+	topics[0] = topics[1] = NULL; /* they were the call's */
+	weir_sink(both, "out", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	weir_driver_stop(d, false);
+	for (int i = 0; i < 3; i++)
+		weir_driver_pipe(d, "left", "l", "", 10 + 20 * i);
+	for (int i = 0; i < 3; i++)
+		weir_driver_pipe(d, "right", "r", "", 25 + 10 * i);
+	must(weir_driver_start(d, NULL, &err));
+	assert_text(d, "out", "l=@10", "r=@25", "l=@30", "r=@35", "r=@45", "l=@50");
+	must(weir_driver_restart(d, true, &err));
+	weir_driver_pipe(d, "right", "r", "", 60);
+	weir_driver_pipe(d, "left", "l", "", 70);
+	assert_text(d, "out", "r=@60", "l=@70");
+	weir_driver_free(d);
+}
+
 static void records_of_the_same_time_come_one_topic_after_the_other(void **state)
 {
 	weir_driver *d = driver(merging(false), (weir_driver_opts){ 0 });
@@ -221,6 +247,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_waits_in_several_topics_comes_in_order_of_time),
 		cmocka_unit_test(a_time_that_is_guessed_from_the_partition_counts_all_before_it),
+		cmocka_unit_test(a_source_of_several_topics_takes_them_in_order_of_time),
 		cmocka_unit_test(the_time_that_counts_is_the_one_that_the_source_says),
 		cmocka_unit_test(records_of_the_same_time_come_one_topic_after_the_other),
 		cmocka_unit_test(an_input_known_to_be_empty_is_not_waited_for),

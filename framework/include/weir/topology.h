@@ -57,8 +57,13 @@ typedef struct weir_source_opts {
 	weir_reset reset; /* without a committed position: where to begin */
 	/* delete records of the topic that are this much older than stream time and committed; 0 = never */
 	int64_t retain_ms;
+	/* Several topics in the place of `topic`, read by the tasks of one sub-topology: a task has the same
+	 * partition of each. Copied. What has state right behind them wants equally many partitions in each. */
+	const char *const *topics;
+	size_t topic_count;
 } weir_source_opts;
-/** The records of a topic. A topic has one source in a topology. */
+/** The records of a topic, or of several in the order of time (Kafka Streams' stream(Collection)). A topic has one
+ * source in a topology. */
 weir_stream *weir_source(weir_topology *t, const char *name, weir_source_opts opts);
 
 /* Kafka Streams' timestamp extractors, for weir_source_opts.time_ms; `user` is not used. The first three give

@@ -6,6 +6,7 @@ import conformance.Case.Step;
 import conformance.Graph.Keys;
 import conformance.Graph.Node;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -77,8 +78,11 @@ class Steps {
 	}
 
 	private static void registerStreams() {
-		register("source", (g, s) -> new Node(g.builder.stream(s.option("topic", s.name()), consumed(s)), Keys.TEXT, 0,
-				values(s)));
+		register("source", (g, s) -> new Node(
+				s.options().containsKey("and")
+						? g.builder.stream(List.of(s.option("topic", s.name()), s.option("and", "")), consumed(s))
+						: g.builder.stream(s.option("topic", s.name()), consumed(s)),
+				Keys.TEXT, 0, values(s)));
 		register("filter", (g, s) -> g.input(s)
 				.with(g.input(s).stream().filter(predicate(s.fn()), Named.as(s.name()))));
 		register("filter-not", (g, s) -> g.input(s).with(g.input(s).stream().filterNot(predicate(s.fn()))));
