@@ -275,15 +275,6 @@ static void check_opts(weir_topology *t, const char *name, const weir_suppress_o
 		weir__graph_mistake(t, name, "it waits for windows to close, or for limit_ms, not for both");
 }
 
-static bool has_versions(const struct node *n)
-{
-	bool found = n->store_count && n->stores[0]->owner == n && n->stores[0]->spec.kind == STORE_VERSIONED;
-
-	for (size_t i = 0; !found && i < n->looked_up_count; i++)
-		found = has_versions(n->looked_up[i]);
-	return found;
-}
-
 weir_table *weir_suppress(weir_table *table, const char *name, weir_suppress_opts opts)
 {
 	struct node *parent = node_of_table(table);
@@ -292,7 +283,7 @@ weir_table *weir_suppress(weir_table *table, const char *name, weir_suppress_opt
 	const struct store_spec *windows = parent->windowed ? windows_of(parent) : NULL;
 
 	check_opts(t, name, &opts);
-	if (has_versions(parent))
+	if (weir__table_history_ms(parent) >= 0)
 		weir__graph_mistake(t, name, "a table of versions cannot be suppressed");
 	if (windows) {
 		s.session = windows->kind == STORE_SESSION;

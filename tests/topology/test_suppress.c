@@ -312,6 +312,42 @@ static void restarts_change_nothing(void **state)
 	}
 }
 
+static const void *second(weir_context *cx, weir_bytes key, const void *left, const void *right, void *user)
+{
+	(void)cx, (void)key, (void)left, (void)user;
+	return right;
+}
+
+static weir_table *versions(weir_topology *t, const char *name)
+{
+	return weir_table_source(
+		t, name,
+		(weir_table_source_opts){ .value = &weir_utf8, .store = { .versioned = true, .history_ms = 100 } });
+}
+
+/* Kafka Streams refuses tables of versions; a join of such tables is none. */
+static void what_is_made_of_versions_can_be_suppressed(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_table *both = weir_table_join(versions(t, "left"), "both", versions(t, "right"), second, NULL,
+					   (weir_table_opts){ 0 }, NULL);
+
+	(void)state;
+	weir_sink(weir_changes(weir_suppress(both, "slow", (weir_suppress_opts){ .limit_ms = 10 })), "out",
+		  (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	weir_driver_pipe(d, "left", "a", "l", 100);
+	weir_driver_pipe(d, "right", "a", "one", 101);
+	weir_driver_pipe(d, "right", "a", "two", 105);
+	weir_driver_pipe(d, "right", "a", "late", 103); /* changes nothing */
+	assert_nothing(d, "out");
+	weir_driver_pipe(d, "left", "b", "l", 120);
+	weir_driver_pipe(d, "right", "b", "three", 120);
+	assert_text(d, "out", "a=two@105");
+	weir_driver_free(d);
+}
+
 static void what_makes_no_sense_is_refused(void **state)
 {
 	weir_topology *t = weir_topology_new("wrong");
@@ -321,11 +357,13 @@ static void what_makes_no_sense_is_refused(void **state)
 	(void)state;
 	weir_suppress(in, "no-windows", (weir_suppress_opts){ .until_window_closes = true });
 	weir_suppress(in, "negative", (weir_suppress_opts){ .limit_ms = -1 });
+	weir_suppress(versions(t, "rows"), "versions", (weir_suppress_opts){ .limit_ms = 1 });
 	weir_suppress(weir_count(text_source(t, "in2"), "counts", (weir_window){ .size_ms = 5 }), "two-limits",
 		      (weir_suppress_opts){ .until_window_closes = true, .limit_ms = 1 });
 	assert_false(weir_topology_check(t, &err));
 	assert_contains(err.message, "step \"no-windows\": until_window_closes: the table has no windows");
 	assert_contains(err.message, "step \"negative\": limits must not be negative");
+	assert_contains(err.message, "step \"versions\": a table of versions cannot be suppressed");
 	assert_contains(err.message, "step \"two-limits\": it waits for windows to close, or for limit_ms");
 	weir_topology_free(t);
 }
@@ -343,6 +381,7 @@ int main(void)
 		cmocka_unit_test(a_stream_meets_what_has_been_passed_on),
 		cmocka_unit_test(the_changelog_is_kafka_streams_own),
 		cmocka_unit_test(restarts_change_nothing),
+		cmocka_unit_test(what_is_made_of_versions_can_be_suppressed),
 		cmocka_unit_test(what_makes_no_sense_is_refused),
 	};
 

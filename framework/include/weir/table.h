@@ -104,8 +104,10 @@ typedef struct weir_suppress_opts {
 	bool stop_when_full;
 	weir_table_opts store; /* its name: NULL = <name>-store */
 } weir_suppress_opts;
-/** The table with fewer changes (Kafka Streams' suppress). A change that is too large for the changelog, together
- * with the values before it, is a dead letter, and its row does not come. */
+/** The table with fewer changes (Kafka Streams' suppress). A table of versions is refused as a mistake of the
+ * topology (KIP-914); what a join makes of such tables, or a view that is stored without versions, is not. A change
+ * that is too large for the changelog, together with the values before it, is a dead letter, and its row does not
+ * come. */
 weir_table *weir_suppress(weir_table *table, const char *name, weir_suppress_opts opts);
 
 /* --- tables grouped by another key ------------------------------------------------------------------------------
