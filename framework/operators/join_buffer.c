@@ -186,6 +186,7 @@ static bool go_on_with_some(struct instance *in, weir_context *cx, int64_t due_m
 			break;
 		}
 		gone[n++] = weir__arena_copy(&cx->arena, e.key);
+		weir__origin_set(cx, r.headers); /* of what this row changes below */
 		weir__table_join_one(in, cx, &r);
 	}
 	weir_iterator_close(it);
@@ -225,8 +226,11 @@ void weir__join_buffer_take(struct instance *in, weir_context *cx, const weir_re
 	weir_store_put(in->stores[0], waiting_key(cx, r->timestamp_ms, r->key, w->number), waiting_value(cx, r),
 		       r->timestamp_ms);
 	w->min_ms = r->timestamp_ms < w->min_ms ? r->timestamp_ms : w->min_ms;
+	uint32_t origin = weir__origin(cx);
+
 	cx->source = NULL; /* what goes on now comes from others */
 	while (w->min_ms <= due_ms && go_on_in_own_memory(in, cx, due_ms))
 		;
 	cx->source = source;
+	cx->origins.now = origin;
 }

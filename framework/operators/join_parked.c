@@ -160,6 +160,21 @@ static void take_closed(struct instance *side, weir_context *cx, const weir_reco
 		weir_store_put(store, gone[i], WEIR_NULL, r->timestamp_ms);
 }
 
+/* What comes out, and what becomes of it, is not the fault of the record that has let time go on. Headers are that
+ * record's, as in Kafka Streams. */
+static void take_closed_without_source(struct instance *side, weir_context *cx, const weir_record *r)
+{
+	const weir_kafka_record *source = cx->source;
+	weir_record as_now = *r;
+
+	if (source)
+		weir__origin(cx); /* it is asked before it is hidden */
+	as_now.headers = weir_record_headers(r);
+	cx->source = NULL;
+	take_closed(side, cx, &as_now);
+	cx->source = source;
+}
+
 void weir__join_look_at_parked(struct instance *side, weir_context *cx, const weir_record *r)
 {
 	const struct stream_join *j = side->node->opts;
@@ -177,7 +192,7 @@ void weir__join_look_at_parked(struct instance *side, weir_context *cx, const we
 		return;
 	times->next_look_ms = weir_time_add(now_ms, cx->emit_interval_ms);
 	times->parked_min_ms = INT64_MAX;
-	take_closed(side, cx, r);
+	take_closed_without_source(side, cx, r);
 }
 
 void weir__join_parked_init(struct instance *side)

@@ -86,6 +86,48 @@ static void what_waits_comes_once_its_window_has_closed(void **state)
 	weir_driver_free(d);
 }
 
+static void refuse_what_is_alone(weir_context *cx, const weir_record *r, void *user)
+{
+	const weir_bytes *value = weir_value(r);
+
+	(void)user;
+	if (((const char *)value->data)[value->len - 1] == '-') {
+		assert_null(weir_record_metadata(cx).topic);
+		weir_dead_letter(cx, r, "alone");
+	} else {
+		assert_non_null(weir_record_metadata(cx).topic);
+	}
+}
+
+/* Not the record that has let time go on, whose own pair comes nevertheless. */
+static void what_waited_is_the_dead_letter_when_it_is_refused(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_stream *out =
+		weir_left_join(text_source(t, "views"), "with", text_source(t, "clicks"), plus, NULL, window, NULL);
+	weir_header h = { "h", weir_str("of the last") };
+	weir_driver_record letter;
+
+	(void)state;
+	weir_for_each(out, "look", refuse_what_is_alone, NULL);
+	weir_table *counts = weir_count(out, "counts", (weir_window){ 0 });
+
+	weir_sink(weir_changes(counts), "out", (weir_sink_opts){ .value = &weir_int64 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	weir_driver_pipe(d, "views", "a", "v1", 100);
+	weir_driver_pipe(d, "clicks", "b", "c1", 130);
+	weir_driver_pipe_record(d, "views", -1, weir_str("b"), weir_str("v2"), 131, &(weir_headers){ &h, 1 });
+	assert_true(weir_driver_read(d, "dead-letters", &letter));
+	assert_bytes(letter.key, "a");
+	assert_bytes(letter.value, "v1+-");
+	assert_true(weir_is_null(weir_headers_last(letter.headers, "__streams.errors.topic")));
+	assert_bytes(weir_headers_last(letter.headers, "original-timestamp"), "100");
+	assert_nothing(d, "dead-letters");
+	assert_numbers(d, "out", "a=1@100", "b=1@131");
+	weir_driver_free(d);
+}
+
 static void it_is_looked_for_at_most_each_emit_interval(void **state)
 {
 	static const char *const config[][2] = { { "emit.interval.ms", "5s" } };
@@ -258,6 +300,7 @@ int main(void)
 		cmocka_unit_test(what_has_no_key_or_value_is_a_dead_letter),
 		cmocka_unit_test(what_is_too_late_to_be_kept_is_a_dead_letter_if_it_finds_nothing),
 		cmocka_unit_test(what_waits_comes_once_its_window_has_closed),
+		cmocka_unit_test(what_waited_is_the_dead_letter_when_it_is_refused),
 		cmocka_unit_test(it_is_looked_for_at_most_each_emit_interval),
 		cmocka_unit_test(both_sides_and_what_waits_survive_a_restart),
 		cmocka_unit_test(both_sides_and_what_waits_survive_a_crash),

@@ -147,6 +147,29 @@ static void records_wait_for_rows_of_their_time(void **state)
 	weir_driver_free(d);
 }
 
+/* Of the records that have waited, not of the one that has let time go on. */
+static void counts_of_what_has_waited_have_its_headers(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_stream *out = weir_join_table(text_source(t, "in"), "with", versions(t, "rows"), plus,
+					   (weir_join_table_opts){ .grace_ms = 20 }, NULL);
+	weir_header of_first = { "h", weir_str("first") }, of_last = { "h", weir_str("last") };
+	weir_driver_record r;
+
+	(void)state;
+	weir_sink(weir_changes(weir_count(out, "counts", (weir_window){ 0 })), "out",
+		  (weir_sink_opts){ .value = &weir_int64 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	weir_driver_pipe(d, "rows", "a", "x", 100);
+	weir_driver_pipe_record(d, "in", -1, weir_str("a"), weir_str("1"), 110, &(weir_headers){ &of_first, 1 });
+	weir_driver_pipe_record(d, "in", -1, weir_str("b"), weir_str("2"), 200, &(weir_headers){ &of_last, 1 });
+	assert_true(weir_driver_read(d, "out", &r));
+	assert_bytes(r.key, "a");
+	assert_bytes(weir_headers_last(r.headers, "h"), "first");
+	weir_driver_free(d);
+}
+
 static void what_waits_keeps_its_headers_and_order(void **state)
 {
 	weir_driver *d = driver(waiting(true), (weir_driver_opts){ 0 });
@@ -346,6 +369,7 @@ int main(void)
 		cmocka_unit_test(before_the_history_there_is_but_the_newest_row),
 		cmocka_unit_test(versions_survive_a_crash),
 		cmocka_unit_test(records_wait_for_rows_of_their_time),
+		cmocka_unit_test(counts_of_what_has_waited_have_its_headers),
 		cmocka_unit_test(what_waits_keeps_its_headers_and_order),
 		cmocka_unit_test(what_waits_survives_a_crash),
 		cmocka_unit_test(many_come_due_at_once),

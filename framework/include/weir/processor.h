@@ -39,7 +39,8 @@ typedef struct weir_metadata {
 	int32_t partition;
 	int64_t offset;
 } weir_metadata;
-/** Where the record being processed comes from; topic NULL in punctuators and in results that a commit sends on. */
+/** Where the record being processed comes from; topic NULL in punctuators, in results that a commit sends on, and
+ * in what has waited in a join or for its window to close. */
 weir_metadata weir_record_metadata(const weir_context *cx);
 /** The task's partition: that of each of its inputs, and of its stores. */
 int32_t weir_task_partition(const weir_context *cx);
