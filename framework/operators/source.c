@@ -54,6 +54,8 @@ weir_stream *weir_source(weir_topology *t, const char *name, weir_source_opts op
 	n->value = opts.value;
 	if (opts.retain_ms < 0)
 		weir__graph_mistake(t, name, "retain_ms must not be negative");
+	if (opts.reset_ms < 0 || (opts.reset_ms && opts.reset != WEIR_RESET_BY_DURATION))
+		weir__graph_mistake(t, name, "reset_ms is for WEIR_RESET_BY_DURATION, and not negative");
 	if (opts.topic_count && opts.topic)
 		weir__graph_mistake(t, name, "it has both topic and topics");
 	for (size_t i = 0; i < opts.topic_count; i++)

@@ -218,6 +218,7 @@ weir_table *weir_table_source(weir_topology *t, const char *name, weir_table_sou
 					     .time_ms = opts.time_ms,
 					     .user = opts.user,
 					     .reset = opts.reset,
+					     .reset_ms = opts.reset_ms,
 				     });
 	weir_table *table = weir_to_table(s, name, opts.store);
 

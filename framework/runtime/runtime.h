@@ -64,6 +64,7 @@ struct input {
 	uint16_t id; /* of this worker: names the input in delivery tags */
 	struct instance *source;
 	weir_reset reset;
+	int64_t reset_ms;
 	int64_t position;  /* behind the last record processed: what a commit sends; -1 = not known yet */
 	int64_t committed; /* as last committed */
 	int64_t begin;     /* where the source said that reading begins; -1 = not asked */

@@ -84,6 +84,7 @@ struct task *weir__task_new(struct worker *w, const struct subtopology *sub, int
 			.internal = sub->topics[i]->kind == TOPIC_REPARTITION,
 			.time_ms = INT64_MIN,
 			.reset = ((const weir_source_opts *)sub->topics[i]->source->opts)->reset,
+			.reset_ms = ((const weir_source_opts *)sub->topics[i]->source->opts)->reset_ms,
 		};
 	}
 	t->list = weir__calloc(t->input_count + 1, sizeof *t->list);
@@ -233,6 +234,19 @@ static bool open_stores(struct task *t, weir_error *err)
 	return true;
 }
 
+static bool begin_by_duration(struct input *in, weir_error *err)
+{
+	weir_app *app = in->task->worker->app;
+	int64_t from_ms = app->clock->wall_ms(app->clock) - in->reset_ms;
+	weir_partition at = { .topic = in->topic, .partition = in->partition, .offset = from_ms > 0 ? from_ms : 0 };
+
+	in->begin = -1; /* not known yet, should this fail */
+	if (!weir_offsets_for_times(app->cluster, &at, 1, err))
+		return weir_wrap(err, "offset of %s/%d by time", in->topic, (int)in->partition);
+	in->begin = at.offset;
+	return true;
+}
+
 /* Without a committed position: where the source says that reading begins. */
 static bool reset_position(struct input *in, weir_error *err)
 {
@@ -247,7 +261,10 @@ static bool reset_position(struct input *in, weir_error *err)
 				 in->topic, (int)in->partition);
 	if (!weir_offsets_range(in->task->worker->app->cluster, in->topic, in->partition, &first, &end, err))
 		return weir_wrap(err, "offsets of %s/%d", in->topic, (int)in->partition);
-	in->position = in->begin = in->reset == WEIR_RESET_LATEST ? end : first;
+	in->begin = in->reset == WEIR_RESET_LATEST ? end : first;
+	if (in->reset == WEIR_RESET_BY_DURATION && !begin_by_duration(in, err))
+		return false;
+	in->position = in->begin;
 	return true;
 }
 

@@ -274,6 +274,41 @@ static void a_source_says_where_to_begin(void **state)
 	(void)state;
 }
 
+static weir_topology *beginning_with_the_last(int64_t ms)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_source_opts opts = { .value = &weir_utf8, .reset = WEIR_RESET_BY_DURATION, .reset_ms = ms };
+
+	weir_sink(weir_source(t, "in", opts), "out", (weir_sink_opts){ 0 });
+	return t;
+}
+
+static void a_source_begins_with_what_is_no_older_than_a_while(void **state)
+{
+	static const int64_t ms[] = { WEIR_HOURS(1), 50000, 0 };
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(ms); i++) {
+		weir_driver *d =
+			driver(beginning(WEIR_RESET_EARLIEST, true), (weir_driver_opts){ .now_ms = 1000000 });
+
+		weir_driver_pipe(d, "in", "k", "old", 900000);
+		weir_driver_pipe(d, "in", "k", "young", 990000);
+		weir_driver_pipe(d, "in", "k", "disorder", 910000);
+		weir_driver_stop(d, false);
+		must(weir_driver_start(d, beginning_with_the_last(ms[i]), &err));
+		weir_driver_pipe(d, "in", "k", "after", 1000000);
+		if (ms[i] > 50000)
+			assert_text(d, "out", "k=old@900000", "k=young@990000", "k=disorder@910000",
+				    "k=after@1000000");
+		else if (ms[i])
+			assert_text(d, "out", "k=young@990000", "k=disorder@910000", "k=after@1000000");
+		else
+			assert_text(d, "out", "k=after@1000000");
+		weir_driver_free(d);
+	}
+}
+
 static void the_state_of_another_cluster_is_refused(void **state)
 {
 	char *dir = temporary_directory();
@@ -347,6 +382,7 @@ int main(void)
 		cmocka_unit_test(a_group_without_positions_and_without_state_begins),
 		cmocka_unit_test(a_committed_position_outside_the_log_is_refused),
 		cmocka_unit_test(a_source_says_where_to_begin),
+		cmocka_unit_test(a_source_begins_with_what_is_no_older_than_a_while),
 		cmocka_unit_test(the_state_of_another_cluster_is_refused),
 		cmocka_unit_test(a_window_changelog_is_byte_for_byte_that_of_kafka_streams),
 		cmocka_unit_test(a_changelog_without_windows_is_key_and_value),

@@ -46,6 +46,7 @@ typedef struct weir_table_source_opts {
 	 * committed position (Kafka Streams' reuse.ktable.source.topics). It must be compacted, never shortened by
 	 * age. Without time_ms; not for versions. */
 	bool reuse_topic;
+	int64_t reset_ms; /* of WEIR_RESET_BY_DURATION */
 } weir_table_source_opts;
 /** The records of a topic as a table: each puts its value under its key, in the order of the topic whatever
  * their timestamps (but for versions); a null value deletes. Null keys are dead letters. The topic is read by a

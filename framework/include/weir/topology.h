@@ -44,7 +44,14 @@ void weir_topology_describe(weir_topology *t, weir_format format, FILE *out);
 /* --- in and out -------------------------------------------------------------------------------------------------
  * */
 
-typedef enum weir_reset { WEIR_RESET_EARLIEST, WEIR_RESET_LATEST, WEIR_RESET_NONE } weir_reset;
+/* By duration (KIP-1106): at the first record that is no older than reset_ms, by the wall clock; where there is
+ * none, at the end. */
+typedef enum weir_reset {
+	WEIR_RESET_EARLIEST,
+	WEIR_RESET_LATEST,
+	WEIR_RESET_NONE,
+	WEIR_RESET_BY_DURATION,
+} weir_reset;
 
 typedef struct weir_source_opts {
 	const char *topic;       /* NULL = the step's name */
@@ -61,6 +68,7 @@ typedef struct weir_source_opts {
 	 * partition of each. Copied. What has state right behind them wants equally many partitions in each. */
 	const char *const *topics;
 	size_t topic_count;
+	int64_t reset_ms; /* of WEIR_RESET_BY_DURATION */
 } weir_source_opts;
 /** The records of a topic, or of several in the order of time (Kafka Streams' stream(Collection)). A topic has one
  * source in a topology. */
