@@ -75,6 +75,32 @@ static void emit_session(struct instance *in, weir_context *cx, weir_record *out
 	emit(in, cx, out, value);
 }
 
+static void add_of_store(struct instance *in, int64_t from_ms)
+{
+	const struct aggregate *a = in->node->opts;
+	weir_iterator *it = a->kind == WINDOW_SESSION ? weir_session_find_all(in->stores[0], from_ms, INT64_MAX)
+						      : weir_window_fetch_all(in->stores[0], from_ms, INT64_MAX);
+	weir_entry e;
+
+	while (weir_iterator_next(it, &e))
+		weir__closing_add(in, e.key, a->kind == WINDOW_SESSION ? e.end_ms : e.start_ms);
+	weir_iterator_close(it);
+}
+
+/* NULL: none is closed. */
+static const struct due *first_closed(struct instance *in, int64_t until_ms)
+{
+	struct due_queue *q = &((struct closing *)in->state)->open;
+	const struct due *first;
+
+	if (weir__due_wants_more(q, until_ms)) {
+		add_of_store(in, weir__due_read_begin(q));
+		weir__due_read_end(q);
+	}
+	first = weir__due_first(q);
+	return first && first->time_ms <= until_ms ? first : NULL;
+}
+
 void weir__closing_emit(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	const struct aggregate *a = in->node->opts;
@@ -82,10 +108,10 @@ void weir__closing_emit(struct instance *in, weir_context *cx, const weir_record
 	const weir_kafka_record *source = cx->source;
 	int64_t until_ms = closed_ms(in);
 
-	if (!weir__due_first(&c->open) || weir__due_first(&c->open)->time_ms > until_ms)
+	if (!first_closed(in, until_ms))
 		return;
 	weir__origin(cx); /* the source is asked before it is hidden */
-	for (const struct due *first; (first = weir__due_first(&c->open)) && first->time_ms <= until_ms;) {
+	for (const struct due *first; (first = first_closed(in, until_ms));) {
 		int64_t time_ms = first->time_ms;
 		weir_record out = { .key = weir__arena_copy(&cx->arena, first->key),
 				    .serde = in->node->value,
@@ -117,18 +143,11 @@ void weir__closing_init(struct instance *in, weir_context *cx)
 {
 	const struct aggregate *a = in->node->opts;
 	int64_t from_ms = weir_time_add(closed_ms(in), 1);
-	weir_iterator *it;
-	weir_entry e;
 
-	(void)cx;
 	if (!a->window.emit_on_close)
 		return;
-	from_ms = from_ms > 0 ? from_ms : 0;
-	it = a->kind == WINDOW_SESSION ? weir_session_find_all(in->stores[0], from_ms, INT64_MAX)
-				       : weir_window_fetch_all(in->stores[0], from_ms, INT64_MAX);
-	while (weir_iterator_next(it, &e))
-		weir__closing_add(in, e.key, a->kind == WINDOW_SESSION ? e.end_ms : e.start_ms);
-	weir_iterator_close(it);
+	weir__due_init(&((struct closing *)in->state)->open, cx->due_budget);
+	add_of_store(in, from_ms > 0 ? from_ms : 0);
 }
 
 void weir__closing_release(struct instance *in)

@@ -85,6 +85,8 @@ struct origins {
 enum { ORIGINS_MAX = 1 << 24 };
 #define ORIGIN_UNKNOWN UINT32_MAX /* the source has not been asked yet */
 
+struct due_budget;
+
 struct weir_context {
 	struct arena arena; /* reset after each record */
 	const struct context_ops *ops;
@@ -93,8 +95,9 @@ struct weir_context {
 	const weir_headers *source_headers; /* the source's, where it cannot be asked any more; else NULL */
 	struct origins origins;
 	int64_t stream_time_ms;
-	int64_t emit_interval_ms; /* wall clock, between two looks at what waits for its window to close */
-	int64_t record_bytes_max; /* what a producer takes */
+	struct due_budget *due_budget; /* the worker's */
+	int64_t emit_interval_ms;      /* wall clock, between two looks at what waits for its window to close */
+	int64_t record_bytes_max;      /* what a producer takes */
 	weir_clock *clock;
 	int32_t partition;
 	bool commit_requested;

@@ -140,6 +140,31 @@ static void emit_first(struct instance *in, weir_context *cx)
 	cx->origins.now = 0;
 }
 
+/* Of rows that have been read once before: the time is what they end with. */
+static void read_forgotten(struct instance *in)
+{
+	struct waiting *w = in->state;
+	weir_iterator *it = weir_store_range(in->stores[0], WEIR_NULL, WEIR_NULL, false);
+	weir_entry e;
+
+	weir__due_read_begin(&w->queue);
+	while (weir_iterator_next(it, &e))
+		weir__due_add(&w->queue,
+			      (struct due){ .time_ms = weir_get_be64((const char *)e.value.data + e.value.len - 8),
+					    .key = e.key });
+	weir__due_read_end(&w->queue);
+	weir_iterator_close(it);
+}
+
+static const struct due *first_due(struct instance *in, int64_t until_ms)
+{
+	struct waiting *w = in->state;
+
+	if (weir__due_wants_more(&w->queue, until_ms))
+		read_forgotten(in);
+	return weir__due_first(&w->queue);
+}
+
 static bool is_full(const struct suppress *s, const struct waiting *w)
 {
 	return (s->opts.records_max && w->records > s->opts.records_max) ||
@@ -152,8 +177,12 @@ static void suppress_settle(struct instance *in, weir_context *cx)
 	struct waiting *w = in->state;
 	int64_t until_ms = weir_time_sub(in->observed_ms, s->wait_ms);
 
-	while (!cx->failed && w->queue.count &&
-	       (weir__due_first(&w->queue)->time_ms <= until_ms || (is_full(s, w) && !s->opts.stop_when_full))) {
+	while (!cx->failed) {
+		bool must = is_full(s, w) && !s->opts.stop_when_full;
+		const struct due *first = first_due(in, must ? INT64_MAX : until_ms);
+
+		if (!first || (first->time_ms > until_ms && !must))
+			break;
 		emit_first(in, cx);
 		weir__arena_reset(&cx->arena); /* this is a commit: nothing else lies in it */
 	}
@@ -206,6 +235,7 @@ static void suppress_init(struct instance *in, weir_context *cx)
 	struct buffered row;
 	weir_entry e;
 
+	weir__due_init(&((struct waiting *)in->state)->queue, cx->due_budget);
 	while (!cx->failed && weir_iterator_next(it, &e)) {
 		if (e.key.len >= suffix && weir__buffered_decode(cx, e.value, &row))
 			start_waiting(in, e.key, &row);

@@ -298,6 +298,8 @@ static void keep_within_memory(struct worker *w)
 		for (size_t j = 0; j < w->tasks[i]->store_count; j++)
 			if (w->tasks[i]->stores[j].store)
 				total += weir__store_memory_bytes(w->tasks[i]->stores[j].store);
+	/* They are never more than an eighth of it, or of a few rows each. */
+	max -= w->due_budget.bytes < max / 2 ? w->due_budget.bytes : max / 2;
 	if (total > max) {
 		size_t held = 0;
 
@@ -316,7 +318,7 @@ static void keep_within_memory(struct worker *w)
 	total += origins;
 	if (total > max && w->in_transaction)
 		w->commit_now = true; /* the rest is uncommitted */
-	atomic_store_explicit(&w->cache_bytes, (long long)total, memory_order_relaxed);
+	atomic_store_explicit(&w->cache_bytes, (long long)(total + w->due_budget.bytes), memory_order_relaxed);
 }
 
 /* Records that are behind us, or another's by now. */

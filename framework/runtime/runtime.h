@@ -17,6 +17,7 @@
 #include <weir/app.h>
 #include <weir/log.h>
 
+#include "framework/operators/due.h"
 #include "framework/operators/operator.h"
 #include "framework/runtime/ages.h"
 #include "framework/runtime/fencings.h"
@@ -183,9 +184,10 @@ struct worker {
 	bool commit_now;  /* asked for by a callback, or memory is full */
 	int64_t begun_us; /* the open transaction */
 	int64_t last_commit_us, last_touch_us, last_recommit_us;
-	unsigned since_clock; /* records since the clock was last read */
-	size_t waiting_bytes; /* of all inputs' waiting records */
-	int kept;             /* of the poll at work: records that wait for their turn */
+	unsigned since_clock;         /* records since the clock was last read */
+	struct due_budget due_budget; /* part of what the caches have */
+	size_t waiting_bytes;         /* of all inputs' waiting records */
+	int kept;                     /* of the poll at work: records that wait for their turn */
 	struct fencings fencings;
 	struct poison *poison;
 	struct written_topic *written;

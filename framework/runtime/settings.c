@@ -7,7 +7,7 @@ static int64_t at_least(int64_t least, int64_t n)
 
 /* One budget for the instance. An eighth is for what nobody counts: threads, the gaps of the allocator, accounts of
  * the clients. Of the rest half is for caches, a quarter for RocksDB, what is left for records that are fetched and
- * produced. */
+ * produced. Of the caches' part up to an eighth is for what waits to be due. */
 static void share_memory(struct settings *s)
 {
 	int64_t counted = s->memory_bytes_max / 8 * 7, each = counted / s->workers;

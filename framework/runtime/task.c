@@ -64,6 +64,8 @@ struct task *weir__task_new(struct worker *w, const struct subtopology *sub, int
 	t->cx.ops = &weir__context_ops;
 	t->cx.clock = app->clock;
 	t->cx.partition = partition;
+	w->due_budget.bytes_max = (size_t)app->settings.cache_bytes_max / 8;
+	t->cx.due_budget = &w->due_budget;
 	t->cx.emit_interval_ms = app->settings.emit_interval_ms;
 	t->cx.record_bytes_max = app->settings.record_bytes_max;
 	t->cx.stream_time_ms = INT64_MIN;

@@ -154,7 +154,7 @@ static void watch_memory(struct worker *w)
 			total += w->tasks[i]->stores[j].store
 					 ? weir__store_memory_bytes(w->tasks[i]->stores[j].store)
 					 : 0;
-	if (total > max) /* the commit makes room, and checks again */
+	if (total + w->due_budget.bytes > max) /* the commit makes room, and checks again */
 		w->commit_now = true;
 }
 
