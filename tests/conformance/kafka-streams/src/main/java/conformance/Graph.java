@@ -60,6 +60,7 @@ class Graph {
 	private final Map<String, Node> nodes = new HashMap<>();
 
 	Graph(StreamsBuilder builder, Trace trace) {
+		Versions.begin();
 		this.builder = builder;
 		this.trace = trace;
 	}

@@ -36,10 +36,14 @@ class Versions {
 	/** By the names of the stores. */
 	private static final Map<String, Long> HISTORIES = new HashMap<>();
 
+	/** Another case begins. */
+	static void begin() {
+		HISTORIES.clear();
+	}
+
 	/** A store of versions if the step has a history; else null. */
 	static Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> materialized(String name, Step s,
 			Serde<Object> keys, Serde<Object> values) {
-		HISTORIES.remove(name);
 		if (!s.options().containsKey("history"))
 			return null;
 		HISTORIES.put(name, s.number("history"));
