@@ -57,9 +57,9 @@ def leave(c, i):
 
 def restart_service(how):
     def fault(c, r, service):
-        # A commit that goes on while a single node (4.3.1) is stopped may never get its markers: the coordinator takes
-        # it for complete when it is back. A broker that is killed does not do that: there commits do go on.
-        paused = c.instances if service is c.kafka and how == "stop" else []
+        # A commit that is under way when a single node (4.3.1) ends, in peace or not, may never get all its markers:
+        # the coordinator takes it for complete when it is back. So transactions are open then, but none is ending.
+        paused = c.instances if service is c.kafka else []
         for i in paused:
             i.pause()
         yield 0.5 if paused else 0
