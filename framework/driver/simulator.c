@@ -90,7 +90,7 @@ static weir_config *make_config(weir_simulation *s, struct sim_instance *in, wei
 		{ "checkpoint.records", "1000" },
 		{ "session.timeout.ms", "6s" },
 		{ "transaction.timeout.ms", "4s" },
-		{ "task.timeout.ms", "1h" },
+		{ "task.timeout.ms", "24h" }, /* where nothing but pauses comes, no transaction gets through */
 		{ "repartition.purge.interval.ms", "1s" },
 		{ "group.static.membership", s->static_membership ? "true" : "false" },
 		{ "errors.dead.letter.queue.topic.name", "dead-letters" },
@@ -434,7 +434,7 @@ static bool make_topics(weir_simulation *s, weir_error *err)
 		char *name = weir__asprintf("%s-%s-changelog", t->name, t->stores[i]->spec.name);
 
 		const struct store_spec *spec = &t->stores[i]->spec;
-		const char *policy = spec->duplicates                    ? "delete"
+		const char *policy = spec->duplicates                     ? "delete"
 				     : weir__store_kind_timed(spec->kind) ? "compact,delete"
 									  : "compact";
 

@@ -492,13 +492,17 @@ static void write_early(struct worker *w)
 }
 
 /* At least as much time for records as for the commit before them, up to ten intervals: where a commit takes longer
- * than its interval, the next would be due at once, and few records would be all that lies between two. */
+ * than its interval, the next would be due at once, and few records would be all that lies between two. But the
+ * broker aborts what lasts longer than transaction.timeout.ms. */
 static void put_off_next(struct worker *w)
 {
-	int64_t now_us = weir__now_us(w->app), interval_us = w->app->settings.commit_interval_us;
-	int64_t took_us = now_us - w->last_commit_us;
-	int64_t least_us = took_us < 10 * interval_us ? took_us : 10 * interval_us;
+	const struct settings *settings = &w->app->settings;
+	int64_t now_us = weir__now_us(w->app), interval_us = settings->commit_interval_us;
+	int64_t most_us = settings->transaction_timeout_ms * 1000 / 4;
+	int64_t least_us = now_us - w->last_commit_us;
 
+	least_us = least_us < 10 * interval_us ? least_us : 10 * interval_us;
+	least_us = least_us < most_us ? least_us : most_us;
 	if (w->last_commit_us + interval_us < now_us + least_us)
 		w->last_commit_us = now_us + least_us - interval_us;
 }
