@@ -28,11 +28,17 @@ typedef struct weir_serde {
 	bool windowed;
 } weir_serde;
 
-extern const weir_serde weir_utf8;          /* object: weir_bytes */
-extern const weir_serde weir_raw;           /* object: weir_bytes */
-extern const weir_serde weir_int64;         /* object: int64_t; 8 bytes, big-endian, as Java's LongSerializer */
-extern const weir_serde weir_int32;         /* object: int32_t; 4 bytes, big-endian, as Java's IntegerSerializer */
+extern const weir_serde weir_utf8;   /* object: weir_bytes */
+extern const weir_serde weir_raw;    /* object: weir_bytes */
+extern const weir_serde weir_int64;  /* object: int64_t; 8 bytes, big-endian, as Java's LongSerializer */
+extern const weir_serde weir_int32;  /* object: int32_t; 4 bytes, big-endian, as Java's IntegerSerializer */
 extern const weir_serde weir_double; /* object: double; 8 bytes, IEEE 754 big-endian, as Java's DoubleSerializer */
+extern const weir_serde weir_int16;  /* object: int16_t; 2 bytes, big-endian, as Java's ShortSerializer */
+extern const weir_serde weir_float;  /* object: float; 4 bytes, IEEE 754 big-endian, as Java's FloatSerializer */
+extern const weir_serde weir_bool; /* object: bool; a byte, 0 or 1, as Java's BooleanSerializer: no other is read */
+/* object: the 16 bytes of a UUID, unsigned char[16], most significant first; 36 characters of lower case, as Java's
+ * UUIDSerializer. Upper case is read, too; the shortened forms that Java's UUID.fromString takes are not. */
+extern const weir_serde weir_uuid;
 extern const weir_serde weir_windowed_utf8; /* keys of windowed streams */
 
 #endif
