@@ -190,8 +190,9 @@ typedef const void *weir_join_fn(weir_context *cx, weir_bytes key, const void *l
  *                when it takes no record any more, instead of at each commit in which it has changed. A session
  *                that has closed may still grow together with an open one, and comes once more then. Windows close
  *                by the time of the step's records: where none come, none close. Results come in the order of their
- *                starts (sessions: of their ends), with the headers of the record that has closed them. What is
- *                open is known from a queue in memory, some 50 bytes and the key for each window.
+ *                starts (sessions: of their ends), with the headers of the record that has closed them.
+ *                Which is the next is known from a queue in memory, some 50 bytes and the key for each
+ *                window; where memory.bytes.max has no room for all, the later part is read from the store again.
  */
 typedef struct weir_window {
 	int64_t size_ms;
