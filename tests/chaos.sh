@@ -35,8 +35,6 @@ export WEIR_TEST_KAFKA_PORT=${CHAOS_KAFKA_PORT:-$(free_ports 16)}
 export WEIR_TEST_MYSQL_PORT=${CHAOS_MYSQL_PORT:-$(free_ports 1)}
 export WEIR_TEST_KAFKA_HEAP=${WEIR_TEST_KAFKA_HEAP:-512m}
 
-# Without controlled shutdown: in one, a single node (4.3.1) counts transactions as complete whose markers it has not
-# written, and nobody can read beyond them any more.
 # A listener for each instance, advertised as its proxy's port (tests/chaos/proxy.py), so that its network can be cut.
 listeners=PLAINTEXT://127.0.0.1:$WEIR_TEST_KAFKA_PORT,CONTROLLER://127.0.0.1:$((WEIR_TEST_KAFKA_PORT + 1))
 advertised=PLAINTEXT://127.0.0.1:$WEIR_TEST_KAFKA_PORT
@@ -46,8 +44,14 @@ for i in 1 2 3 4; do
 	advertised+=,I$i://127.0.0.1:$((WEIR_TEST_KAFKA_PORT + 10 + i))
 	protocols+=,I$i:PLAINTEXT
 done
+# The broker reaches itself through a proxy that waits for it. A single node that starts sends the markers of commits
+# that its end has cut off before it listens; where that is refused it tries again at a moment at which no partition
+# has a leader, takes them for deleted and the commit for complete, and nobody can read beyond it any more.
+listeners+=,INTERNAL://127.0.0.1:$((WEIR_TEST_KAFKA_PORT + 6))
+advertised+=,INTERNAL://127.0.0.1:$((WEIR_TEST_KAFKA_PORT + 15))
+protocols+=,INTERNAL:PLAINTEXT
 export WEIR_TEST_KAFKA_PROPERTIES="listeners=$listeners advertised.listeners=$advertised \
-listener.security.protocol.map=$protocols inter.broker.listener.name=PLAINTEXT controlled.shutdown.enable=false \
+listener.security.protocol.map=$protocols inter.broker.listener.name=INTERNAL controlled.shutdown.enable=false \
 log.retention.check.interval.ms=1000"
 
 finish() {

@@ -48,7 +48,6 @@ class Instance:
         self.cluster, self.name, self.port = cluster, name, port
         self.process = None
         self.busy = self.held = False  # a fault has it; it is down on purpose
-        self.pauses = 0  # how many have stopped it
         self.last_cut = self.last_full = -1000  # when it was last cut off from the broker; its disk was full
         self.spoilt = False  # its database's files
         self.ended = 0  # when it was seen that it has ended by itself
@@ -86,15 +85,6 @@ class Instance:
         if self.running():
             self.process.popen.send_signal(number)
 
-    def pause(self):
-        self.pauses += 1
-        self.signal(signal.SIGSTOP)
-
-    def resume(self):
-        self.pauses -= 1
-        if self.pauses == 0:
-            self.signal(signal.SIGCONT)
-
     def mount(self):
         """A small disk of its own; only root can have one."""
         os.makedirs(self.dir, exist_ok=True)
@@ -124,9 +114,9 @@ class Instance:
 
 
 class Proxy:
-    def __init__(self, links):
+    def __init__(self, links, to_itself):
         self.popen = subprocess.Popen([sys.executable, os.path.join(HERE, "proxy.py"),
-                                       *(f"{listen}:{target}" for listen, target in links)],
+                                       *(f"{listen}:{target}" for listen, target in links), to_itself],
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.popen.stdout.readline()
 
@@ -178,7 +168,7 @@ class Cluster:
             task_timeout_ms="2m")
         base = int(os.environ["WEIR_TEST_KAFKA_PORT"])
         links = [(base + 10 + i, base + 1 + i) for i in range(1, INSTANCES + 2)]
-        self.proxy = Proxy(links)
+        self.proxy = Proxy(links, f"{base + 10 + INSTANCES + 2}:{base + 1 + INSTANCES + 2}:wait")
         self.instances = [Instance(self, str(i + 1), links[i][0]) for i in range(INSTANCES + 1)]
         self.kafka, self.mysql = Service("kafka"), Service("mysql")
         self.ingest = None

@@ -19,9 +19,9 @@ def kill(c, r, i):
 
 def hang(c, r, i):
     """SIGSTOP for longer than the session timeout, then SIGCONT: a zombie"""
-    i.pause()
+    i.signal(signal.SIGSTOP)
     yield SESSION_S + r.uniform(1, 7)
-    i.resume()
+    i.signal(signal.SIGCONT)
     yield 1
 
 
@@ -57,16 +57,8 @@ def leave(c, i):
 
 def restart_service(how):
     def fault(c, r, service):
-        # A commit that is under way when a single node (4.3.1) ends, in peace or not, may never get all its markers:
-        # the coordinator takes it for complete when it is back. So transactions are open then, but none is ending.
-        paused = c.instances if service is c.kafka else []
-        for i in paused:
-            i.pause()
-        yield 0.5 if paused else 0
         service.tell(how)
         yield service.ready, 60
-        for i in paused:
-            i.resume()
         yield r.choice([0, r.uniform(0, 8)])
         for _ in range(STARTS):  # a broker on a busy machine may give up while it starts
             service.tell("start")

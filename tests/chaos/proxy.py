@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Forwards TCP connections, and cuts them when told: what lies between an instance and the broker.
 
-    proxy.py LISTEN:TARGET...      ports of 127.0.0.1
+    proxy.py LISTEN:TARGET[:wait]...      ports of 127.0.0.1; wait: for a target that nobody listens at yet
 
 Standard input, one command a line, each answered with "done":
     freeze LISTEN    nothing goes through any more, and nobody is told (a cable is out); new connections hang
@@ -15,11 +15,12 @@ import struct
 import sys
 
 CHUNK = 1 << 16
+WAIT_S, LOOK_S = 60, 0.05
 
 
 class Link:
-    def __init__(self, listen, target):
-        self.listen, self.target = listen, target
+    def __init__(self, listen, target, waits=False):
+        self.listen, self.target, self.waits = listen, target, waits
         self.open = asyncio.Event()
         self.open.set()
         self.refuses = False
@@ -33,14 +34,22 @@ class Link:
         if self.refuses:
             self.reset_one(writer)
             return
-        try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
-        except OSError:
+        far = await self.connect()
+        if far is None:
             writer.close()
             return
+        far_reader, far_writer = far
         self.writers |= {writer, far_writer}
         await asyncio.gather(self.pump(reader, far_writer), self.pump(far_reader, writer))
         self.writers -= {writer, far_writer}
+
+    async def connect(self):
+        for _ in range(round(WAIT_S / LOOK_S) if self.waits else 1):
+            try:
+                return await asyncio.open_connection("127.0.0.1", self.target)
+            except OSError:
+                await asyncio.sleep(LOOK_S if self.waits else 0)
+        return None
 
     async def pump(self, reader, writer):
         try:
@@ -73,9 +82,9 @@ class Link:
 
 async def main():
     links = {}
-    for pair in sys.argv[1:]:
-        listen, _, target = pair.partition(":")
-        links[listen] = Link(int(listen), int(target))
+    for word in sys.argv[1:]:
+        listen, target, *waits = word.split(":")
+        links[listen] = Link(int(listen), int(target), waits == ["wait"])
         await links[listen].start()
     print("done", flush=True)
     commands = asyncio.StreamReader()
