@@ -1,4 +1,5 @@
 /* Tasks with several inputs take records in the order of time. */
+#include "framework/runtime/runtime.h"
 #include "tests/topology/topology_test.h"
 
 #define PAIRS(...) \
@@ -242,6 +243,46 @@ static void what_waited_at_a_crash_comes_again_and_once(void **state)
 	(void)state;
 }
 
+/* An input that is paused is fetched anew later: that is for want of memory alone. */
+static void what_waits_pauses_its_input_only_where_memory_is_short(void **state)
+{
+	enum { FEW = 100, BIG = 40000 };
+	char *value = malloc(BIG + 1);
+
+	(void)state;
+	assert_non_null(value);
+	memset(value, 'v', BIG);
+	for (int big = 0; big < 2; big++) {
+		weir_driver *d =
+			driver(merging(false), (weir_driver_opts){ PAIRS({ "max.task.idle.ms", "5s" },
+									 { "buffered.records.per.partition", "10" },
+									 { "memory.bytes.max", "16m" }) });
+
+		value[big ? BIG : 1] = '\0';
+		weir_driver_stop(d, false);
+		for (int i = 0; i < FEW; i++)
+			weir_driver_pipe(d, "left", "l", value, 1);
+		must(weir_driver_start(d, NULL, &err));
+		const struct task *task = weir_driver_app(d)->workers[0].tasks[0];
+		bool paused = false;
+
+		for (size_t i = 0; i < task->input_count; i++)
+			paused |= task->inputs[i].paused;
+		assert_int_equal(paused, big);
+		weir_driver_advance(d, 6000);
+		for (int i = 0; i < FEW; i++) {
+			weir_driver_record r;
+
+			assert_true(weir_driver_read(d, "out", &r));
+			assert_int_equal(r.value.len, strlen(value));
+		}
+		assert_nothing(d, "out");
+		weir_driver_free(d);
+		memset(value, 'v', BIG);
+	}
+	free(value);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +293,7 @@ int main(void)
 		cmocka_unit_test(records_of_the_same_time_come_one_topic_after_the_other),
 		cmocka_unit_test(an_input_known_to_be_empty_is_not_waited_for),
 		cmocka_unit_test(max_task_idle_ms_waits_for_empty_inputs),
+		cmocka_unit_test(what_waits_pauses_its_input_only_where_memory_is_short),
 		cmocka_unit_test(what_waits_counts_as_lag),
 		cmocka_unit_test(more_than_is_buffered_still_comes_in_order_and_whole),
 		cmocka_unit_test(what_waits_keeps_its_headers_and_nulls),
