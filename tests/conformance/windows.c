@@ -9,7 +9,7 @@ static weir_stream *stream_in(struct graph *g, const struct step *s)
 /* size=, gap=, difference= or unlimited=1 say which kind; emit=close that results come when windows close. */
 static weir_window window_of(const struct step *s)
 {
-	const char *emit = step_option(s, "emit");
+	const char *emit = step_option(s, "emit"), *log = step_option(s, "log");
 
 	return (weir_window){
 		.size_ms = step_number(s, "size", 0),
@@ -21,6 +21,7 @@ static weir_window window_of(const struct step *s)
 		.grace_ms = step_number(s, "grace", 0),
 		.retain_ms = step_number(s, "retain", 0),
 		.emit_on_close = emit && strcmp(emit, "close") == 0,
+		.unlogged = log && strcmp(log, "off") == 0,
 	};
 }
 

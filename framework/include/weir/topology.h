@@ -206,6 +206,9 @@ typedef struct weir_window {
 	bool unlimited;
 	int64_t start_ms; /* unlimited */
 	bool emit_on_close;
+	/* also without windows: the store has no changelog, and is lost with the local state (Kafka Streams'
+	 * Materialized.withLoggingDisabled) */
+	bool unlogged;
 } weir_window;
 
 /* In all aggregates records without a key, or with one of over 512 KiB, are dead letters; without windows, in
