@@ -374,6 +374,29 @@ static void a_result_has_the_headers_of_the_record_that_changed_it_last(void **s
 	weir_driver_free(d);
 }
 
+/* Its checkpoints are all that there is: after a clean end the last of them is of the end itself. */
+static void without_a_changelog_a_crash_takes_what_came_after_the_checkpoint(void **state)
+{
+	char *dir = temporary_directory();
+	weir_topology *t = weir_topology_new("app");
+	weir_table *counts = weir_count(text_source(t, "in"), "counts", (weir_window){ .unlogged = true });
+
+	(void)state;
+	weir_sink(weir_changes(counts), "out", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ .state_dir = dir });
+
+	assert_int_equal(partitions_of(d, "app-counts-changelog"), 0);
+	weir_driver_pipe(d, "in", "a", "v", 1);
+	weir_driver_pipe(d, "in", "a", "v", 2);
+	must(weir_driver_restart(d, false, &err));
+	weir_driver_pipe(d, "in", "a", "v", 3);
+	must(weir_driver_restart(d, true, &err));
+	weir_driver_pipe(d, "in", "a", "v", 4);
+	assert_numbers(d, "out", "a=1@1", "a=2@2", "a=3@3", "a=3@4");
+	weir_driver_free(d);
+	remove_directory(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +416,7 @@ int main(void)
 		cmocka_unit_test(a_fold_works_in_windows_and_sees_null_values),
 		cmocka_unit_test(tables_can_feed_further_steps),
 		cmocka_unit_test(a_result_has_the_headers_of_the_record_that_changed_it_last),
+		cmocka_unit_test(without_a_changelog_a_crash_takes_what_came_after_the_checkpoint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

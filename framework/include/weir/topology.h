@@ -206,8 +206,8 @@ typedef struct weir_window {
 	bool unlimited;
 	int64_t start_ms; /* unlimited */
 	bool emit_on_close;
-	/* also without windows: the store has no changelog, and is lost with the local state (Kafka Streams'
-	 * Materialized.withLoggingDisabled) */
+	/* also without windows: the store has no changelog (Kafka Streams' Materialized.withLoggingDisabled). It is
+	 * lost with the local state; an abort or a crash throws it back to its last checkpoint, the position not */
 	bool unlogged;
 } weir_window;
 
