@@ -163,7 +163,7 @@ static bool flush_change(const struct store_change *change, void *user)
 			w->failed = true;
 			return false;
 		}
-		f->store->wrote = true;
+		f->store->wrote++;
 	}
 	if (f->owner && f->owner->op->changed && f->owner->child_count) {
 		struct store_change kept = *change;
@@ -273,7 +273,7 @@ static void committed_store(struct task_store *s, int64_t now_us)
 	weir_error err;
 
 	weir__store_committed(s->store, next);
-	s->wrote = false;
+	s->wrote = 0;
 	if (!s->source && next > s->known_end)
 		s->known_end = next;
 	if (weir__store_kind_timed(s->graph->spec.kind) || s->graph->spec.kind == STORE_VERSIONED)

@@ -2,8 +2,8 @@
  * What is kept beside a committed offset: Kafka Streams' TopicPartitionMetadata, version 2 - base64 of a magic
  * byte, the partition's time (8, BE), then a count (4) and pairs of name (length 4, bytes) and number (8). Its
  * pairs hold "t:<step>", the greatest timestamp a step has seen, "w:<store>", the size of the windows that a store
- * was made with, and "c:<store>", an offset that its changelog had reached by the commit before. They stand at the
- * task's first input only.
+ * was made with, "c:<store>", an offset that its changelog had reached by the commit before, and "n:<store>", how
+ * many records the commit itself has written there. They stand at the task's first input only.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,8 +48,9 @@ static void put_task_pairs(struct writer *w, const struct task *t)
 			fits = put_pair(w, "t:", t->instances[i].node->name, t->instances[i].observed_ms);
 	for (size_t i = 0; i < t->store_count && fits; i++)
 		if (t->stores[i].known_end > 0 &&
-		    !put_pair(w, "c:", t->stores[i].graph->spec.name, t->stores[i].known_end))
-			break; /* it only makes a check possible */
+		    (!put_pair(w, "n:", t->stores[i].graph->spec.name, t->stores[i].wrote) ||
+		     !put_pair(w, "c:", t->stores[i].graph->spec.name, t->stores[i].known_end)))
+			break; /* they only make checks possible */
 	if (!fits) {
 		static weir_log_limit limit;
 
@@ -128,11 +129,15 @@ static bool apply_pair(struct task *t, weir_bytes name, int64_t number, weir_err
 		if (weir_bytes_equal(rest, weir_str(t->instances[i].node->name)) &&
 		    number > t->instances[i].observed_ms)
 			t->instances[i].observed_ms = number;
-	for (size_t i = 0; text[0] == 'c' && i < t->store_count; i++)
-		if (t->stores[i].writes_changelog &&
-		    weir_bytes_equal(rest, weir_str(t->stores[i].graph->spec.name)) &&
-		    number > t->stores[i].known_end)
-			t->stores[i].known_end = number;
+	for (size_t i = 0; (text[0] == 'c' || text[0] == 'n') && i < t->store_count; i++) {
+		struct task_store *s = &t->stores[i];
+
+		if (!s->writes_changelog || !weir_bytes_equal(rest, weir_str(s->graph->spec.name)))
+			continue;
+		*(text[0] == 'c' ? &s->reached : &s->written) = number;
+		if (s->reached > s->known_end)
+			s->known_end = s->reached;
+	}
 	for (size_t i = 0; text[0] == 'w' && i < t->store_count; i++) {
 		const struct store_spec *spec = &t->stores[i].graph->spec;
 

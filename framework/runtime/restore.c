@@ -93,6 +93,10 @@ static bool begin_store(struct task_store *s, weir_error *err)
 	}
 	int64_t at = weir__store_checkpoint_offset(s->store), from = at > first ? at : first;
 
+	s->found = 0;
+	s->restore_new = from;
+	if (s->reached >= 0 && s->written >= 0 && from > s->reached) /* to count what lies behind it */
+		from = s->reached > first ? s->reached : first;
 	s->restore_end = end;
 	s->restore_from = from;
 	if (from >= end)
@@ -147,7 +151,10 @@ static bool take(const weir_kafka_record *record, void *user)
 	struct slice *slice = user;
 	struct task_store *s = record->user;
 
-	if (s->restoring && !weir_is_null(record->key) && (!s->source || taken_by_source(s, record))) {
+	if (s->restoring && record->offset >= s->reached)
+		s->found++;
+	if (s->restoring && record->offset >= s->restore_new && !weir_is_null(record->key) &&
+	    (!s->source || taken_by_source(s, record))) {
 		weir__store_restore_put(s->store, record->key, record->value, record->timestamp_ms);
 		s->restored++;
 		atomic_fetch_add_explicit(&slice->worker->restored, 1, memory_order_relaxed);
@@ -268,6 +275,29 @@ void weir__restore_progress(struct worker *w)
 		w->restore_told_us = 0;
 }
 
+/* A commit writes positions and changelogs together. So more committed records than that of these positions has
+ * written are of a later one, whose positions the broker no longer knows: it would all be counted twice. The task
+ * asks once more, in case that somebody else has committed in between. */
+static bool positions_fit(struct task *t, const struct task_store *s, weir_error *err)
+{
+	if (s->reached < 0 || s->written < 0 || s->found <= s->written)
+		return true;
+	weir_fail(
+		err, WEIR_STATE,
+		"task %s: the changelog \"%s\" of store \"%s\" goes on behind the committed positions of the group "
+		"\"%s\": newer ones are lost, and counting from these would count twice; set the group's offsets "
+		"to "
+		"where they were, or reset the application",
+		t->id, s->changelog, s->graph->spec.name, t->worker->app->settings.application_id);
+	if (t->doubted)
+		return false;
+	weir_log(WEIR_LOG_WARN, "restore", "%s", err->message);
+	err->code = WEIR_OK;
+	t->doubted = true;
+	weir__task_reset(t);
+	return false;
+}
+
 bool weir__restore_finished(struct task *t, weir_error *err)
 {
 	bool all = true;
@@ -290,10 +320,13 @@ bool weir__restore_finished(struct task *t, weir_error *err)
 			continue;
 		}
 		stop_reading(s);
+		if (!positions_fit(t, s, err))
+			return false;
 		if (s->source)
 			at = s->restore_end;
 		if (!weir__store_restore_done(s->store, at, err))
 			return weir_wrap(err, "task %s: restore store \"%s\"", t->id, s->graph->spec.name);
 	}
+	t->doubted &= !all;
 	return all;
 }

@@ -93,9 +93,13 @@ struct task_store {
 	int64_t restore_at; /* how far it was at the last look, and since when it stands there, while looked at */
 	int64_t restore_looked_us, restore_stuck_us;
 	int64_t restore_from; /* where it began to read */
+	int64_t restore_new;  /* what lies before is in the store */
 	int64_t restored;     /* records */
 	bool restoring;
-	bool wrote;            /* the open transaction has changelog records of it */
+	int64_t wrote; /* changelog records of the open transaction */
+	/* Told beside the committed position: what the changelog had reached before that commit, and how many
+	 * records the commit has written; -1 = not told. And how many committed ones have been found there. */
+	int64_t reached, written, found;
 	int64_t checkpoint_us; /* when it was last made durable */
 };
 
@@ -137,6 +141,7 @@ struct task {
 	bool touched;         /* by the open transaction */
 	bool stores_open, instances_made;
 	bool position_was_committed; /* some input had a committed offset when the task was opened */
+	bool doubted;                /* its positions seemed too old for its state */
 	int64_t opened_us;           /* when it began to open, for task.timeout.ms and logs */
 	int64_t try_again_us;
 };

@@ -185,6 +185,39 @@ static void state_without_committed_positions_is_refused(void **state)
 	weir_driver_free(d);
 }
 
+/* Of a real cluster: after a SIGKILL its group coordinator gave back positions that were eleven minutes old. */
+static void positions_older_than_the_state_are_refused(void **state)
+{
+	weir_driver *d = driver(versions(false), (weir_driver_opts){ 0 });
+	weir_partition old = { .topic = "in", .partition = 0 }, now = old;
+	weir_error why = { .code = WEIR_OK };
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		weir_driver_pipe(d, "in", "k", "v", i + 1);
+	must(weir_group_committed(weir_driver_cluster(d), "app", &old, 1, 1000, &err));
+	assert_int_equal(old.offset, 3);
+	for (int i = 3; i < 5; i++)
+		weir_driver_pipe(d, "in", "k", "v", i + 1);
+	for (int crash = 0; crash < 2; crash++) {
+		must(weir_driver_restart(d, crash, &err)); /* these are in order */
+		weir_driver_stop(d, crash);
+		must(weir_group_committed(weir_driver_cluster(d), "app", &now, 1, 1000, &err));
+		must(weir_group_alter(weir_driver_cluster(d), "app", &old, 1, &err));
+		assert_false(weir_driver_start(d, NULL, &why));
+		assert_int_equal(why.code, WEIR_STATE);
+		assert_contains(why.message, "store \"counts\" goes on behind the committed positions");
+		must(weir_group_alter(weir_driver_cluster(d), "app", &now, 1, &err)); /* as the message says */
+		must(weir_driver_start(d, NULL, &err));
+		weir_partitions_release(&now, 1);
+		now.metadata = NULL;
+	}
+	weir_driver_pipe(d, "in", "k", "v", 6);
+	assert_numbers(d, "out", "k=1@1", "k=2@2", "k=3@3", "k=4@4", "k=5@5", "k=6@6");
+	weir_partitions_release(&old, 1);
+	weir_driver_free(d);
+}
+
 static void state_whose_changelog_was_deleted_is_refused(void **state)
 {
 	weir_driver *d = driver(versions(false), (weir_driver_opts){ 0 });
@@ -378,6 +411,7 @@ int main(void)
 		cmocka_unit_test(another_number_of_partitions_is_refused),
 		cmocka_unit_test(steps_put_in_before_a_store_leave_its_state_alone),
 		cmocka_unit_test(state_without_committed_positions_is_refused),
+		cmocka_unit_test(positions_older_than_the_state_are_refused),
 		cmocka_unit_test(state_whose_changelog_was_deleted_is_refused),
 		cmocka_unit_test(a_group_without_positions_and_without_state_begins),
 		cmocka_unit_test(a_committed_position_outside_the_log_is_refused),
