@@ -108,7 +108,7 @@ static bool begin_store(struct task_store *s, weir_error *err)
 	s->restoring = true;
 	s->restore_at = -1;
 	weir_log(WEIR_LOG_INFO, "restore", "begin task=%s store=%s from=%lld to=%lld checkpoint=%lld", s->task->id,
-		 s->graph->spec.name, (long long)from, (long long)end, (long long)at);
+		 s->graph->spec.name, (long long)s->restore_new, (long long)end, (long long)at);
 	return true;
 }
 
