@@ -62,6 +62,8 @@ void weir__consumer_bury(struct embedded_consumer *c);
 bool weir__consumer_serve_group(struct embedded_consumer *c, bool *served, weir_error *err);
 /** The callback for what is held, then out of the group. */
 void weir__consumer_leave(struct embedded_consumer *c);
+/** Its client is of no use any more, as a simulation wants it: each poll says so from now on. */
+void weir__consumer_give_up(struct embedded_consumer *c);
 /** Wakes the consumer if it waits in a poll. */
 void weir__consumer_wake(struct embedded_consumer *c);
 

@@ -249,11 +249,8 @@ static bool suffer(struct fetch *f, weir_error *err)
 			weir__member_evict(c->cluster, c->member);
 		weir__embedded_leave(c->cluster);
 	}
-	if (fault == EMBEDDED_FATAL && !c->broken) {
-		c->broken = true;
-		weir_fail(&c->cause, WEIR_KAFKA, "the client has given up (injected)");
-		c->cause.fatal = true;
-	}
+	if (fault == EMBEDDED_FATAL && !c->broken)
+		weir__consumer_give_up(c);
 	if (c->broken && err)
 		*err = c->cause;
 	return !c->broken;

@@ -47,6 +47,13 @@ static bool lose(struct embedded_consumer *c, weir_error *err)
 	return false;
 }
 
+void weir__consumer_give_up(struct embedded_consumer *c)
+{
+	c->broken = true;
+	weir_fail(&c->cause, WEIR_KAFKA, "the client has given up (injected)");
+	c->cause.fatal = true;
+}
+
 /* So that others get what it has given up: unless it does not live to say so. */
 static void join_again(struct embedded_consumer *c, struct member *m)
 {
@@ -55,9 +62,7 @@ static void join_again(struct embedded_consumer *c, struct member *m)
 
 	pthread_mutex_lock(&c->cluster->lock);
 	if (gone) {
-		c->broken = true;
-		weir_fail(&c->cause, WEIR_KAFKA, "the client has given up (injected)");
-		c->cause.fatal = true;
+		weir__consumer_give_up(c);
 	} else if (!m->evicted && !m->fenced) {
 		m->joined = true;
 		weir__group_rebalance(c->cluster, m->group);

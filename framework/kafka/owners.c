@@ -40,18 +40,16 @@ static int64_t pause_of(const struct owner_watch *w)
 	return w->soon_ms << (w->asked < DOUBLINGS_MAX ? w->asked : DOUBLINGS_MAX);
 }
 
-void weir__owners_assigned(struct owner_watch *w, int64_t now_ms)
-{
-	if (!w->group)
-		return;
-	w->ownerless[0] = '\0';
-	look_in(w, now_ms, pause_of(w));
-}
-
 void weir__owners_unknown(struct owner_watch *w, int64_t now_ms)
 {
 	w->ownerless[0] = '\0';
 	look_in(w, now_ms, pause_of(w));
+}
+
+void weir__owners_assigned(struct owner_watch *w, int64_t now_ms)
+{
+	if (w->group)
+		weir__owners_unknown(w, now_ms);
 }
 
 void weir__look_topic(struct owner_look *l, const char *topic, int32_t partitions)
@@ -107,10 +105,9 @@ bool weir__look_end(struct owner_look *l, struct owner_watch *w, int64_t now_ms)
 			 "group=%s is stable, but no member has %s: asking for another round of rebalancing",
 			 w->group, ownerless);
 		w->asked++;
+		ownerless[0] = '\0'; /* after the round two looks again */
 	}
 	memcpy(w->ownerless, ownerless, sizeof ownerless);
-	if (ask)
-		w->ownerless[0] = '\0';
 	look_in(w, now_ms, pause_of(w));
 	return ask;
 }

@@ -35,6 +35,7 @@ weir_app *weir_app_new(weir_topology *topology, const weir_config *cfg, weir_clu
 	for (int i = 0; i < settings.workers; i++) {
 		app->workers[i].app = app;
 		app->workers[i].index = i;
+		app->workers[i].due_budget.bytes_max = (size_t)settings.cache_bytes_max / 8;
 	}
 	pthread_mutex_init(&app->mutex, NULL);
 	pthread_mutex_init(&app->caught_up_mutex, NULL);

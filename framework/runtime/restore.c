@@ -285,9 +285,8 @@ static bool positions_fit(struct task *t, const struct task_store *s, weir_error
 	weir_fail(
 		err, WEIR_STATE,
 		"task %s: the changelog \"%s\" of store \"%s\" goes on behind the committed positions of the group "
-		"\"%s\": newer ones are lost, and counting from these would count twice; set the group's offsets "
-		"to "
-		"where they were, or reset the application",
+		"\"%s\": newer ones are lost, and counting from these would count twice; set the group's "
+		"offsets to where they were, or reset the application",
 		t->id, s->changelog, s->graph->spec.name, t->worker->app->settings.application_id);
 	if (t->doubted)
 		return false;
@@ -327,6 +326,7 @@ bool weir__restore_finished(struct task *t, weir_error *err)
 		if (!weir__store_restore_done(s->store, at, err))
 			return weir_wrap(err, "task %s: restore store \"%s\"", t->id, s->graph->spec.name);
 	}
-	t->doubted &= !all;
+	if (all)
+		t->doubted = false;
 	return all;
 }

@@ -64,7 +64,6 @@ struct task *weir__task_new(struct worker *w, const struct subtopology *sub, int
 	t->cx.ops = &weir__context_ops;
 	t->cx.clock = app->clock;
 	t->cx.partition = partition;
-	w->due_budget.bytes_max = (size_t)app->settings.cache_bytes_max / 8;
 	t->cx.due_budget = &w->due_budget;
 	t->cx.emit_interval_ms = app->settings.emit_interval_ms;
 	t->cx.record_bytes_max = app->settings.record_bytes_max;
@@ -242,7 +241,6 @@ static bool begin_by_duration(struct input *in, weir_error *err)
 	int64_t from_ms = app->clock->wall_ms(app->clock) - in->reset_ms;
 	weir_partition at = { .topic = in->topic, .partition = in->partition, .offset = from_ms > 0 ? from_ms : 0 };
 
-	in->begin = -1; /* not known yet, should this fail */
 	if (!weir_offsets_for_times(app->cluster, &at, 1, err))
 		return weir_wrap(err, "offset of %s/%d by time", in->topic, (int)in->partition);
 	in->begin = at.offset;
@@ -261,11 +259,15 @@ static bool reset_position(struct input *in, weir_error *err)
 		return weir_fail(err, WEIR_STATE,
 				 "no committed position for %s/%d, and its source says not to begin by itself",
 				 in->topic, (int)in->partition);
-	if (!weir_offsets_range(in->task->worker->app->cluster, in->topic, in->partition, &first, &end, err))
-		return weir_wrap(err, "offsets of %s/%d", in->topic, (int)in->partition);
-	in->begin = in->reset == WEIR_RESET_LATEST ? end : first;
-	if (in->reset == WEIR_RESET_BY_DURATION && !begin_by_duration(in, err))
-		return false;
+	if (in->reset == WEIR_RESET_BY_DURATION) {
+		if (!begin_by_duration(in, err))
+			return false;
+	} else {
+		if (!weir_offsets_range(in->task->worker->app->cluster, in->topic, in->partition, &first, &end,
+					err))
+			return weir_wrap(err, "offsets of %s/%d", in->topic, (int)in->partition);
+		in->begin = in->reset == WEIR_RESET_LATEST ? end : first;
+	}
 	in->position = in->begin;
 	return true;
 }

@@ -301,21 +301,6 @@ static void keys_that_are_too_long_together_name_nothing(void **state)
 /* --- while a transaction is open ---------------------------------------------------------------------------------
  * */
 
-/* A record that waits: the driver's own pipe would have it processed and committed at once. */
-static void put(weir_driver *d, const char *topic, const char *key, const char *value, int64_t timestamp_ms)
-{
-	weir_producer *p;
-
-	must(p = weir_producer_open(weir_driver_cluster(d), (weir_producer_opts){ 0 }, &err));
-	must(weir_producer_send(p,
-				&(weir_produced){ .topic = topic,
-						  .timestamp_ms = timestamp_ms,
-						  .key = weir_str(key),
-						  .value = value ? weir_str(value) : WEIR_NULL },
-				&err));
-	weir_producer_close(p);
-}
-
 /* All that can be read is processed; nothing is committed. */
 static void process(weir_driver *d)
 {
@@ -341,14 +326,14 @@ static void a_row_that_comes_and_goes_within_a_transaction_hides_no_response(voi
 	(void)state;
 	weir_driver_pipe(d, "left", "a", "nobody", 1);
 	assert_text(d, "out", "a=a(nobody,-)@1");
-	put(d, "left", "a", NULL, 5);
+	put_waiting(d, "left", 0, "a", NULL, 5);
 	process(d);
 	commit(d); /* a subscription */
 	process(d);
-	put(d, "left", "a", "x:1", 2); /* before the response, by its time */
-	commit(d);                     /* a response */
+	put_waiting(d, "left", 0, "a", "x:1", 2); /* before the response, by its time */
+	commit(d);                                /* a response */
 	process(d);
-	put(d, "left", "a", NULL, 6);
+	put_waiting(d, "left", 0, "a", NULL, 6);
 	process(d);
 	commit(d);
 	weir_driver_advance(d, 1000);
@@ -363,12 +348,12 @@ static void a_row_of_the_right_that_comes_and_goes_is_joined_with_nobody(void **
 	weir_driver *d = driver(joining(true), (weir_driver_opts){ 0 });
 
 	(void)state;
-	put(d, "left", "a", "x:1", 5);
+	put_waiting(d, "left", 0, "a", "x:1", 5);
 	process(d);
-	put(d, "right", "x", "X", 2);
+	put_waiting(d, "right", 0, "x", "X", 2);
 	commit(d); /* a subscription */
 	process(d);
-	put(d, "right", "x", NULL, 6);
+	put_waiting(d, "right", 0, "x", NULL, 6);
 	process(d);
 	commit(d);
 	weir_driver_advance(d, 1000);

@@ -34,22 +34,6 @@ static void step(weir_driver *d)
 	assert_true(weir__worker_step(worker_of(d), 0));
 }
 
-/* A record that waits: the driver's own pipe would have it processed at once. */
-static void put(weir_driver *d, const char *topic, int32_t partition, const char *value)
-{
-	weir_producer *p;
-
-	must(p = weir_producer_open(weir_driver_cluster(d), (weir_producer_opts){ 0 }, &err));
-	must(weir_producer_send(p,
-				&(weir_produced){ .topic = topic,
-						  .partition = partition,
-						  .timestamp_ms = 1,
-						  .key = weir_str("k"),
-						  .value = weir_str(value) },
-				&err));
-	weir_producer_close(p);
-}
-
 static void take_any(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n,
 		     void *user)
 {
@@ -74,14 +58,14 @@ static void a_record_that_comes_while_the_producer_is_broken_is_not_lost(void **
 	weir_driver *d = driver(t, (weir_driver_opts){ .partitions = 3 });
 
 	weir__embedded_faults(weir_driver_cluster(d), mishap_now, &m, 0);
-	put(d, "in", 0, "touches");
+	put_waiting(d, "in", 0, "k", "touches", 1);
 	step(d);
 	assert_true(worker_of(d)->in_transaction);
 	must(other = weir_consumer_open(weir_driver_cluster(d),
 					(weir_consumer_opts){ .group = "app", .on_group = take_any }, &err));
 	must(weir_consumer_subscribe(other, (const char *[]){ "in" }, 1, &err));
 	must(weir_consumer_poll(other, 0, ignore, NULL, &err));
-	put(d, "in", 1, "untouched");
+	put_waiting(d, "in", 1, "k", "untouched", 1);
 	step(d); /* joins the round, gives a partition up, and reads on */
 	assert_int_equal(m.left, 0);
 	assert_true(worker_of(d)->broken_producer);
@@ -125,7 +109,7 @@ static void transactions_that_took_too_long_are_not_taken_for_another_instance(v
 	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
 
 	for (int i = 0; i < 2; i++) {
-		put(d, "in", 0, "v");
+		put_waiting(d, "in", 0, "k", "v", 1);
 		step(d);
 		assert_true(worker_of(d)->in_transaction);
 		weir_driver_advance(d, 15000); /* transaction.timeout.ms is 10 s */
@@ -215,7 +199,7 @@ static void commits_that_take_longer_than_their_interval_leave_time_for_records(
 	long long before = atomic_load(&worker_of(d)->commits);
 
 	for (int i = 0; i < 400; i++)
-		put(d, "in", 0, "many");
+		put_waiting(d, "in", 0, "k", "many", 1);
 	for (int i = 0; i < 1000; i++) {
 		assert_true(weir__worker_step(worker_of(d), 0));
 		clock->now_ms++;

@@ -368,32 +368,15 @@ static void what_makes_no_sense_is_refused(void **state)
 	weir_topology_free(t);
 }
 
-/* The order of what waits may take 0.9 MB here: a fourth of it. */
 static void more_than_memory_takes_comes_in_order_and_whole(void **state)
 {
-	enum { KEYS = 40000 };
 	weir_driver *d =
 		driver(final_counts((weir_window){ .size_ms = 10 }, (weir_suppress_opts){ 0 }),
 		       (weir_driver_opts){ .config = (const char *const[][2]){ { "memory.bytes.max", "16m" } },
 					   .config_count = 1 });
-	weir_driver_record r;
-	char key[16];
 
 	(void)state;
-	weir_driver_stop(d, false);
-	for (int i = 0; i < KEYS; i++) {
-		snprintf(key, sizeof key, "%05d", i * 7 % KEYS);
-		weir_driver_pipe(d, "in", key, "1", 1 + i % 9);
-	}
-	weir_driver_pipe(d, "in", "end", "1", 10);
-	must(weir_driver_start(d, NULL, &err));
-	for (int i = 0; i < KEYS; i++) {
-		snprintf(key, sizeof key, "%05d", i);
-		assert_true(weir_driver_read(d, "out", &r));
-		assert_memory_equal(r.key.data, key, 5);
-		assert_int_equal(weir_get_be64(r.value.data), 1);
-	}
-	assert_false(weir_driver_read(d, "out", &r));
+	assert_more_than_memory_takes_in_order(d);
 	weir_driver_free(d);
 }
 
