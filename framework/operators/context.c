@@ -72,16 +72,25 @@ const weir_serde *weir_step_serde(const weir_context *cx)
 	return cx->current->node->value;
 }
 
+static bool may_forward(weir_context *cx)
+{
+	if (!cx->current->op->forwards_nothing)
+		return true;
+	weir_stop(cx, "step \"%s\" forwards a record: it can only give values", cx->current->node->name);
+	return false;
+}
+
 void weir_forward(weir_context *cx, const weir_record *record)
 {
-	weir__pass_on(cx->current, cx, record);
+	if (may_forward(cx))
+		weir__pass_on(cx->current, cx, record);
 }
 
 void weir_forward_to(weir_context *cx, const char *step, const weir_record *record)
 {
 	struct instance *in = cx->current;
 
-	for (size_t i = 0; i < in->child_count; i++)
+	for (size_t i = 0; may_forward(cx) && i < in->child_count; i++)
 		if (strcmp(in->children[i]->node->name, step) == 0) {
 			cx->current = in->children[i];
 			cx->current->op->process(cx->current, cx, record);

@@ -38,6 +38,7 @@ struct operator
 	 * the processor's cache. NULL: nothing is. */
 	void (*expect)(struct instance * in, weir_bytes key, int distance);
 	bool keeps_time;                               /* it uses observed_ms */
+	bool forwards_nothing;                         /* its callbacks must not: what they give goes on */
 	size_t (*state_size)(const struct node *node); /* NULL = 0 */
 	void (*init)(struct instance * in, weir_context * cx);
 	void (*process)(struct instance * in, weir_context * cx, const weir_record *r);

@@ -41,6 +41,7 @@ bool weir__look_up(struct instance *table, weir_context *cx, const weir_record *
 
 void weir__table_keep_old(struct node *table)
 {
+	table->old_wanted = true;
 	if (table->store_count && table->stores[0]->owner == table && table->op->changed) {
 		table->stores[0]->spec.keep_old = table->stores[0]->spec.kind != STORE_VERSIONED;
 		return;

@@ -44,6 +44,7 @@ struct node {
 	bool key_changed;        /* a repartition is needed before state */
 	bool changes_key;        /* by this step itself */
 	bool placed;             /* for put_in_order */
+	bool old_wanted;         /* of a table: something below asks for old values */
 	struct node *rekeyed;    /* the writer of the repartition that the steps with state below it share */
 	const void *opts;        /* the operator's, in the topology's arena */
 	int subtopology;

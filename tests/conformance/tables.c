@@ -71,6 +71,41 @@ static void build_map_values(struct graph *g, const struct step *s)
 			&weir_utf8);
 }
 
+/* Values with, behind them, how often the key's row has been asked for so far, which a store knows. */
+struct transforming {
+	struct bound *map;
+	const char *calls; /* NULL = they are not counted */
+};
+
+static const void *transform_value(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	const struct transforming *f = user;
+	const char *value = f->map->map(cx, key_text(r), value_text(r), f->map->argument);
+
+	(void)state;
+	if (!f->calls)
+		return text_object(cx, value);
+	weir_store *store = weir_context_store(cx, f->calls);
+	weir_bytes old = weir_store_get(store, r->key, NULL);
+	const char *calls = format(cx, "%d", weir_is_null(old) ? 1 : atoi(bytes_text(cx, old)) + 1);
+
+	weir_store_put(store, r->key, weir_str(calls), r->timestamp_ms);
+	return text_object(cx, value ? format(cx, "%s#%s", value, calls) : NULL);
+}
+
+static void build_transform_values(struct graph *g, const struct step *s)
+{
+	struct transforming *f = weir__arena_alloc(&g->arena, sizeof *f);
+	weir_value_transformer how = { .transform = transform_value, .value = &weir_utf8, .user = f };
+
+	*f = (struct transforming){ bind(g, "mapper", step_option(s, "fn")), step_option(s, "calls") };
+	if (f->calls)
+		weir_add_store(g->t, f->calls, (weir_store_opts){ .ordered = true });
+	how.stores[0] = f->calls;
+	graph_put_table(g, s->name, weir_table_transform_values(table_in(g, s, 0), s->name, how, opts_of(s)),
+			&weir_utf8);
+}
+
 /* --- joins ---------------------------------------------------------------------------------------------------- */
 
 struct joining {
@@ -237,6 +272,7 @@ const struct builder table_builders[] = {
 	{ "table-filter", build_filter },
 	{ "table-filter-not", build_filter },
 	{ "table-map-values", build_map_values },
+	{ "table-transform-values", build_transform_values },
 	{ "table-join", build_join },
 	{ "table-left-join", build_join },
 	{ "table-outer-join", build_join },

@@ -69,6 +69,27 @@ weir_table *weir_table_filter_not(weir_table *table, const char *name, weir_pred
 weir_table *weir_table_map_values(weir_table *table, const char *name, weir_map_values_fn *map,
 				  const weir_serde *value, weir_table_opts opts, void *user);
 
+/* How values become others, with a state of its own (as a processor's) and stores. */
+typedef struct weir_value_transformer {
+	size_t state_size;
+	void (*init)(weir_context *cx, void *state, void *user); /* may be NULL */
+	/** The row's new value, from weir_alloc or longer-lived; NULL = no row. The row's value may be null: it has
+	 * gone, or, with the timestamp -1, a step below looks for one that is not there. */
+	const void *(*transform)(weir_context *cx, const weir_record *row, void *state, void *user);
+	/* may be NULL; must not touch stores */
+	void (*close)(void *state, void *user);
+	const char *stores[WEIR_PROCESSOR_STORES_MAX]; /* names, as in weir_add_store */
+	const weir_serde *value;                       /* of the new values; NULL = as before */
+	void *user;
+} weir_value_transformer;
+/** Other values under the same keys, by a function that may use stores and timers (Kafka Streams' transformValues).
+ * With a store of the table's own it is asked once for each change. Without one it is asked again whenever a step
+ * below looks a row up, and for the old value of each change if a step below wants that: so it should give equal
+ * values for equal rows, or the table should have a store. It cannot forward records: that stops the
+ * application. */
+weir_table *weir_table_transform_values(weir_table *table, const char *name, weir_value_transformer transformer,
+					weir_table_opts opts);
+
 /* --- joins of tables --------------------------------------------------------------------------------------------
  * By key, and by window where both tables have windows. Each change of either side makes a new result with what the
  * other side has been told last; where a result goes away, a null value is passed on. A result has the greater of

@@ -6,6 +6,7 @@ import conformance.Case.Step;
 import conformance.Graph.Keys;
 import conformance.Graph.Node;
 import org.apache.kafka.common.serialization.Serde;
+import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.kstream.Consumed;
@@ -18,7 +19,13 @@ import org.apache.kafka.streams.kstream.Predicate;
 import org.apache.kafka.streams.kstream.Reducer;
 import org.apache.kafka.streams.kstream.TableJoined;
 import org.apache.kafka.streams.kstream.ValueJoiner;
+import org.apache.kafka.streams.kstream.ValueTransformerWithKey;
+import org.apache.kafka.streams.kstream.ValueTransformerWithKeySupplier;
+import org.apache.kafka.streams.processor.ProcessorContext;
 import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.Stores;
+import org.apache.kafka.streams.state.TimestampedKeyValueStore;
+import org.apache.kafka.streams.state.ValueAndTimestamp;
 
 /** Tables; the same names as in tests/conformance/tables.c. */
 class Tables {
@@ -58,6 +65,52 @@ class Tables {
 		KTable<Object, Object> t = g.input(s).table();
 		return g.input(s).with(store == null ? t.mapValues(map, Named.as(s.name()))
 				: t.mapValues(map, Named.as(s.name()), store(s, store, Graph.TEXT)), Graph.TEXT);
+	}
+
+	/** Values with, behind them, how often the key's row has been asked for so far, which a store knows. */
+	private static class Transformer implements ValueTransformerWithKey<Object, Object, Object> {
+		private final Functions.Mapper map;
+		private final String calls; /* null = they are not counted */
+		private ProcessorContext context;
+
+		Transformer(Functions.Mapper map, String calls) {
+			this.map = map;
+			this.calls = calls;
+		}
+
+		@Override
+		public void init(ProcessorContext context) {
+			this.context = context;
+		}
+
+		@Override
+		public Object transform(Object key, Object value) {
+			String mapped = map.map(text(key), text(value));
+			if (calls == null)
+				return mapped;
+			TimestampedKeyValueStore<String, String> store = context.getStateStore(calls);
+			ValueAndTimestamp<String> old = store.get(text(key));
+			String n = "" + (old == null ? 1 : Integer.parseInt(old.value()) + 1);
+			store.put(text(key), ValueAndTimestamp.make(n, context.timestamp()));
+			return mapped == null ? null : mapped + "#" + n;
+		}
+
+		@Override
+		public void close() {
+		}
+	}
+
+	private static Node transformValues(Graph g, Step s) {
+		Functions.Mapper f = Functions.mapper(s.fn());
+		String calls = s.options().get("calls"), store = s.options().get("store");
+		String[] stores = calls == null ? new String[0] : new String[] { calls };
+		if (calls != null)
+			g.builder.addStateStore(Stores.timestampedKeyValueStoreBuilder(Stores.inMemoryKeyValueStore(calls),
+					Serdes.String(), Serdes.String()));
+		ValueTransformerWithKeySupplier<Object, Object, Object> how = () -> new Transformer(f, calls);
+		KTable<Object, Object> t = g.input(s).table();
+		return g.input(s).with(store == null ? t.transformValues(how, Named.as(s.name()), stores)
+				: t.transformValues(how, store(s, store, Graph.TEXT), Named.as(s.name()), stores), Graph.TEXT);
 	}
 
 	private static ValueJoiner<Object, Object, Object> joiner(Step s) {
@@ -132,6 +185,7 @@ class Tables {
 		Steps.register("table-filter", (g, s) -> filter(g, s, false));
 		Steps.register("table-filter-not", (g, s) -> filter(g, s, true));
 		Steps.register("table-map-values", Tables::mapValues);
+		Steps.register("table-transform-values", Tables::transformValues);
 		Steps.register("table-join", Tables::join);
 		Steps.register("table-left-join", Tables::join);
 		Steps.register("table-outer-join", Tables::join);
