@@ -18,15 +18,17 @@ uint32_t weir__cache_hash(weir_bytes key)
 	return (uint32_t)weir__hash(key);
 }
 
-void weir__cache_init(struct cache *cache, bool grouped)
+void weir__cache_init(struct cache *cache, bool grouped, bool by_use)
 {
-	*cache = (struct cache){ .mask = BUCKETS_MIN - 1, .grouped = grouped };
+	weir_assert(!(grouped && by_use));
+	*cache = (struct cache){ .mask = BUCKETS_MIN - 1, .grouped = grouped, .by_use = by_use };
 	cache->buckets = weir__calloc(BUCKETS_MIN, sizeof *cache->buckets);
 	cache->bytes = BUCKETS_MIN * sizeof *cache->buckets;
 	weir__list_init(&cache->clean);
 	weir__list_init(&cache->changed);
 	weir__list_init(&cache->flushed);
 	weir__list_init(&cache->dirty);
+	weir__list_init(&cache->uses);
 }
 
 static void free_list(struct link *head)
@@ -194,13 +196,49 @@ static struct entry **place_in_group(struct entry **chain, struct entry *new)
 	return *at ? at : chain;
 }
 
+/* --- use ------------------------------------------------------------------------------------------------------ */
+
+enum { USE_ROOM = sizeof(struct use) + _Alignof(struct use) - 1 };
+
+static struct use *use_of(const struct entry *e)
+{
+	size_t behind = (size_t)e->value_capacity + e->key_len, align = _Alignof(struct use);
+
+	return (struct use *)(e->data + (behind + align - 1) / align * align);
+}
+
+static void forget_use(struct cache *cache, struct entry *e)
+{
+	struct link *link = &use_of(e)->link;
+
+	if (!link->next)
+		return;
+	weir__list_remove(link);
+	link->next = link->prev = NULL;
+	cache->use_count--;
+}
+
+void weir__cache_use(struct cache *cache, struct entry *e)
+{
+	forget_use(cache, e);
+	if (!e->present)
+		return;
+	weir__list_append(&cache->uses, &use_of(e)->link);
+	cache->use_count++;
+}
+
+struct entry *weir__cache_least_used(const struct cache *cache)
+{
+	return weir__list_empty(&cache->uses) ? NULL : ((struct use *)cache->uses.next)->entry;
+}
+
 /* --- entries -------------------------------------------------------------------------------------------------- */
 
 static struct entry *make(struct cache *cache, weir_bytes key, uint32_t hash, size_t value_capacity)
 {
 	weir_assert(key.len < UINT32_MAX && value_capacity < UINT32_MAX - 16);
 	value_capacity = (value_capacity + 15) & ~(size_t)15;
-	size_t behind = cache->grouped ? sizeof(int64_t) : 0;
+	size_t behind = cache->grouped ? sizeof(int64_t) : cache->by_use ? USE_ROOM : 0;
 	struct entry *e = weir__malloc(sizeof *e + value_capacity + key.len + behind);
 
 	memset(e, 0, sizeof *e);
@@ -208,6 +246,8 @@ static struct entry *make(struct cache *cache, weir_bytes key, uint32_t hash, si
 	e->key_len = (uint32_t)key.len;
 	e->value_capacity = (uint32_t)value_capacity;
 	memcpy(e->data + value_capacity, key.data, key.len);
+	if (cache->by_use)
+		*use_of(e) = (struct use){ .entry = e };
 	cache->bytes += held(e);
 	return e;
 }
@@ -259,6 +299,11 @@ struct entry *weir__cache_replace(struct cache *cache, struct entry *e, size_t v
 	n->value_len = e->value_len;
 	if (n->value_len)
 		memcpy(n->data, e->data, n->value_len);
+	if (cache->by_use && use_of(e)->link.next) {
+		weir__list_insert_after(&use_of(e)->link, &use_of(n)->link);
+		cache->use_count++;
+		forget_use(cache, e);
+	}
 	return n;
 }
 
@@ -273,6 +318,8 @@ void weir__cache_remove(struct cache *cache, struct entry *e)
 {
 	*place_of(cache, e) = e->chain;
 	weir__list_remove(&e->link);
+	if (cache->by_use)
+		forget_use(cache, e);
 	cache->count--;
 	weir__cache_free(cache, e);
 }

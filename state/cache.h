@@ -54,11 +54,20 @@ struct cache {
 	size_t bytes; /* entries and saved values as malloc counts them, and the buckets */
 	/* entries of one key, whatever its suffix, follow each other, the one put last before the others */
 	bool grouped;
+	bool by_use; /* it is known in which order those that are present have been used */
 	struct link clean, changed, flushed, dirty;
+	struct link uses; /* by use, the latest last: links of struct use */
+	size_t use_count;
 };
 
-/** grouped: hashes are those of the keys without their suffixes. */
-void weir__cache_init(struct cache *cache, bool grouped);
+/* With by_use: behind the key of an entry. */
+struct use {
+	struct link link; /* of cache.uses; NULLs while the entry is absent */
+	struct entry *entry;
+};
+
+/** grouped: hashes are those of the keys without their suffixes. One of grouped and by_use. */
+void weir__cache_init(struct cache *cache, bool grouped, bool by_use);
 void weir__cache_release(struct cache *cache);
 
 uint32_t weir__cache_hash(weir_bytes key);
@@ -84,6 +93,10 @@ void weir__cache_remove(struct cache *cache, struct entry *e);
  */
 void weir__cache_sweep_chain(struct cache *cache, const struct entry *e,
 			     bool (*goes)(const struct entry *e, const void *user), const void *user);
+/** With by_use: if it is present the entry is the one used last, else it has no place among them. */
+void weir__cache_use(struct cache *cache, struct entry *e);
+/** With by_use: the present entry whose last use is the longest ago; NULL if there is none. */
+struct entry *weir__cache_least_used(const struct cache *cache);
 /** An entry that was replaced. */
 void weir__cache_free(struct cache *cache, struct entry *e);
 /** Gives back buckets that are no longer wanted. */

@@ -98,12 +98,30 @@ static bool flush_entry(weir_store *store, struct entry *e, store_flush_fn *fn, 
 	return go_on;
 }
 
+/* Deletions come first: so whoever restores the store, and drops what is too much as the records come, as Kafka
+ * Streams does, never has too many. */
+static void put_deletions_first(struct cache *cache)
+{
+	struct link *last = &cache->changed;
+
+	for (struct link *l = last->next, *next; l != &cache->changed; l = next) {
+		next = l->next;
+		if (weir__entry_of(l)->present)
+			continue;
+		weir__list_remove(l);
+		weir__list_insert_after(last, l);
+		last = l;
+	}
+}
+
 bool weir__store_flush(weir_store *store, store_flush_fn *fn, void *user)
 {
 	bool go_on = true;
 
 	weir_assert(!store->flushing);
 	store->flushing = true;
+	if (store->cache.by_use)
+		put_deletions_first(&store->cache);
 	while (go_on && !weir__list_empty(&store->cache.changed))
 		go_on = flush_entry(store, weir__entry_of(store->cache.changed.next), fn, user);
 	store->flushing = false;

@@ -20,6 +20,8 @@ weir_store *weir__store_open(struct state *state, const struct store_spec *spec,
 	weir_store *store = weir__calloc(1, sizeof *store);
 
 	weir_assert(spec->kind != STORE_VERSIONED || !(spec->codec.size || spec->keep_old));
+	weir_assert(!spec->entries_max ||
+		    (spec->kind == STORE_KEY_VALUE && spec->in_memory && !spec->codec.size && !spec->keep_old));
 	store->spec = *spec;
 	store->spec.ordered |= spec->kind == STORE_VERSIONED;
 	store->partition = partition;
@@ -32,7 +34,7 @@ weir_store *weir__store_open(struct state *state, const struct store_spec *spec,
 	}
 	bool opened =
 		weir__disk_open(&store->disk, state, store->in_memory ? NULL : store->family, store, spec, err);
-	weir__cache_init(&store->cache, spec->duplicates);
+	weir__cache_init(&store->cache, spec->duplicates, spec->entries_max > 0);
 	store->order = (struct order){ .kind = spec->kind, .segment_ms = store->disk.meta.segment_ms };
 	store->segment_ms = store->disk.meta.segment_ms;
 	store->txn = 1;
@@ -147,7 +149,7 @@ size_t weir__store_memory_bytes(const weir_store *store)
 
 void weir__store_size(weir_store *store, int64_t *keys, int64_t *disk_bytes)
 {
-	*keys = (int64_t)store->cache.count;
+	*keys = (int64_t)(store->cache.by_use ? store->cache.use_count : store->cache.count);
 	*disk_bytes = 0;
 	if (!store->in_memory)
 		weir__disk_size(&store->disk, keys, disk_bytes);
@@ -234,6 +236,8 @@ static void set_value(weir_store *store, struct entry *e, weir_bytes value, int6
 
 	e->timestamp_ms = timestamp_ms;
 	e->present = !weir_is_null(value);
+	if (store->cache.by_use)
+		weir__cache_use(&store->cache, e);
 	if (!e->present) {
 		e->value_len = 0;
 		return;
@@ -334,6 +338,10 @@ static struct entry *change(weir_store *store, struct entry *e, size_t room)
 		e = replace(store, e, room);
 	if (e->state == ENTRY_CHANGED) {
 		e->origin = origin(store);
+		if (store->cache.by_use) { /* the changelog tells, as far as it can, what was used last */
+			weir__list_remove(&e->link);
+			weir__list_append(&store->cache.changed, &e->link);
+		}
 		return e;
 	}
 	if (store->spec.keep_old && e->present)
@@ -447,6 +455,8 @@ weir_bytes weir__store_read(weir_store *store, weir_bytes key, int64_t *timestam
 
 	if (!e || !e->present)
 		return WEIR_NULL;
+	if (store->cache.by_use)
+		weir__cache_use(&store->cache, e);
 	if (timestamp_ms)
 		*timestamp_ms = e->timestamp_ms;
 	return weir__store_value(store, e);
@@ -472,11 +482,23 @@ weir_bytes weir_store_get(weir_store *store, weir_bytes key, int64_t *timestamp_
 	return weir__store_read(store, key, timestamp_ms);
 }
 
+/* Deletes what is too much. */
+static void make_room(weir_store *store, int64_t timestamp_ms)
+{
+	for (size_t n = store->cache.use_count; n > (size_t)store->spec.entries_max; n--) {
+		weir_bytes least_used = weir__entry_key(weir__cache_least_used(&store->cache));
+
+		weir__store_write(store, least_used, WEIR_NULL, timestamp_ms);
+	}
+}
+
 void weir_store_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
 {
 	weir_assert(store->spec.kind == STORE_KEY_VALUE && !weir_is_null(key));
 	weir__times_see(&store->times, INT64_MIN, timestamp_ms);
 	weir__store_write(store, key, value, timestamp_ms);
+	if (store->cache.by_use)
+		make_room(store, timestamp_ms);
 }
 
 bool weir__store_key(weir_store *store, weir_bytes key, int64_t start_ms, int64_t end_ms)

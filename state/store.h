@@ -77,7 +77,10 @@ struct store_spec {
 	int64_t window_size_ms; /* kept beside the data: another size is refused at open (WEIR_STATE) */
 	bool in_memory;         /* no checkpoint: restored whole */
 	bool logged;            /* has a changelog; else its checkpoint is its only life */
-	bool ordered;           /* an ordered index over cached keys: range reads are cheap */
+	/* Keys and values in memory: at most so many, 0 = any number. A put of one more deletes the key whose last
+	 * use (get, put) is the longest ago. What is restored is taken as it comes. */
+	int64_t entries_max;
+	bool ordered; /* an ordered index over cached keys: range reads are cheap */
 	/* flush gives the value as of the last flush, too, and leaves out what was not there then and is not now */
 	bool keep_old;
 	bool duplicates; /* windows: a put adds a row beside those of its key and start, told apart by seq */

@@ -236,8 +236,9 @@ void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts)
 					 : STORE_KEY_VALUE,
 		.retention_ms = opts.versioned ? opts.history_ms : opts.retain_ms,
 		.window_size_ms = opts.window_size_ms,
-		.in_memory = opts.in_memory,
+		.in_memory = opts.in_memory || opts.entries_max > 0,
 		.logged = !opts.unlogged,
+		.entries_max = opts.entries_max,
 		.ordered = opts.ordered,
 		.duplicates = opts.duplicates,
 	};
@@ -248,6 +249,8 @@ void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts)
 		weir__graph_mistake(t, name, "a store has one of windows, sessions and versions");
 	if (opts.history_ms < 0)
 		weir__graph_mistake(t, name, "history_ms must not be negative");
+	if (opts.entries_max < 0 || (opts.entries_max && (opts.windowed || opts.sessions || opts.versioned)))
+		weir__graph_mistake(t, name, "entries_max is for keys and values, and not negative");
 	if (opts.duplicates && !opts.windowed)
 		weir__graph_mistake(t, name, "only a windowed store can have duplicates");
 	if (opts.duplicates && opts.unlogged && !opts.in_memory)

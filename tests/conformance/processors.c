@@ -250,10 +250,42 @@ static void build_with_store(struct graph *g, const struct step *s)
 	graph_put_stream(g, s->name, weir_process(input(g, s, 0)->stream, s->name, p), &weir_utf8);
 }
 
+/* A store of at most `max` entries: gets where `fn` is true, else puts, and tells what it holds then. */
+static void use_lru(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	const struct forwarding *f = user;
+	weir_store *store = weir_context_store(cx, f->yes);
+	weir_record out = *r;
+	const char *seen = "put;";
+	weir_entry e;
+
+	(void)state;
+	if (weir_is_null(r->key))
+		return;
+	if (f->p->test(key_text(r), value_text(r), f->p->argument))
+		seen = format(cx, "%s;", before(cx, weir_store_get(store, r->key, NULL), 0));
+	else
+		weir_store_put(store, r->key, weir_value_bytes(r), r->timestamp_ms);
+	weir_iterator *it = weir_store_range(store, WEIR_NULL, WEIR_NULL, false);
+
+	while (weir_iterator_next(it, &e))
+		seen = format(cx, "%s%s=%s;", seen, bytes_text(cx, e.key), bytes_text(cx, e.value));
+	weir_iterator_close(it);
+	weir_set_value(&out, text_object(cx, format(cx, "%s%lld", seen, (long long)weir_store_count(store))));
+	weir_forward(cx, &out);
+}
+
+static void build_lru(struct graph *g, const struct step *s)
+{
+	struct forwarding *f = weir__arena_alloc(&g->arena, sizeof *f);
+	weir_processor p = { .process = use_lru, .stores = { s->name }, .value = &weir_utf8, .user = f };
+
+	*f = (struct forwarding){ bind(g, "predicate", step_option(s, "fn")), s->name, NULL };
+	weir_add_store(g->t, s->name, (weir_store_opts){ .entries_max = step_number(s, "max", 0) });
+	graph_put_stream(g, s->name, weir_process(input(g, s, 0)->stream, s->name, p), &weir_utf8);
+}
+
 const struct builder processor_builders[] = {
-	{ "tick", build_tick },
-	{ "with-store", build_with_store },
-	{ "inspect", build_inspect },
-	{ "forward-to", build_forward_to },
-	{ NULL, NULL },
+	{ "tick", build_tick },       { "with-store", build_with_store }, { "lru", build_lru },
+	{ "inspect", build_inspect }, { "forward-to", build_forward_to }, { NULL, NULL },
 };

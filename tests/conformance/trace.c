@@ -263,7 +263,8 @@ static void finish(struct run *r)
 			versions_list(weir_driver_store(r->d, spec->name, 0), spec->name, &lines, add_value,
 				      t->stores[i]->value);
 		else if (is_listed(r, spec->name))
-			list_store(r, spec->name, spec->kind, spec->kind != STORE_SESSION && !spec->duplicates,
+			list_store(r, spec->name, spec->kind,
+				   spec->kind != STORE_SESSION && !spec->duplicates && !spec->entries_max,
 				   t->stores[i]->value, &lines);
 	}
 	for (size_t i = 0; i < t->global_count; i++)

@@ -175,6 +175,72 @@ static void a_store_of_ones_own_is_restored_from_its_changelog(void **state)
 	assert_int_equal(counters.opened, counters.closed);
 }
 
+/* --- at most so many ----------------------------------------------------------------------------------------- */
+
+static bool stop_once;
+
+static void put_recent(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	(void)state, (void)user;
+	weir_store_put(weir_context_store(cx, "recent"), r->key, weir_value_bytes(r), r->timestamp_ms);
+	if (stop_once)
+		weir_stop(cx, "undone");
+	stop_once = false;
+}
+
+static weir_topology *recent(int64_t max)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	weir_add_store(t, "recent", (weir_store_opts){ .entries_max = max });
+	weir_process(text_source(t, "in"), "put",
+		     (weir_processor){ .process = put_recent, .stores = { "recent" } });
+	return t;
+}
+
+static const char *all_recent(weir_driver *d)
+{
+	return entries(weir_store_range(weir_driver_store(d, "recent", 0), WEIR_NULL, WEIR_NULL, false));
+}
+
+static void of_the_keys_the_least_recently_used_goes(void **state)
+{
+	weir_driver *d = driver(recent(2), (weir_driver_opts){ 0 });
+
+	(void)state;
+	weir_driver_pipe(d, "in", "a", "1", 10);
+	weir_driver_pipe(d, "in", "b", "2", 20);
+	weir_driver_pipe(d, "in", "a", "3", 30);
+	weir_driver_pipe(d, "in", "c", "4", 40);
+	assert_string_equal(all_recent(d), "a[0]=3 c[0]=4 ");
+	assert_text(d, "app-recent-changelog", "a=1@10", "b=2@20", "a=3@30", "b=null@40", "c=4@40");
+	must(weir_driver_restart(d, true, &err));
+	assert_string_equal(all_recent(d), "a[0]=3 c[0]=4 ");
+	weir_driver_pipe(d, "in", "d", "5", 50);
+	assert_string_equal(all_recent(d), "c[0]=4 d[0]=5 ");
+	stop_once = true; /* what it has put and deleted is undone, and done again */
+	weir_driver_pipe(d, "in", "e", "6", 60);
+	assert_stopped(d, "undone");
+	must(weir_driver_restart(d, false, &err));
+	assert_string_equal(all_recent(d), "d[0]=5 e[0]=6 ");
+	assert_text(d, "app-recent-changelog", "a=null@50", "d=5@50", "c=null@60", "e=6@60");
+	weir_driver_free(d);
+}
+
+static void of_fewer_from_now_on_the_next_put_keeps_as_many(void **state)
+{
+	weir_driver *d = driver(recent(4), (weir_driver_opts){ 0 });
+
+	(void)state;
+	for (const char *k = "abcd"; *k; k++)
+		weir_driver_pipe(d, "in", (char[]){ *k, 0 }, "1", 10);
+	weir_driver_stop(d, false);
+	must(weir_driver_start(d, recent(2), &err));
+	weir_driver_pipe(d, "in", "e", "1", 20);
+	assert_string_equal(all_recent(d), "d[0]=1 e[0]=1 ");
+	weir_driver_free(d);
+}
+
 static void mistakes_are_told(void **state)
 {
 	weir_topology *t = weir_topology_new("app");
@@ -185,6 +251,13 @@ static void mistakes_are_told(void **state)
 	assert_false(weir_topology_check(t, &err));
 	assert_contains(err.message, "functions to open and to restore");
 	weir_topology_free(t);
+	t = weir_topology_new("app");
+	weir_add_store(t, "recent", (weir_store_opts){ .entries_max = 3, .sessions = true, .retain_ms = 10 });
+	weir_add_store(t, "none", (weir_store_opts){ .entries_max = -1 });
+	assert_false(weir_topology_check(t, &err));
+	assert_contains(err.message, "\"recent\": entries_max is for keys and values");
+	assert_contains(err.message, "\"none\": entries_max is for keys and values");
+	weir_topology_free(t);
 }
 
 int main(void)
@@ -192,6 +265,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_are_ranged_over_time_forth_and_back),
 		cmocka_unit_test(a_store_of_ones_own_is_restored_from_its_changelog),
+		cmocka_unit_test(of_the_keys_the_least_recently_used_goes),
+		cmocka_unit_test(of_fewer_from_now_on_the_next_put_keeps_as_many),
 		cmocka_unit_test(mistakes_are_told),
 	};
 

@@ -36,7 +36,7 @@ static int make_entries(void **state, enum store_kind kind)
 	weir_rng rng = weir_rng_seeded(7);
 
 	order = (struct order){ .kind = kind, .segment_ms = 100 };
-	weir__cache_init(&cache, false);
+	weir__cache_init(&cache, false, false);
 	for (int i = 0; i < ENTRIES;) {
 		char key[24 + WINDOW_SUFFIX];
 		size_t len = weir_rng_below(&rng, 24);

@@ -274,6 +274,10 @@ typedef struct weir_store_opts {
 	bool duplicates;    /* windowed: a put adds a value beside those of its key and start; see store.h */
 	bool versioned;     /* keeps versions, each valid from its time on; see store.h */
 	int64_t history_ms; /* versioned: how long, back from the greatest time put */
+	/* Keys with a value: at most so many (0 = any number), in memory. A put of one more deletes the key whose
+	 * last get or put is the longest ago, in the changelog, too (Kafka Streams' Stores.lruMap). Ranges and
+	 * prefixes use nothing. After a restart or an abort the order is that of the last puts. */
+	int64_t entries_max;
 } weir_store_opts;
 /** A store for processors, by name. */
 void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts);

@@ -23,6 +23,7 @@ import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.processor.api.RecordMetadata;
 import org.apache.kafka.streams.state.KeyValueIterator;
+import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.SessionStore;
 import org.apache.kafka.streams.state.StoreBuilder;
 import org.apache.kafka.streams.state.Stores;
@@ -286,6 +287,46 @@ class Processors {
 		}
 	}
 
+	/** A store of at most `max` entries: gets where `fn` is true, else puts, and tells what it holds then. */
+	static class WithLru extends ContextualProcessor<Object, Object, Object, Object> {
+		private final Step step;
+		private final Functions.Predicate p;
+		private KeyValueStore<String, String> store;
+
+		WithLru(Step step) {
+			this.step = step;
+			p = Functions.predicate(step.fn());
+		}
+
+		@Override
+		public void init(ProcessorContext<Object, Object> context) {
+			super.init(context);
+			store = context.getStateStore(step.name());
+		}
+
+		@Override
+		public void process(Record<Object, Object> record) {
+			String key = text(record.key()), value = text(record.value());
+			if (key == null)
+				return;
+			StringBuilder seen = new StringBuilder();
+			if (p.test(key, value)) {
+				String old = store.get(key);
+				seen.append(old == null ? "~;" : old + "@0;");
+			} else {
+				store.put(key, value);
+				seen.append("put;");
+			}
+			try (KeyValueIterator<String, String> it = store.all()) {
+				while (it.hasNext()) {
+					KeyValue<String, String> e = it.next();
+					seen.append(e.key).append('=').append(e.value).append(';');
+				}
+			}
+			context().forward(record.withValue(seen.toString() + store.approximateNumEntries()));
+		}
+	}
+
 	private static StoreBuilder<?> store(Step s) {
 		boolean memory = s.option("store", "memory").equals("memory");
 		Duration size = Windows.ms(s, "size"), retain = Windows.ms(s, "retain");
@@ -320,6 +361,11 @@ class Processors {
 			g.builder.addStateStore(store(s));
 			return new Node(g.input(s).stream().process(() -> s.fn().equals("duplicates") ? new WithDuplicates(s)
 					: s.number("gap") > 0 ? new WithSessions(s) : new WithStore(s), s.name()), Keys.TEXT, 0, Graph.TEXT);
+		});
+		Steps.register("lru", (g, s) -> {
+			g.builder.addStateStore(Stores.keyValueStoreBuilder(Stores.lruMap(s.name(), (int) s.number("max")),
+					Serdes.String(), Serdes.String()));
+			return new Node(g.input(s).stream().process(() -> new WithLru(s), s.name()), Keys.TEXT, 0, Graph.TEXT);
 		});
 		Steps.register("inspect",
 				(g, s) -> g.input(s).with(g.input(s).stream().processValues(Inspector::new), Graph.TEXT));
