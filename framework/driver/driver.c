@@ -135,6 +135,7 @@ static bool configure(weir_driver *d, const weir_driver_opts *opts, weir_error *
 		{ "emit.interval.ms", "0ms" }, /* as Kafka Streams' driver has it */
 	};
 
+	weir__graph_add_keys(d->topology, d->cfg);
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
 		if (!weir_config_set(d->cfg, fixed[i][0], fixed[i][1], WEIR_FROM_DEFAULT, "driver", err))
 			return false;
@@ -205,6 +206,7 @@ bool weir_driver_start(weir_driver *d, weir_topology *topology, weir_error *err)
 	if (topology) {
 		weir_topology_free(d->topology);
 		d->topology = topology;
+		weir__graph_add_keys(topology, d->cfg);
 	}
 	return weir__graph_finish(d->topology, err) && make_topics(d, err) && start_app(d, err);
 }

@@ -97,6 +97,7 @@ static weir_config *make_config(weir_simulation *s, struct sim_instance *in, wei
 	};
 	bool ok = true;
 
+	weir__graph_add_keys(s->topology, cfg);
 	for (size_t i = 0; ok && i < sizeof pairs / sizeof *pairs; i++)
 		ok = weir_config_set(cfg, pairs[i][0], pairs[i][1], WEIR_FROM_DEFAULT, "simulator", err);
 	for (size_t i = 0; ok && i < s->opts.config_count; i++)

@@ -151,6 +151,48 @@ int32_t weir_task_partition(const weir_context *cx)
 	return cx->partition;
 }
 
+const char *weir_task_id(const weir_context *cx)
+{
+	return cx->ops->task_id(cx);
+}
+
+const weir_config *weir_context_config(const weir_context *cx)
+{
+	return cx->ops->config(cx);
+}
+
+const char *weir_application_id(const weir_context *cx)
+{
+	return weir_config_string(weir_context_config(cx), "application.id");
+}
+
+const char *weir_state_dir(weir_context *cx, weir_error *err)
+{
+	return cx->ops->state_dir(cx, err);
+}
+
+static void *metric(weir_context *cx, const weir_metric_def *def, const char *const *label_values,
+		    weir_metric_kind kind)
+{
+	weir_assert(def->kind == kind);
+	return cx->ops->metric(cx, def, label_values);
+}
+
+weir_counter *weir_task_counter(weir_context *cx, const weir_metric_def *def, const char *const *label_values)
+{
+	return metric(cx, def, label_values, WEIR_COUNTER);
+}
+
+weir_gauge *weir_task_gauge(weir_context *cx, const weir_metric_def *def, const char *const *label_values)
+{
+	return metric(cx, def, label_values, WEIR_GAUGE);
+}
+
+weir_histogram *weir_task_histogram(weir_context *cx, const weir_metric_def *def, const char *const *label_values)
+{
+	return metric(cx, def, label_values, WEIR_HISTOGRAM);
+}
+
 void weir_dead_letter(weir_context *cx, const weir_record *record, const char *reason)
 {
 	cx->ops->dead_letter(cx, record, reason);

@@ -71,6 +71,11 @@ struct context_ops {
 	weir_bytes (*global_get)(weir_context *cx, const struct graph_global *global, weir_bytes key,
 				 int64_t *timestamp_ms);
 	weir_timer *(*schedule)(weir_context *cx, int64_t interval_ms, weir_time time, weir_punctuate_fn *fn);
+	const char *(*task_id)(const weir_context *cx);
+	const weir_config *(*config)(const weir_context *cx);
+	const char *(*state_dir)(weir_context *cx, weir_error *err);
+	/* The handle of a metric of the program's own, of def's kind. */
+	void *(*metric)(weir_context *cx, const weir_metric_def *def, const char *const *label_values);
 };
 
 /* Headers of the records that have changed stores since the last commit, so that the results which it sends on have

@@ -20,7 +20,8 @@ weir_app *weir_app_new(weir_topology *topology, const weir_config *cfg, weir_clu
 {
 	struct settings settings;
 
-	if (!weir__settings_read(&settings, cfg, err) || !weir__graph_finish(topology, err))
+	if (!weir__settings_read(&settings, cfg, err) || !weir__graph_finish(topology, err) ||
+	    !weir__graph_check_keys(topology, cfg, err))
 		return NULL;
 	weir_app *app = weir__calloc(1, sizeof *app);
 

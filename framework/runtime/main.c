@@ -194,6 +194,7 @@ int weir_main(int argc, char **argv, weir_build_fn *build)
 	weir_error err;
 	int code = USAGE;
 
+	weir__graph_add_keys(t, a.cfg);
 	if (!weir_config_set(a.cfg, "application.id", t->name, WEIR_FROM_DEFAULT, "the topology's name", &err) ||
 	    !parse(argc, argv, &a, &err))
 		fprintf(stderr, "%s: %s\n", argv[0], err.message);

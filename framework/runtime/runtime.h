@@ -10,7 +10,7 @@
  * Files: app.c (start, stop, state), settings.c, topics.c (internal topics), worker.c (the loop), group.c
  * (rebalances), task.c (a task's life), input.c (records in, in time order), commit.c (the transaction), restore.c,
  * services.c (what operators ask for), globals.c (global tables), positions.c (metadata of committed offsets),
- * query.c (the mailbox), purge.c, caught_up.c.
+ * query.c (the mailbox), purge.c, caught_up.c, own.c (files and metrics of a task's processors).
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -121,6 +121,8 @@ struct weir_timer {
 	bool cancelled;
 };
 
+struct own_metric;
+
 struct task {
 	weir_context cx; /* first: a context is its task */
 	struct worker *worker;
@@ -142,6 +144,8 @@ struct task {
 	bool stores_open, instances_made;
 	bool position_was_committed; /* some input had a committed offset when the task was opened */
 	bool doubted;                /* its positions seemed too old for its state */
+	struct own_metric *metrics;  /* the program's */
+	char *dir;                   /* for the program's files; NULL = not asked for */
 	int64_t opened_us;           /* when it began to open, for task.timeout.ms and logs */
 	int64_t try_again_us;
 };
@@ -428,6 +432,15 @@ struct letter {
 };
 /** To the dead-letter topic, in the open transaction; counted and logged. */
 void weir__dead_letter(struct task *t, const struct letter *letter);
+
+/* --- own.c ------------------------------------------------------------------------------------------------------
+ * */
+
+/** context_ops.state_dir and context_ops.metric. */
+const char *weir__task_dir(weir_context *cx, weir_error *err);
+void *weir__task_metric(weir_context *cx, const weir_metric_def *def, const char *const *label_values);
+/** Closes the metrics. */
+void weir__task_own_free(struct task *t);
 
 /* --- positions.c ------------------------------------------------------------------------------------------------
  * */

@@ -253,6 +253,16 @@ static int64_t service_partition_time(const weir_context *cx)
 	return t->current ? t->current->time_ms : INT64_MIN;
 }
 
+static const char *service_task_id(const weir_context *cx)
+{
+	return ((const struct task *)cx)->id;
+}
+
+static const weir_config *service_config(const weir_context *cx)
+{
+	return ((const struct task *)cx)->worker->app->cfg;
+}
+
 const struct context_ops weir__context_ops = {
 	.dead_letter = service_dead_letter,
 	.unreadable = service_unreadable,
@@ -263,4 +273,8 @@ const struct context_ops weir__context_ops = {
 	.partition_time = service_partition_time,
 	.global_get = weir__global_get,
 	.schedule = weir__timer_add,
+	.task_id = service_task_id,
+	.config = service_config,
+	.state_dir = weir__task_dir,
+	.metric = weir__task_metric,
 };

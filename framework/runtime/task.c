@@ -490,6 +490,7 @@ void weir__task_close(struct task *t, bool clean)
 		weir__store_close(s->store);
 		weir__arena_release(&s->codec_cx.arena);
 	}
+	weir__task_own_free(t);
 	weir__arena_release(&t->cx.arena);
 	weir__origins_release(&t->cx.origins);
 	weir__arena_release(&t->instance_memory);

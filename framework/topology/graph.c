@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "framework/base/alloc.h"
+#include "framework/base/config_table.h"
 
 weir_topology *weir_topology_new(const char *name)
 {
@@ -20,6 +21,34 @@ void weir_topology_optimize(weir_topology *t, unsigned what)
 	if (t->node_count)
 		weir__graph_mistake(t, t->name, "it is to be optimized before its first step");
 	t->optimize |= what;
+}
+
+void weir_topology_config(weir_topology *t, const weir_config_key *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		weir__graph_append(t, (void ***)&t->keys, &t->key_count, (void *)&keys[i]);
+}
+
+void weir__graph_add_keys(const weir_topology *t, weir_config *cfg)
+{
+	for (size_t i = 0; i < t->key_count; i++)
+		if (!weir__config_find(cfg, t->keys[i]->name))
+			weir_config_add(cfg, t->keys[i], 1);
+}
+
+bool weir__graph_check_keys(const weir_topology *t, const weir_config *cfg, weir_error *err)
+{
+	for (size_t i = 0; i < t->key_count; i++) {
+		const struct config_entry *e = weir__config_find(cfg, t->keys[i]->name);
+
+		if (!e || e->key->type != t->keys[i]->type)
+			return weir_fail(err, WEIR_CONFIG,
+					 "topology \"%s\" reads the key \"%s\", which %s: add its table with "
+					 "weir_config_add",
+					 t->name, t->keys[i]->name,
+					 e ? "is of another type in the configuration" : "the configuration lacks");
+	}
+	return true;
 }
 
 void weir_topology_free(weir_topology *t)

@@ -92,6 +92,8 @@ struct weir_topology {
 	size_t topic_count;
 	struct graph_global **globals;
 	size_t global_count;
+	const weir_config_key **keys; /* the program's own */
+	size_t key_count;
 	struct subtopology *subtopologies; /* by weir__graph_finish */
 	size_t subtopology_count;
 	unsigned optimize;
@@ -125,6 +127,11 @@ void weir__graph_store_use(struct node *node, const char *store_name);
 void weir__graph_global_add(weir_topology *t, struct graph_global *global);
 struct graph_topic *weir__graph_topic_add(weir_topology *t, const char *name, enum topic_kind kind,
 					  struct node *source);
+
+/** Adds the program's own keys to cfg, where they are not in it. */
+void weir__graph_add_keys(const weir_topology *t, weir_config *cfg);
+/** False: cfg lacks one of them. */
+bool weir__graph_check_keys(const weir_topology *t, const weir_config *cfg, weir_error *err);
 
 /** Splits into sub-topologies and orders them; false with all mistakes. Idempotent. */
 bool weir__graph_finish(weir_topology *t, weir_error *err);

@@ -108,6 +108,7 @@ struct graph {
 	struct text *trace; /* peeking steps write here */
 	const char *outputs[64];
 	size_t output_count;
+	bool has_keys; /* those of "context" */
 };
 
 /* A graph is freed after its topology. */

@@ -77,6 +77,50 @@ static void build_inspect(struct graph *g, const struct step *s)
 	graph_put_stream(g, s->name, weir_process(input(g, s, 0)->stream, s->name, p), &weir_utf8);
 }
 
+static const weir_metric_def told_def = {
+	"conformance_told_total", WEIR_COUNTER, { "task", "step" }, 0, "Records that have been told.",
+};
+
+static void open_told(weir_context *cx, void *state, void *user)
+{
+	(void)user;
+	*(weir_counter **)state = weir_task_counter(cx, &told_def, NULL);
+}
+
+/* The application around it: names, a setting of the program's own, a metric of the step's own. */
+static void tell_context(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	weir_counter *told = *(weir_counter **)state;
+	weir_record out = *r;
+
+	(void)user;
+	weir_counter_add_single(told, 1);
+	weir_set_value(&out,
+		       text_object(cx, format(cx, "%s/%s/%s/%s/%llu", weir_application_id(cx), weir_task_id(cx),
+					      weir_config_string(weir_context_config(cx), "conformance.word"),
+					      weir_config_string(weir_context_config(cx), "conformance.unset"),
+					      (unsigned long long)weir_counter_value(told))));
+	weir_forward(cx, &out);
+}
+
+static void build_context(struct graph *g, const struct step *s)
+{
+	static const weir_config_key keys[] = {
+		{ "conformance.word", WEIR_CONFIG_STRING, NULL, .help = "For the step to tell." },
+		{ "conformance.unset", WEIR_CONFIG_STRING, "none", .help = "For the step to miss." },
+	};
+	weir_processor p = { .state_size = sizeof(weir_counter *),
+			     .init = open_told,
+			     .process = tell_context,
+			     .value = &weir_utf8,
+			     .keeps_key = true };
+
+	if (!g->has_keys)
+		weir_topology_config(g->t, keys, LENGTH(keys));
+	g->has_keys = true;
+	graph_put_stream(g, s->name, weir_process(input(g, s, 0)->stream, s->name, p), &weir_utf8);
+}
+
 struct forwarding {
 	struct bound *p;
 	const char *yes, *no;
@@ -286,6 +330,11 @@ static void build_lru(struct graph *g, const struct step *s)
 }
 
 const struct builder processor_builders[] = {
-	{ "tick", build_tick },       { "with-store", build_with_store }, { "lru", build_lru },
-	{ "inspect", build_inspect }, { "forward-to", build_forward_to }, { NULL, NULL },
+	{ "tick", build_tick },
+	{ "with-store", build_with_store },
+	{ "lru", build_lru },
+	{ "inspect", build_inspect },
+	{ "context", build_context },
+	{ "forward-to", build_forward_to },
+	{ NULL, NULL },
 };

@@ -81,7 +81,12 @@ static const char metrics_intro[] =
 	"`GET /metrics` gives them in Prometheus' text format: `evilnet run` and `demo` always, `ingest` and\n"
 	"`process` where `web.port` is set (the page of `serve` alone is empty). Counters begin at 0 with the\n"
 	"process. A histogram has a bucket each doubling. `worker` is the number of a thread of that instance,\n"
-	"from 0.\n";
+	"from 0.\n"
+	"\n"
+	"Processors can have metrics of their own beside these (`weir_task_counter` and its like in\n"
+	"`<weir/processor.h>`): one series a task, with the labels `task` (`2_0`: sub-topology and partition) and, "
+	"if\n"
+	"they want it, `step`. A series goes when its task leaves the instance.\n";
 
 static void write_metrics_of(const char *title, const char *where, void (*describe)(weir_metrics *m), FILE *to)
 {

@@ -7,6 +7,8 @@
  * Memory: what a callback is given is borrowed until it returns; what it passes on comes from weir_alloc or lives
  * longer.
  */
+#include <weir/config.h>
+#include <weir/metrics.h>
 #include <weir/record.h>
 #include <weir/store.h>
 
@@ -44,6 +46,40 @@ typedef struct weir_metadata {
 weir_metadata weir_record_metadata(const weir_context *cx);
 /** The task's partition: that of each of its inputs, and of its stores. */
 int32_t weir_task_partition(const weir_context *cx);
+/** "2_0": the sub-topology's number and the partition. Lives as long as the task. */
+const char *weir_task_id(const weir_context *cx);
+
+/* --- the application around the task ----------------------------------------------------------------------------
+ * */
+
+/** application.id. Lives as long as the application. */
+const char *weir_application_id(const weir_context *cx);
+/** The application's configuration, for the getters of config.h (Kafka Streams' appConfigs). Keys of the program's
+ * own are in it if it has them in its table (weir_topology_config, weir_config_add). Lives as long as the
+ * application. */
+const weir_config *weir_context_config(const weir_context *cx);
+/** A directory for files of the task's own, made when it is first asked for; <state.dir>/<application.id>/tasks/
+ * <task>. What lies in it is the program's: no commit, abort or restore touches it, it stays behind when the task
+ * moves to another instance, and is what it was then when the task comes back. So only what can be made anew at any
+ * time belongs there. NULL and *err (may be NULL): state.dir is not set, or the directory cannot be made. Lives as
+ * long as the task. */
+const char *weir_state_dir(weir_context *cx, weir_error *err);
+
+/*
+ * Metrics of the program's own (Kafka Streams' StreamsMetrics), shown with weir's (weir_app_metrics), one for each
+ * task: ask for them in init, keep the handles in the state, update them with the functions of metrics.h. One of
+ * the labels of `def` must be "task" and one may be "step": weir fills them in; label_values are the others, in
+ * order (NULL when there are none). `def` must outlive the registry (static storage); a name that another
+ * definition has is a bug. Asked for again it is the same handle: after an abort, too, so that counts go on. What
+ * an abort has undone stays counted. A handle lives until the task is closed here, when its series goes, and must
+ * not be closed.
+ */
+weir_counter *weir_task_counter(weir_context *cx, const weir_metric_def *def, const char *const *label_values);
+weir_gauge *weir_task_gauge(weir_context *cx, const weir_metric_def *def, const char *const *label_values);
+weir_histogram *weir_task_histogram(weir_context *cx, const weir_metric_def *def, const char *const *label_values);
+
+/* --- what is to become of a record ------------------------------------------------------------------------------
+ * */
 
 /** Sends the source record being processed to the dead-letter topic, with the reason in its headers, in the same
  * transaction; where there is none (punctuators, results that a commit sends on), `record` itself. Without such a

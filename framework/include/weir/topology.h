@@ -32,6 +32,10 @@ enum {
 };
 /** Turns on what is named, before the first step is added. */
 void weir_topology_optimize(weir_topology *t, unsigned what);
+/** Keys of the program's own that its callbacks read (weir_context_config): weir_main, the test driver and the
+ * simulator add them to the configuration, other programs do so themselves (weir_config_add). The table must
+ * outlive the topology and the configuration (static storage). */
+void weir_topology_config(weir_topology *t, const weir_config_key *keys, size_t n);
 /** No application may run it any more. NULL is fine. */
 void weir_topology_free(weir_topology *t);
 /** False and all mistakes, one a line as far as they fit, with the names of their steps. */

@@ -10,6 +10,10 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import org.apache.kafka.common.MetricName;
+import org.apache.kafka.common.metrics.Sensor;
+import org.apache.kafka.common.metrics.stats.CumulativeCount;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.kstream.Windowed;
@@ -18,6 +22,7 @@ import org.apache.kafka.streams.processor.Cancellable;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.ContextualFixedKeyProcessor;
 import org.apache.kafka.streams.processor.api.ContextualProcessor;
+import org.apache.kafka.streams.processor.api.FixedKeyProcessorContext;
 import org.apache.kafka.streams.processor.api.FixedKeyRecord;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
@@ -72,6 +77,37 @@ class Processors {
 			long offset = m.topic().startsWith(Driven.APPLICATION + "-") ? -1 : m.offset(); /* as in processors.c */
 			context().forward(record.withValue(
 					m.topic() + "/" + m.partition() + "/" + offset + "/" + context().currentStreamTimeMs()));
+		}
+	}
+
+	/** The application around it: names, a setting of the program's own, a metric of the step's own. */
+	static class ContextTeller extends ContextualFixedKeyProcessor<Object, Object, Object> {
+		private final Step step;
+		private Sensor told;
+		private MetricName total;
+
+		ContextTeller(Step step) {
+			this.step = step;
+		}
+
+		@Override
+		public void init(FixedKeyProcessorContext<Object, Object> context) {
+			super.init(context);
+			total = new MetricName("told-total", "conformance", "",
+					Map.of("task-id", context.taskId().toString(), "step", step.name()));
+			told = context.metrics().addSensor("told-" + context.taskId() + "-" + step.name(),
+					Sensor.RecordingLevel.INFO);
+			told.add(total, new CumulativeCount());
+		}
+
+		@Override
+		public void process(FixedKeyRecord<Object, Object> record) {
+			told.record();
+			Map<String, Object> configs = context().appConfigs();
+			long n = ((Double) context().metrics().metrics().get(total).metricValue()).longValue();
+			context().forward(record.withValue(context().applicationId() + "/" + context().taskId() + "/"
+					+ configs.get("conformance.word") + "/" + configs.getOrDefault("conformance.unset", "none") + "/"
+					+ n));
 		}
 	}
 
@@ -369,6 +405,8 @@ class Processors {
 		});
 		Steps.register("inspect",
 				(g, s) -> g.input(s).with(g.input(s).stream().processValues(Inspector::new), Graph.TEXT));
+		Steps.register("context", (g, s) -> g.input(s)
+				.with(g.input(s).stream().processValues(() -> new ContextTeller(s)), Graph.TEXT));
 		Steps.register("forward-to",
 				(g, s) -> g.input(s).with(g.input(s).stream().process(() -> new Forwarder(s))));
 	}
