@@ -220,5 +220,14 @@ void weir_request_commit(weir_context *cx)
 
 weir_timer *weir_schedule(weir_context *cx, int64_t interval_ms, weir_time time, weir_punctuate_fn *fn)
 {
-	return cx->ops->schedule(cx, interval_ms, time, fn);
+	return cx->ops->schedule(cx, NULL, interval_ms, time, fn);
+}
+
+weir_timer *weir_schedule_at(weir_context *cx, int64_t start_ms, int64_t interval_ms, weir_time time,
+			     weir_punctuate_fn *fn)
+{
+	if (start_ms >= 0)
+		return cx->ops->schedule(cx, &start_ms, interval_ms, time, fn);
+	weir_stop(cx, "step \"%s\" schedules a timer from a time before 1970 on", cx->current->node->name);
+	return NULL;
 }

@@ -3,10 +3,23 @@
 #include "framework/base/alloc.h"
 #include "framework/runtime/runtime.h"
 
-weir_timer *weir__timer_add(weir_context *cx, int64_t interval_ms, weir_time time, weir_punctuate_fn *fn)
+/* Missed calls are collapsed into this one; the rhythm stays. */
+static void move_on(struct weir_timer *timer, int64_t now_ms)
+{
+	int64_t missed = weir_time_sub(now_ms, timer->due_ms) / timer->interval_ms;
+	int64_t skip;
+
+	if (__builtin_mul_overflow(weir_time_add(missed, 1), timer->interval_ms, &skip))
+		skip = INT64_MAX;
+	timer->due_ms = weir_time_add(timer->due_ms, skip);
+}
+
+weir_timer *weir__timer_add(weir_context *cx, const int64_t *start_ms, int64_t interval_ms, weir_time time,
+			    weir_punctuate_fn *fn)
 {
 	struct task *t = (struct task *)cx;
 	struct weir_timer *timer = weir__calloc(1, sizeof *timer);
+	int64_t now_ms = time == WEIR_STREAM_TIME ? cx->stream_time_ms : weir_now_ms(cx);
 
 	weir_assert(interval_ms > 0);
 	*timer = (struct weir_timer){
@@ -15,9 +28,13 @@ weir_timer *weir__timer_add(weir_context *cx, int64_t interval_ms, weir_time tim
 		.fn = fn,
 		.interval_ms = interval_ms,
 		/* stream time: with the next record, and then at multiples of the interval, as Kafka Streams */
-		.due_ms = time == WEIR_STREAM_TIME ? 0 : weir_time_add(weir_now_ms(cx), interval_ms),
+		.due_ms = start_ms                   ? *start_ms
+			  : time == WEIR_STREAM_TIME ? 0
+						     : weir_time_add(now_ms, interval_ms),
 		.time = time,
 	};
+	if (start_ms && *start_ms < now_ms)
+		move_on(timer, now_ms);
 	t->timers = timer;
 	if (time == WEIR_WALL_CLOCK_TIME && timer->due_ms < t->next_wall_ms)
 		t->next_wall_ms = timer->due_ms;
@@ -38,17 +55,6 @@ void weir__timers_free(struct task *t)
 	}
 	t->timers = NULL;
 	t->next_wall_ms = INT64_MAX;
-}
-
-/* Missed calls are collapsed into this one; the rhythm stays. */
-static void move_on(struct weir_timer *timer, int64_t now_ms)
-{
-	int64_t missed = weir_time_sub(now_ms, timer->due_ms) / timer->interval_ms;
-	int64_t skip;
-
-	if (__builtin_mul_overflow(weir_time_add(missed, 1), timer->interval_ms, &skip))
-		skip = INT64_MAX;
-	timer->due_ms = weir_time_add(timer->due_ms, skip);
 }
 
 static void free_cancelled(struct task *t)

@@ -358,7 +358,9 @@ void weir__input_forget(struct input *in);
 void weir__timers_wall(struct task *t, int64_t now_ms);
 void weir__timers_stream(struct task *t);
 void weir__timers_free(struct task *t);
-weir_timer *weir__timer_add(weir_context *cx, int64_t interval_ms, weir_time time, weir_punctuate_fn *fn);
+/** start_ms: NULL = not anchored. */
+weir_timer *weir__timer_add(weir_context *cx, const int64_t *start_ms, int64_t interval_ms, weir_time time,
+			    weir_punctuate_fn *fn);
 
 /* --- commit.c ---------------------------------------------------------------------------------------------------
  * */

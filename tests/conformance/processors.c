@@ -6,6 +6,8 @@
 struct ticking {
 	int64_t interval_ms, times; /* 0 = for ever */
 	weir_time time;
+	int64_t anchor_ms; /* wall clock: from the start of the task */
+	bool anchored, with_record;
 };
 
 struct ticker {
@@ -25,19 +27,33 @@ static void tick(weir_context *cx, int64_t time_ms, void *state)
 		weir_cancel(ticker->timer);
 }
 
+static void schedule(weir_context *cx, struct ticker *ticker)
+{
+	const struct ticking *how = ticker->how;
+	int64_t from = ticker->start_ms + how->anchor_ms;
+
+	ticker->timer = how->anchored ? weir_schedule_at(cx, from, how->interval_ms, how->time, tick)
+				      : weir_schedule(cx, how->interval_ms, how->time, tick);
+}
+
 static void start_ticking(weir_context *cx, void *state, void *user)
 {
 	struct ticker *ticker = state;
 
 	ticker->how = user;
 	ticker->start_ms = ticker->how->time == WEIR_WALL_CLOCK_TIME ? weir_now_ms(cx) : 0;
-	ticker->timer = weir_schedule(cx, ticker->how->interval_ms, ticker->how->time, tick);
+	if (!ticker->how->with_record)
+		schedule(cx, ticker);
 }
 
 static void pass_on(weir_context *cx, const weir_record *r, void *state, void *user)
 {
-	(void)state, (void)user;
+	struct ticker *ticker = state;
+
+	(void)user;
 	weir_forward(cx, r);
+	if (!ticker->timer && ticker->ticks == 0)
+		schedule(cx, ticker);
 }
 
 static void build_tick(struct graph *g, const struct step *s)
@@ -46,8 +62,13 @@ static void build_tick(struct graph *g, const struct step *s)
 	const char *time = step_option(s, "time");
 	struct named *in = input(g, s, 0);
 
-	*how = (struct ticking){ step_number(s, "interval", 0), step_number(s, "times", 0),
-				 time && strcmp(time, "wall") == 0 ? WEIR_WALL_CLOCK_TIME : WEIR_STREAM_TIME };
+	*how = (struct ticking){ .interval_ms = step_number(s, "interval", 0),
+				 .times = step_number(s, "times", 0),
+				 .time = time && strcmp(time, "wall") == 0 ? WEIR_WALL_CLOCK_TIME
+									   : WEIR_STREAM_TIME,
+				 .anchor_ms = step_number(s, "from", 0),
+				 .anchored = step_option(s, "from") != NULL,
+				 .with_record = step_number(s, "with-record", 0) != 0 };
 	weir_processor p = {
 		.state_size = sizeof(struct ticker), .init = start_ticking, .process = pass_on, .user = how
 	};

@@ -10,6 +10,8 @@ struct ticking {
 	weir_time time;
 	int64_t interval_ms;
 	int cancel_after; /* 0 = never */
+	bool anchored;
+	int64_t from_ms;
 };
 
 struct ticker {
@@ -36,8 +38,10 @@ static void start_ticking(weir_context *cx, void *state, void *user)
 {
 	struct ticker *ticker = state;
 
-	ticker->how = user;
-	ticker->timer = weir_schedule(cx, ticker->how->interval_ms, ticker->how->time, tick);
+	const struct ticking *how = ticker->how = user;
+
+	ticker->timer = how->anchored ? weir_schedule_at(cx, how->from_ms, how->interval_ms, how->time, tick)
+				      : weir_schedule(cx, how->interval_ms, how->time, tick);
 }
 
 static void pass_on(weir_context *cx, const weir_record *r, void *state, void *user)
@@ -46,7 +50,7 @@ static void pass_on(weir_context *cx, const weir_record *r, void *state, void *u
 	weir_forward(cx, r);
 }
 
-static weir_driver *ticking(struct ticking *how)
+static weir_topology *ticker_of(struct ticking *how)
 {
 	weir_topology *t = weir_topology_new("app");
 
@@ -57,7 +61,12 @@ static weir_driver *ticking(struct ticking *how)
 						 .value = &weir_utf8,
 						 .user = how }),
 		  "out", (weir_sink_opts){ 0 });
-	return driver(t, (weir_driver_opts){ .now_ms = NOW_MS });
+	return t;
+}
+
+static weir_driver *ticking(struct ticking *how)
+{
+	return driver(ticker_of(how), (weir_driver_opts){ .now_ms = NOW_MS });
 }
 
 /* The wall clock moves a little while the application starts: looks where its first tick is due. */
@@ -202,6 +211,84 @@ static void a_timer_can_cancel_itself(void **state)
 	weir_driver_pipe(d, "in", "k", "c", 30);
 	assert_text(d, "out", "k=a@10", "tick=1@10", "k=b@20", "tick=2@20", "k=c@30");
 	weir_driver_free(d);
+}
+
+static void an_anchored_timer_ticks_at_its_start_and_each_interval_after_it(void **state)
+{
+	struct ticking how = { WEIR_WALL_CLOCK_TIME, 1000, 0, true, NOW_MS + 1500 };
+	weir_driver *d = ticking(&how);
+
+	(void)state;
+	assert_int_equal(first_tick(d, 1000), NOW_MS + 1500);
+	weir_driver_advance(d, 999);
+	assert_nothing(d, "out");
+	weir_driver_advance(d, 1);
+	assert_tick(d, 2, NOW_MS + 2500);
+	weir_driver_free(d);
+}
+
+static void a_start_that_has_passed_sets_the_rhythm(void **state)
+{
+	struct ticking how = { WEIR_WALL_CLOCK_TIME, 1000, 0, true, NOW_MS - 10250 };
+	weir_driver *d = ticking(&how);
+
+	(void)state;
+	assert_int_equal(first_tick(d, 1000), NOW_MS + 750);
+	weir_driver_advance(d, 2100);
+	assert_tick(d, 2, NOW_MS + 2850);
+	weir_driver_advance(d, 900);
+	assert_tick(d, 3, NOW_MS + 3750);
+	weir_driver_free(d);
+}
+
+static void by_stream_time_an_anchored_timer_waits_for_its_start(void **state)
+{
+	struct ticking how = { WEIR_STREAM_TIME, 50, 0, true, 100 };
+	weir_driver *d = ticking(&how);
+
+	(void)state;
+	weir_driver_pipe(d, "in", "k", "a", 99);
+	assert_text(d, "out", "k=a@99");
+	weir_driver_pipe(d, "in", "k", "b", 100);
+	assert_text(d, "out", "k=b@100", "tick=1@100");
+	weir_driver_pipe(d, "in", "k", "c", 271);
+	assert_text(d, "out", "k=c@271", "tick=2@271");
+	weir_driver_pipe(d, "in", "k", "d", 299);
+	assert_text(d, "out", "k=d@299");
+	must(weir_driver_restart(d, true, &err)); /* stream time is known: its start has passed */
+	weir_driver_pipe(d, "in", "k", "e", 299);
+	assert_text(d, "out", "k=e@299");
+	weir_driver_pipe(d, "in", "k", "f", 300);
+	assert_text(d, "out", "k=f@300", "tick=1@300");
+	weir_driver_free(d);
+}
+
+static void a_first_record_after_the_start_ticks_at_once(void **state)
+{
+	struct ticking how = { WEIR_STREAM_TIME, 50, 0, true, 100 };
+	weir_driver *d = ticking(&how);
+
+	(void)state;
+	weir_driver_pipe(d, "in", "k", "a", 180);
+	assert_text(d, "out", "k=a@180", "tick=1@180");
+	weir_driver_pipe(d, "in", "k", "b", 200);
+	assert_text(d, "out", "k=b@200", "tick=2@200");
+	weir_driver_free(d);
+}
+
+static void a_start_at_the_end_of_time_is_never_and_one_before_1970_stops(void **state)
+{
+	struct ticking how = { WEIR_STREAM_TIME, 1, 0, true, INT64_MAX };
+	weir_driver *d = ticking(&how);
+	weir_error err = { .code = WEIR_OK };
+
+	(void)state;
+	weir_driver_pipe(d, "in", "k", "a", INT64_MAX);
+	assert_text(d, "out", "k=a@9223372036854775807");
+	weir_driver_free(d);
+	how.from_ms = -1;
+	assert_null(weir_driver_new(ticker_of(&how), (weir_driver_opts){ 0 }, &err));
+	assert_contains(err.message, "step \"ticker\" schedules a timer from a time before 1970 on");
 }
 
 /* One timer at most: each record cancels the one before and asks for a new one. */
@@ -365,6 +452,11 @@ int main(void)
 		cmocka_unit_test(a_hostile_timestamp_ticks_once_and_hangs_nothing),
 		cmocka_unit_test(an_interval_longer_than_time_itself_is_fine),
 		cmocka_unit_test(a_timer_can_cancel_itself),
+		cmocka_unit_test(an_anchored_timer_ticks_at_its_start_and_each_interval_after_it),
+		cmocka_unit_test(a_start_that_has_passed_sets_the_rhythm),
+		cmocka_unit_test(by_stream_time_an_anchored_timer_waits_for_its_start),
+		cmocka_unit_test(a_first_record_after_the_start_ticks_at_once),
+		cmocka_unit_test(a_start_at_the_end_of_time_is_never_and_one_before_1970_stops),
 		cmocka_unit_test(a_record_can_put_a_timer_off),
 		cmocka_unit_test(a_timer_can_stop_the_application),
 		cmocka_unit_test(a_timer_can_send_dead_letters),

@@ -98,6 +98,11 @@ typedef void weir_punctuate_fn(weir_context *cx, int64_t time_ms, void *state);
  * with the first record, then as it passes multiples of the interval. Missed calls are collapsed into one. `state`
  * is the processor's. Ends with the task or weir_cancel. */
 weir_timer *weir_schedule(weir_context *cx, int64_t interval_ms, weir_time time, weir_punctuate_fn *fn);
+/** The same at start_ms and each interval_ms after it (KIP-1146), whenever it is scheduled: where start_ms has
+ * passed by then, from the next of these times on. A task that knows no stream time yet waits for start_ms; if its
+ * first record is later, it calls with that. A negative start_ms stops the application and gives NULL. */
+weir_timer *weir_schedule_at(weir_context *cx, int64_t start_ms, int64_t interval_ms, weir_time time,
+			     weir_punctuate_fn *fn);
 /** The timer calls no more, and its handle is of no use any more; may be called from within its own callback. NULL
  * is fine. */
 void weir_cancel(weir_timer *timer);

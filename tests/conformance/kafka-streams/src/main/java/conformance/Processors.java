@@ -44,7 +44,8 @@ class Processors {
 	static class Ticker extends ContextualProcessor<Object, Object, Object, Object> {
 		private final Step step;
 		private Cancellable timer;
-		private long ticks;
+		private long ticks, start;
+		private boolean wall;
 
 		Ticker(Step step) {
 			this.step = step;
@@ -53,19 +54,32 @@ class Processors {
 		@Override
 		public void init(ProcessorContext<Object, Object> context) {
 			super.init(context);
-			boolean wall = step.option("time", "stream").equals("wall");
-			long start = wall ? context.currentSystemTimeMs() : 0;
-			timer = context.schedule(Duration.ofMillis(step.number("interval")),
-					wall ? PunctuationType.WALL_CLOCK_TIME : PunctuationType.STREAM_TIME, time -> {
-						context.forward(new Record<>("tick", "tick", time - start));
-						if (++ticks == step.number("times"))
-							timer.cancel();
-					});
+			wall = step.option("time", "stream").equals("wall");
+			start = wall ? context.currentSystemTimeMs() : 0;
+			if (step.number("with-record") == 0)
+				schedule();
+		}
+
+		private void tick(long time) {
+			context().forward(new Record<>("tick", "tick", time - start));
+			if (++ticks == step.number("times"))
+				timer.cancel();
+		}
+
+		/** `from` is of the wall clock from the start of the task. */
+		private void schedule() {
+			Duration interval = Duration.ofMillis(step.number("interval"));
+			PunctuationType type = wall ? PunctuationType.WALL_CLOCK_TIME : PunctuationType.STREAM_TIME;
+			String from = step.option("from", null);
+			timer = from == null ? context().schedule(interval, type, this::tick)
+					: context().schedule(Instant.ofEpochMilli(start + Long.parseLong(from)), interval, type, this::tick);
 		}
 
 		@Override
 		public void process(Record<Object, Object> record) {
 			context().forward(record);
+			if (timer == null)
+				schedule();
 		}
 	}
 
