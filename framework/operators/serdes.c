@@ -102,6 +102,19 @@ static weir_bytes bool_encode(weir_context *cx, const void *object)
 	return weir_bytes_of(p, 1);
 }
 
+static const void *void_decode(weir_context *cx, weir_bytes bytes, weir_error *err)
+{
+	(void)cx;
+	weir_fail(err, WEIR_DECODE, "null wanted, %zu bytes found", bytes.len);
+	return NULL;
+}
+
+static weir_bytes void_encode(weir_context *cx, const void *object)
+{
+	(void)cx, (void)object;
+	return WEIR_NULL;
+}
+
 /* --- UUIDs --------------------------------------------------------------------------------------------------- */
 
 enum { UUID_BYTES = 16, UUID_TEXT = 36 };
@@ -164,4 +177,5 @@ const weir_serde weir_int16 = { "int16", two_decode, two_encode, sizeof(int16_t)
 const weir_serde weir_float = { "float", four_decode, four_encode, sizeof(float), false };
 const weir_serde weir_bool = { "bool", bool_decode, bool_encode, sizeof(bool), false };
 const weir_serde weir_uuid = { "uuid", uuid_decode, uuid_encode, UUID_BYTES, false };
+const weir_serde weir_void = { "void", void_decode, void_encode, 0, false };
 const weir_serde weir_windowed_utf8 = { "windowed-utf8", bytes_decode, bytes_encode, 0, true };

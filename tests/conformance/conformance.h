@@ -91,7 +91,7 @@ struct bound *bind(struct graph *g, const char *kind, const char *name);
 const char *shown(const char *s);
 const char *format(weir_context *cx, const char *how, ...) __attribute__((format(printf, 2, 3)));
 
-/* --- steps.c, windows.c, tables.c, joins.c, processors.c ------------------------------------------------------ */
+/* --- steps.c, windows.c, tables.c, joins.c, processors.c, serdes.c -------------------------------------------- */
 
 struct named {
 	const char *name;
@@ -121,7 +121,7 @@ struct builder {
 	build_fn *build;
 };
 extern const struct builder stream_builders[], window_builders[], table_builders[], join_builders[],
-	processor_builders[], versioned_builders[];
+	processor_builders[], versioned_builders[], serde_builders[];
 
 struct named *graph_put_stream(struct graph *g, const char *name, weir_stream *stream, const weir_serde *value);
 struct named *graph_put_table(struct graph *g, const char *name, weir_table *table, const weir_serde *value);

@@ -112,7 +112,10 @@ static int64_t time_or_partition_time(weir_context *cx, const weir_record *r, vo
 static void build_source(struct graph *g, const struct step *s)
 {
 	const char *values = step_option(s, "values");
-	const weir_serde *value = values && strcmp(values, "numbers") == 0 ? &weir_int64 : &weir_utf8;
+	const weir_serde *value = !values                          ? &weir_utf8
+				  : strcmp(values, "numbers") == 0 ? &weir_int64
+				  : strcmp(values, "void") == 0    ? &weir_void
+								   : &weir_utf8;
 	weir_source_opts opts = { .topic = step_option(s, "topic"), .value = value };
 	int64_t *before = weir__arena_alloc(&g->arena, sizeof *before);
 	const char *topics[2];
@@ -390,7 +393,8 @@ const struct builder stream_builders[] = {
 static build_fn *builder_of(const char *op)
 {
 	static const struct builder *const tables[] = { stream_builders, window_builders,    table_builders,
-							join_builders,   processor_builders, versioned_builders };
+							join_builders,   processor_builders, versioned_builders,
+							serde_builders };
 
 	for (size_t i = 0; i < LENGTH(tables); i++)
 		for (const struct builder *b = tables[i]; b->op; b++)

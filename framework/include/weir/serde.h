@@ -40,5 +40,39 @@ extern const weir_serde weir_bool; /* object: bool; a byte, 0 or 1, as Java's Bo
  * UUIDSerializer. Upper case is read, too; the shortened forms that Java's UUID.fromString takes are not. */
 extern const weir_serde weir_uuid;
 extern const weir_serde weir_windowed_utf8; /* keys of windowed streams */
+/* No object and no bytes, as Java's VoidSerializer (KIP-527): what is written with it is null, and what is not null
+ * cannot be read. */
+extern const weir_serde weir_void;
+
+/* --- lists ------------------------------------------------------------------------------------------------------
+ * In the format of Java's ListSerializer (KIP-466), whatever kind of list Java makes of it. A list has a serde of
+ * its own for each kind of entries, which may be lists again:
+ *
+ *   WEIR_LIST_SERDE(names, weir_utf8);
+ *   weir_source(t, "people", (weir_source_opts){ .value = &names });
+ */
+
+typedef struct weir_list {
+	const void *const *items; /* objects of the inner serde; NULL = null */
+	size_t count;
+} weir_list;
+
+/** As weir_serde.decode and encode, for lists whose entries `inner` reads and writes. Entries of weir_int16,
+ * weir_int32, weir_int64, weir_float, weir_double and weir_uuid are written without lengths, as Java does with
+ * these; a serde of one's own for such a type is another one. */
+const void *weir_list_decode(weir_context *cx, weir_bytes bytes, const weir_serde *inner, weir_error *err);
+weir_bytes weir_list_encode(weir_context *cx, const void *list, const weir_serde *inner);
+
+/** Defines a static serde called `serde`; object: weir_list. */
+#define WEIR_LIST_SERDE(serde, inner) \
+	static const void *serde##_decode(weir_context *cx_, weir_bytes bytes_, weir_error *err_) \
+	{ \
+		return weir_list_decode(cx_, bytes_, &(inner), err_); \
+	} \
+	static weir_bytes serde##_encode(weir_context *cx_, const void *list_) \
+	{ \
+		return weir_list_encode(cx_, list_, &(inner)); \
+	} \
+	static const weir_serde serde = { #serde, serde##_decode, serde##_encode, 0, false }
 
 #endif

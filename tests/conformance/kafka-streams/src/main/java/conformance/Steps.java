@@ -51,6 +51,7 @@ class Steps {
 		Joins.register();
 		Processors.register();
 		Versions.register();
+		SerdeSteps.register();
 	}
 
 	private static Predicate<Object, Object> predicate(String name) {
@@ -61,7 +62,11 @@ class Steps {
 	/* --- streams ---------------------------------------------------------------------------------------- */
 
 	private static Serde<Object> values(Step s) {
-		return s.option("values", "").equals("numbers") ? Graph.NUMBER : Graph.TEXT;
+		return switch (s.option("values", "")) {
+		case "numbers" -> Graph.NUMBER;
+		case "void" -> SerdeSteps.VOID;
+		default -> Graph.TEXT;
+		};
 	}
 
 	private static Consumed<Object, Object> consumed(Step s) {
