@@ -40,9 +40,10 @@ struct entry {
 		uint32_t txn;    /* while unsaved: of the last flush */
 	};
 	uint8_t state;
-	bool present;             /* else deleted or known to be absent */
-	bool used;                /* since the clock's hand last passed */
-	bool fresh;               /* with keep_old, while changed: it was nowhere, neither flushed nor on disk */
+	bool present; /* else deleted or known to be absent */
+	bool used;    /* since the clock's hand last passed */
+	/* with keep_old or a codec, while changed: it was nowhere, neither flushed nor on disk */
+	bool fresh;
 	_Alignas(16) char data[]; /* value (value_capacity), key */
 };
 

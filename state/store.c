@@ -346,7 +346,7 @@ static struct entry *change(weir_store *store, struct entry *e, size_t room)
 	}
 	if (store->spec.keep_old && e->present)
 		weir__cache_save_old(&store->cache, e);
-	e->fresh = store->spec.keep_old && !e->present && e->state == ENTRY_CLEAN;
+	e->fresh = (store->spec.keep_old || store->spec.codec.size) && !e->present && e->state == ENTRY_CLEAN;
 	bool was_in_order = in_order(store, e);
 	e->state = ENTRY_CHANGED;
 	e->origin = origin(store);
@@ -626,4 +626,23 @@ void *weir__store_object(weir_store *store, weir_bytes key, int64_t start_ms, in
 		e->timestamp_ms = timestamp_ms;
 	}
 	return e->data;
+}
+
+void weir__store_object_undo(weir_store *store, weir_bytes key, int64_t start_ms)
+{
+	if (store->spec.kind == STORE_WINDOW) {
+		window_key(store, key, start_ms);
+		key = weir__buffer_view(&store->key);
+	}
+	struct entry *e = weir__cache_find(&store->cache, key, weir__cache_hash(key));
+
+	weir_assert(e && e->present && e->state == ENTRY_CHANGED);
+	store->version++;
+	e->present = false;
+	e->value_len = 0;
+	if (!e->fresh)
+		return; /* it was deleted: so it is again */
+	weir__store_make_clean(store, e);
+	if (store->in_memory)
+		weir__store_drop(store, e);
 }

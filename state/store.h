@@ -124,6 +124,10 @@ bool weir__store_restore_done(weir_store *store, int64_t next_offset, weir_error
  *  NULL: a window past retention. */
 void *weir__store_object(weir_store *store, weir_bytes key, int64_t start_ms, int64_t timestamp_ms, bool *created);
 
+/** The object that the last call of weir__store_object has created is not to be: as if it had never been asked for.
+ * Not once it has been flushed. */
+void weir__store_object_undo(weir_store *store, weir_bytes key, int64_t start_ms);
+
 /** Deletes a key of a key-value store if it is there; it leaves no trace of having looked. */
 void weir__store_delete_if_there(weir_store *store, weir_bytes key, int64_t timestamp_ms);
 

@@ -72,6 +72,9 @@ const weir_config_key weir__config_keys[] = {
 	{ "errors.deserialization", ENUM, "dead-letter", .choices = "dead-letter|stop",
 	  .help = "What to do with a record that cannot be read; without a dead-letter topic it stops the"
 		  " instance." },
+	{ "errors.processing", ENUM, "stop", .choices = "dead-letter|stop",
+	  .help = "What to do with a record at which a step of the program fails, unless the program has a handler"
+		  " for that; without a dead-letter topic it stops the instance (KIP-1033)." },
 	{ "errors.production", ENUM, "dead-letter", .choices = "dead-letter|stop",
 	  .help = "What to do with a result that the broker refuses for good; without a dead-letter topic it"
 		  " stops the instance." },

@@ -25,11 +25,16 @@ static bool add_in_place(struct instance *in, weir_context *cx, const weir_recor
 
 	if (!object)
 		return false;
-	if (created)
-		weir__closing_add(in, r->key, start_ms);
 	if (created && a->aggregator.init)
 		a->aggregator.init(cx, object, a->aggregator.user);
-	a->aggregator.add(cx, r, object, a->user);
+	if (!cx->failure)
+		a->aggregator.add(cx, r, object, a->user);
+	if (!created)
+		return true;
+	if (cx->failure)
+		weir__store_object_undo(in->stores[0], r->key, start_ms);
+	else
+		weir__closing_add(in, r->key, start_ms);
 	return true;
 }
 
@@ -54,6 +59,8 @@ static void add_by_fold(struct instance *in, weir_context *cx, const weir_record
 	weir_record result = { .serde = serde, .cx = cx };
 
 	weir_set_value(&result, fold(a, cx, r, weir_value(&stored)));
+	if (cx->failure)
+		return;
 	weir_bytes value = weir_value_bytes(&result);
 
 	if (weir_is_null(value) && weir_is_null(old))
@@ -152,7 +159,7 @@ static void add_to_windows(struct instance *in, weir_context *cx, const weir_rec
 		in_window.window_end_ms = weir_time_add(start, a->window.size_ms);
 		if (start > closed_ms)
 			taken |= add_to(in, cx, &in_window, start);
-		if (start > INT64_MAX - advance)
+		if (start > INT64_MAX - advance || cx->failure)
 			break;
 	}
 	if (!taken)

@@ -11,10 +11,13 @@ static void branch_process(struct instance *in, weir_context *cx, const weir_rec
 	const struct branch *b = in->node->opts;
 
 	for (size_t i = 0; i < b->count; i++) {
-		if (b->cases[i].when && !b->cases[i].when(cx, r, b->cases[i].user))
+		bool is = !b->cases[i].when || b->cases[i].when(cx, r, b->cases[i].user);
+
+		if (cx->failure)
+			return;
+		if (!is)
 			continue;
-		cx->current = in->children[i];
-		cx->current->op->process(cx->current, cx, r);
+		weir__process(in->children[i], cx, r);
 		cx->current = in;
 		return;
 	}

@@ -92,8 +92,8 @@ void weir_forward_to(weir_context *cx, const char *step, const weir_record *reco
 
 	for (size_t i = 0; may_forward(cx) && i < in->child_count; i++)
 		if (strcmp(in->children[i]->node->name, step) == 0) {
-			cx->current = in->children[i];
-			cx->current->op->process(cx->current, cx, record);
+			if (!cx->failure)
+				weir__process(in->children[i], cx, record);
 			cx->current = in;
 			return;
 		}
@@ -196,6 +196,35 @@ weir_histogram *weir_task_histogram(weir_context *cx, const weir_metric_def *def
 void weir_dead_letter(weir_context *cx, const weir_record *record, const char *reason)
 {
 	cx->ops->dead_letter(cx, record, reason);
+}
+
+void weir_step_fail(weir_context *cx, const char *format, ...)
+{
+	char text[300];
+	va_list args;
+
+	if (cx->failure)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	cx->failure = weir__arena_strdup(&cx->arena, text);
+}
+
+void weir__failed(struct instance *in, weir_context *cx, const weir_record *r, int64_t now_ms)
+{
+	const char *message = cx->failure;
+
+	cx->failure = NULL;
+	cx->current = in;
+	cx->ops->failed(cx, r, message, now_ms);
+}
+
+void weir__failed_for_good(weir_context *cx, const char *what)
+{
+	if (cx->failure)
+		weir_stop(cx, "step \"%s\" has failed (%s): %s", cx->current->node->name, what, cx->failure);
+	cx->failure = NULL;
 }
 
 void weir_stop(weir_context *cx, const char *format, ...)

@@ -69,7 +69,12 @@ static void subscribe_process(struct instance *in, weir_context *cx, const weir_
 	weir_record is, was;
 	bool has_new = weir__new_of(r, &is), has_old = weir__old_of(r, &was), was_too_long, too_long = false;
 	weir_bytes new_key = has_new ? foreign_key_of(cx, f, &is, &too_long) : WEIR_NULL;
+	if (cx->failure)
+		return;
 	weir_bytes old_key = has_old ? foreign_key_of(cx, f, &was, &was_too_long) : WEIR_NULL;
+
+	if (weir__old_failed(cx))
+		old_key = WEIR_NULL;
 	bool subscribed = !weir_is_null(old_key), subscribes = !weir_is_null(new_key);
 	bool moves = subscribed && !weir_bytes_equal(old_key, new_key);
 	struct subscription s = {

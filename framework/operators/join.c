@@ -35,7 +35,7 @@ static bool pairs(struct instance *in, weir_context *cx, const weir_record *r, w
 	weir_entry e;
 	bool any = false;
 
-	while (weir_iterator_next(it, &e)) {
+	while (!cx->failure && weir_iterator_next(it, &e)) {
 		weir_record other = { .encoded = e.value,
 				      .has_encoded = true,
 				      .serde = as_right ? j->left_value : j->right_value,

@@ -188,6 +188,8 @@ static bool go_on_with_some(struct instance *in, weir_context *cx, int64_t due_m
 		gone[n++] = weir__arena_copy(&cx->arena, e.key);
 		weir__origin_set(cx, r.headers); /* of what this row changes below */
 		weir__table_join_one(in, cx, &r);
+		if (cx->failure)
+			weir__failed(in, cx, &r, r.timestamp_ms);
 	}
 	weir_iterator_close(it);
 	for (size_t i = 0; i < n; i++)

@@ -77,9 +77,12 @@ static void pass_on(struct instance *side, weir_context *cx, const weir_record *
 
 		if (len < 1 || len > end - at - 4)
 			break;
-		weir_record row = { .encoded = { at + 5, (size_t)len - 1 },
+		weir_record row = { .key = p->key,
+				    .timestamp_ms = p->timestamp_ms,
+				    .encoded = { at + 5, (size_t)len - 1 },
 				    .has_encoded = true,
 				    .serde = p->left ? j->left_value : j->right_value,
+				    .headers = r->headers,
 				    .cx = cx };
 		const void *value = weir_value(&row);
 		bool is_mine = p->left != j->is_right;
@@ -87,6 +90,8 @@ static void pass_on(struct instance *side, weir_context *cx, const weir_record *
 
 		out.timestamp_ms = p->timestamp_ms;
 		weir__pass_on(side, cx, &out);
+		if (cx->failure)
+			weir__failed(side, cx, &row, row.timestamp_ms);
 		at += 4 + len;
 	}
 	if (at != end)

@@ -56,6 +56,8 @@ struct operator
 /* The runtime's services. */
 struct context_ops {
 	void (*dead_letter)(weir_context *cx, const weir_record *r, const char *reason);
+	/* cx->current has failed at r (NULL: in a punctuator, now_ms): whoever is to be asked decides. */
+	void (*failed)(weir_context *cx, const weir_record *r, const char *message, int64_t now_ms);
 	/* A source record whose value cannot be read: dead letter or stop, as configured. */
 	void (*unreadable)(weir_context *cx, const weir_record *r, const char *message);
 	/* To a topic; partition -1 = by key. */
@@ -109,19 +111,46 @@ struct weir_context {
 	weir_clock *clock;
 	int32_t partition;
 	bool commit_requested;
+	/* The step at work has failed (weir_step_fail), and why: nothing of it goes on, see weir__failed. NULL =
+	 * it has not. */
+	const char *failure;
 	bool failed; /* stop: see error */
 	weir_error error;
 };
 
-/** Hands r to every child of `in`; `in` is the current step again afterwards. */
+/** `in` has failed at r: that is decided about, and over. NULL: at what no record has caused. */
+void weir__failed(struct instance *in, weir_context *cx, const weir_record *r, int64_t now_ms);
+
+/** Where nobody can decide about it: the application stops. */
+void weir__failed_for_good(weir_context *cx, const char *what);
+
+/** What a table was, computed again for its old value, has failed: it did so when it was new, and was never passed
+ * on. So there is no old value, and nothing has failed now. */
+static inline bool weir__old_failed(weir_context *cx)
+{
+	bool failed = cx->failure != NULL;
+
+	cx->failure = NULL;
+	return failed;
+}
+
+/** Runs a step. A callback that fails leaves its message in cx->failure and returns; from there on nothing of the
+ * step is passed on, sent or put into tables, and here it ends. */
+static inline void weir__process(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	cx->current = in;
+	in->op->process(in, cx, r);
+	if (__builtin_expect(cx->failure != NULL, 0))
+		weir__failed(in, cx, r, r->timestamp_ms);
+}
+
+/** Hands r to every child of `in`, unless `in` has failed; `in` is the current step again afterwards. */
 static inline void weir__pass_on(struct instance *in, weir_context *cx, const weir_record *r)
 {
-	for (size_t i = 0; i < in->child_count; i++) {
-		struct instance *child = in->children[i];
-
-		cx->current = child;
-		child->op->process(child, cx, r);
-	}
+	if (__builtin_expect(cx->failure != NULL, 0))
+		return;
+	for (size_t i = 0; i < in->child_count; i++)
+		weir__process(in->children[i], cx, r);
 	cx->current = in;
 }
 

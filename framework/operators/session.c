@@ -57,6 +57,8 @@ void weir__session_process(struct instance *in, weir_context *cx, const weir_rec
 	in_session.window_end_ms = span.end_ms;
 	in_session.session = true;
 	aggregate = weir__aggregate_add(a, cx, &in_session, aggregate);
+	if (cx->failure)
+		return;
 	weir_bytes value = weir__aggregate_write(in, cx, aggregate);
 
 	for (struct session *s = joined; s; s = s->next)

@@ -16,7 +16,7 @@ bool weir__chosen_partition(const struct instance *in, weir_context *cx, const w
 	int32_t count = cx->ops->partitions(cx, topic);
 
 	*partition = choose(cx, r, count, user);
-	return *partition == -1 || is_there(in, cx, topic, *partition, count);
+	return cx->failure || *partition == -1 || is_there(in, cx, topic, *partition, count);
 }
 
 /* False: by the key. */
@@ -29,6 +29,8 @@ static bool send_to_chosen(struct instance *in, weir_context *cx, const char *to
 
 	if (n < 0)
 		return false;
+	if (cx->failure)
+		return true;
 	if (n == 0)
 		weir_dead_letter(cx, r, "no partition to go to");
 	if (n > count)
@@ -48,6 +50,8 @@ static void sink_process(struct instance *in, weir_context *cx, const weir_recor
 	weir_bytes key = r->key;
 	int32_t partition = -1;
 
+	if (cx->failure)
+		return;
 	if (!topic) {
 		weir_dead_letter(cx, r, "no topic to go to");
 		return;

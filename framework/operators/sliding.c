@@ -34,6 +34,8 @@ static bool exists(const struct slide *s, int64_t start_ms)
 
 static void put(struct slide *s, int64_t start_ms, const void *aggregate, int64_t max_ms)
 {
+	if (s->cx->failure)
+		return;
 	weir_bytes value = weir__aggregate_write(s->in, s->cx, aggregate);
 
 	if (!exists(s, start_ms)) {

@@ -34,6 +34,7 @@ bool weir__source_take(struct instance *in, weir_context *cx, weir_record *r)
 	}
 	if (opts->time_ms) {
 		r->timestamp_ms = opts->time_ms(cx, r, opts->user);
+		weir__failed_for_good(cx, "timestamp extractor");
 		if (cx->failed)
 			return false;
 	}

@@ -108,6 +108,8 @@ static void put_version(struct instance *in, weir_context *cx, const weir_record
 
 void weir__table_put(struct instance *in, weir_context *cx, const weir_record *r)
 {
+	if (cx->failure)
+		return;
 	weir_bytes value = weir_value_bytes(r);
 
 	if (in->node->stores[0]->spec.kind == STORE_VERSIONED) {

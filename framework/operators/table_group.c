@@ -107,8 +107,11 @@ static void group_process(struct instance *in, weir_context *cx, const weir_reco
 	if (r->superseded) /* KIP-914 */
 		return;
 	bool has_new = weir__new_of(r, &row) && regroup(in, cx, &row, &is);
+	if (cx->failure)
+		return;
 	bool has_old = weir__old_of(r, &row) && regroup(in, cx, &row, &was);
 
+	has_old &= !weir__old_failed(cx);
 	if (has_new && has_old && weir_bytes_equal(is.key, was.key) && fit_together(cx, &is, &was)) {
 		send_change(in, cx, &is, &was);
 		return;
@@ -269,16 +272,22 @@ static void change_in_place(struct instance *in, weir_context *cx, const weir_re
 
 	if (!is && weir_is_null(weir_store_get(in->stores[0], r->key, NULL)))
 		return; /* nothing that it could be taken out of */
-	void *object = weir__store_object(in->stores[0], r->key, 0, r->timestamp_ms, &created);
+	void *object = weir__store_object(in->stores[0], r->key, 0, r->timestamp_ms, &created), *kept = NULL;
 
 	if (!object)
 		return;
 	if (created && a->init)
 		a->init(cx, object, a->user);
+	if (was && is && !created) /* one of both alone is no change */
+		kept = memcpy(weir_alloc(cx, a->value->size), object, a->value->size);
 	if (was && !created)
 		a->subtract(cx, was, object, a->user);
-	if (is)
+	if (is && !cx->failure)
 		a->add(cx, is, object, a->user);
+	if (cx->failure && created)
+		weir__store_object_undo(in->stores[0], r->key, 0);
+	else if (cx->failure && kept)
+		memcpy(object, kept, a->value->size);
 }
 
 static void aggregate_process(struct instance *in, weir_context *cx, const weir_record *r)

@@ -46,7 +46,11 @@ static void side_process(struct instance *in, weir_context *cx, const weir_recor
 	if (has_other && other.timestamp_ms > out.timestamp_ms)
 		out.timestamp_ms = other.timestamp_ms;
 	weir_set_value(&out, with_other(cx, j, has_new ? &is : NULL, has_other ? &other : NULL));
+	if (cx->failure)
+		return;
 	out.old_object = with_other(cx, j, has_old ? &was : NULL, has_other ? &other : NULL);
+	if (weir__old_failed(cx))
+		out.old_object = NULL;
 	out.old_encoded = WEIR_NULL;
 	weir__pass_on(in, cx, &out);
 }

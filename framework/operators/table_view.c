@@ -35,8 +35,11 @@ static void view_process(struct instance *in, weir_context *cx, const weir_recor
 		weir__table_put(in, cx, is ? &out : &row);
 		return;
 	}
+	if (cx->failure)
+		return;
 	bool was = weir__old_of(r, &old) && compute(in, cx, &old);
 
+	was &= !weir__old_failed(cx);
 	if (v->predicate && r->has_old && !is && !was && !v->versioned)
 		return;
 	if (is) {

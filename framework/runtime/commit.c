@@ -174,6 +174,8 @@ static bool flush_change(const struct store_change *change, void *user)
 		t->cx.current = f->owner;
 		t->cx.origins.now = change->origin;
 		f->owner->op->changed(f->owner, &t->cx, &kept);
+		if (t->cx.failure)
+			weir__failed(f->owner, &t->cx, NULL, change->timestamp_ms);
 		t->cx.origins.now = 0;
 		weir__arena_reset(&t->cx.arena);
 	}
@@ -204,6 +206,8 @@ static bool flush_task(struct task *t)
 			if (f.owner && f.owner->op->settle) {
 				t->cx.current = f.owner;
 				f.owner->op->settle(f.owner, &t->cx);
+				if (t->cx.failure)
+					weir__failed(f.owner, &t->cx, NULL, weir_now_ms(&t->cx));
 				weir__arena_reset(&t->cx.arena);
 			}
 			if (t->cx.failed || !weir__store_flush(t->stores[i].store, flush_change, &f))

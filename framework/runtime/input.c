@@ -148,7 +148,10 @@ static int64_t turn_of(struct input *in, const struct waiting *w)
 	t->current = in;
 	t->cx.source = &w->record;
 	t->cx.source_headers = &w->headers;
+	t->cx.current = in->source;
 	int64_t ms = opts->time_ms(&t->cx, &r, opts->user);
+
+	weir__failed_for_good(&t->cx, "timestamp extractor");
 
 	t->current = NULL;
 	t->cx.source = NULL;

@@ -83,6 +83,8 @@ static void run_due(struct task *t, weir_time time, int64_t now_ms)
 		t->cx.source = NULL;
 		t->cx.current = timer->instance;
 		timer->fn(&t->cx, now_ms, timer->instance->state);
+		if (t->cx.failure)
+			weir__failed(timer->instance, &t->cx, NULL, now_ms);
 		weir__arena_reset(&t->cx.arena);
 		weir__task_heed(t);
 	}

@@ -46,7 +46,7 @@ struct settings {
 	int workers;
 	int16_t replication;
 	bool static_membership;
-	bool stop_on_unreadable, stop_on_refused;
+	bool stop_on_unreadable, stop_on_refused, stop_on_failure;
 	bool commit_each_record; /* the driver's */
 };
 
@@ -431,6 +431,8 @@ struct letter {
 	const weir_kafka_record *source; /* what is sent, as it was read */
 	const weir_record *result;       /* without a source (punctuators, results that a commit sends on): this */
 	const char *code, *reason;
+	bool names_step; /* a header says at which step, with a source too */
+	bool unsent;     /* only counted and logged */
 };
 /** To the dead-letter topic, in the open transaction; counted and logged. */
 void weir__dead_letter(struct task *t, const struct letter *letter);

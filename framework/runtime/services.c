@@ -48,6 +48,8 @@ static size_t own_headers(weir_context *cx, const struct letter *l, weir_header 
 		own[n++] = (weir_header){ "__streams.errors.topic", weir_str(l->source->topic) };
 		own[n++] = (weir_header){ "__streams.errors.partition", number(cx, l->source->partition) };
 		own[n++] = (weir_header){ "__streams.errors.offset", number(cx, l->source->offset) };
+		if (l->names_step)
+			own[n++] = (weir_header){ "step", weir_str(cx->current->node->name) };
 		return n;
 	}
 	own[n++] = (weir_header){ "step", weir_str(cx->current->node->name) };
@@ -116,6 +118,8 @@ void weir__dead_letter(struct task *t, const struct letter *l)
 	weir_error err;
 
 	note_letter(w, l);
+	if (l->unsent)
+		return;
 	if (!w->app->settings.dead_letter_topic || !may_send(t) || send_letter(t, l, bare, &err) ||
 	    (!bare && weir__record_refused(&err) && send_letter(t, l, true, &err)))
 		return;
@@ -129,8 +133,55 @@ void weir__dead_letter(struct task *t, const struct letter *l)
 
 static void service_dead_letter(weir_context *cx, const weir_record *r, const char *reason)
 {
-	weir__dead_letter((struct task *)cx,
-			  &(struct letter){ .source = cx->source, .result = r, .code = "USER", .reason = reason });
+	if (!cx->failure) /* that says more */
+		weir__dead_letter(
+			(struct task *)cx,
+			&(struct letter){ .source = cx->source, .result = r, .code = "USER", .reason = reason });
+}
+
+static weir_answer answer(struct task *t, const weir_record *r, const char *message)
+{
+	const weir_topology *topology = t->worker->app->topology;
+	const struct settings *s = &t->worker->app->settings;
+	const weir_kafka_record *source = t->cx.source;
+	weir_failure failure = {
+		.step = t->cx.current->node->name,
+		.message = message,
+		.record = r,
+		.source = weir_record_metadata(&t->cx),
+		.source_key = source ? source->key : WEIR_NULL,
+		.source_value = source ? source->value : WEIR_NULL,
+	};
+
+	if (topology->on_failure)
+		return topology->on_failure(&t->cx, &failure, topology->on_failure_user);
+	return s->stop_on_failure || !s->dead_letter_topic ? WEIR_ANSWER_STOP : WEIR_ANSWER_DEAD_LETTER;
+}
+
+static void service_failed(weir_context *cx, const weir_record *r, const char *message, int64_t now_ms)
+{
+	struct task *t = (struct task *)cx;
+	const struct settings *s = &t->worker->app->settings;
+	const weir_record nothing = { .timestamp_ms = now_ms, .headers = &(weir_headers){ 0 }, .cx = cx };
+	weir_answer what = answer(t, r, message);
+
+	cx->failure = NULL; /* the handler's own failure is none */
+	if (what == WEIR_ANSWER_STOP) {
+		weir_metadata at = weir_record_metadata(cx);
+
+		weir_stop(cx, "step \"%s\" has failed at %s/%d@%lld: %s (%s)", cx->current->node->name,
+			  at.topic ? at.topic : "-", (int)at.partition, (long long)at.offset, message,
+			  t->worker->app->topology->on_failure ? "as the topology's handler has answered"
+			  : s->stop_on_failure                 ? "errors.processing=stop"
+					       : "errors.processing=dead-letter, dead-letter topic not set");
+		return;
+	}
+	weir__dead_letter(t, &(struct letter){ .source = cx->source,
+					       .result = r ? r : &nothing,
+					       .code = "PROCESSING",
+					       .reason = message,
+					       .names_step = true,
+					       .unsent = what == WEIR_ANSWER_SKIP });
 }
 
 static void service_unreadable(weir_context *cx, const weir_record *r, const char *message)
@@ -190,7 +241,7 @@ static void service_send(weir_context *cx, const char *topic, int32_t partition,
 	};
 	weir_error err;
 
-	if (w->failed || !may_send(t) || weir_producer_send(w->producer, &p, &err))
+	if (cx->failure || w->failed || !may_send(t) || weir_producer_send(w->producer, &p, &err))
 		return;
 	if (weir__record_refused(&err)) {
 		refused(t, topic, r, &err);
@@ -265,6 +316,7 @@ static const weir_config *service_config(const weir_context *cx)
 
 const struct context_ops weir__context_ops = {
 	.dead_letter = service_dead_letter,
+	.failed = service_failed,
 	.unreadable = service_unreadable,
 	.send = service_send,
 	.partitions = service_partitions,

@@ -378,6 +378,8 @@ static void init_instances(struct task *t)
 		t->cx.current = &t->instances[i];
 		if (t->instances[i].op->init)
 			t->instances[i].op->init(&t->instances[i], &t->cx);
+		t->cx.current = &t->instances[i];
+		weir__failed_for_good(&t->cx, "init");
 	}
 	weir__arena_reset(&t->cx.arena);
 	weir__task_heed(t);
@@ -467,6 +469,7 @@ void weir__task_reset(struct task *t)
 		weir_log(WEIR_LOG_WARN, "task", "pause: %s", err.message);
 	t->touched = false;
 	t->cx.failed = false;
+	t->cx.failure = NULL;
 	t->state = TASK_OPENING;
 	t->opened_us = weir__now_us(t->worker->app);
 	t->try_again_us = 0;

@@ -29,6 +29,12 @@ void weir_topology_config(weir_topology *t, const weir_config_key *keys, size_t 
 		weir__graph_append(t, (void ***)&t->keys, &t->key_count, (void *)&keys[i]);
 }
 
+void weir_topology_on_failure(weir_topology *t, weir_failure_fn *fn, void *user)
+{
+	t->on_failure = fn;
+	t->on_failure_user = user;
+}
+
 void weir__graph_add_keys(const weir_topology *t, weir_config *cfg)
 {
 	for (size_t i = 0; i < t->key_count; i++)

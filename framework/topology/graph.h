@@ -94,6 +94,8 @@ struct weir_topology {
 	size_t global_count;
 	const weir_config_key **keys; /* the program's own */
 	size_t key_count;
+	weir_failure_fn *on_failure;
+	void *on_failure_user;
 	struct subtopology *subtopologies; /* by weir__graph_finish */
 	size_t subtopology_count;
 	unsigned optimize;

@@ -83,7 +83,11 @@ struct bound {
 	void (*many)(weir_context *cx, const char *value, void (*each)(weir_context *cx, const char *one, void *to),
 		     void *to);
 	const char *argument;
+	bool fails; /* a predicate, where the argument is in the value */
 };
+
+/** The answer of a predicate, as weir_predicate_fn; `bound` is its struct bound. */
+bool tested(weir_context *cx, const weir_record *r, void *bound);
 
 struct graph;
 /** `kind`: "predicate", "mapper", "joiner", "folder", "reducer", "many". Lives as long as the graph. */
@@ -121,7 +125,7 @@ struct builder {
 	build_fn *build;
 };
 extern const struct builder stream_builders[], window_builders[], table_builders[], join_builders[],
-	processor_builders[], versioned_builders[], serde_builders[];
+	processor_builders[], versioned_builders[], serde_builders[], failing_builders[];
 
 struct named *graph_put_stream(struct graph *g, const char *name, weir_stream *stream, const weir_serde *value);
 struct named *graph_put_table(struct graph *g, const char *name, weir_table *table, const weir_serde *value);
@@ -151,7 +155,8 @@ void versions_list(weir_store *store, const char *name, struct text *lines,
 
 /** Runs `input` (as generate writes it) and appends to *out, between "run CASE SEED" and "end", the input with
  * what came of it: "out TOPIC KEY VALUE TIMESTAMP [HEADER=VALUE...]", the same as "via" for topics of
- * repartitions, "peek ...", "dropped N"; in the end "store
+ * repartitions, "peek ...", "dropped N"; where the case names a topic for dead letters "letter KEY VALUE
+ * topic=... partition=... offset=... message=..." for those of steps that fail; in the end "store
  * NAME KEY VALUE TIMESTAMP" for what the stores hold, and "log TOPIC KEY VALUE TIMESTAMP" for the last record of
  * each key of a changelog. */
 void trace_run(const struct test_case *c, uint64_t seed, const char *input, struct text *out);

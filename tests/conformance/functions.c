@@ -22,6 +22,15 @@ const char *format(weir_context *cx, const char *how, ...)
 	return to;
 }
 
+/* Where that is in the value, the step fails. */
+static bool fails(weir_context *cx, const char *v, const char *a)
+{
+	if (!v || !strstr(v, a))
+		return false;
+	weir_step_fail(cx, "no %s", a);
+	return true;
+}
+
 /* --- predicates ----------------------------------------------------------------------------------------------- */
 
 static bool test_always(const char *k, const char *v, const char *a)
@@ -85,6 +94,7 @@ MAPPER(first, v &&*v ? format(cx, "%c", *v) : NULL)
 MAPPER(last, v &&*v ? v + strlen(v) - 1 : NULL)
 MAPPER(length, v ? format(cx, "%zu", strlen(v)) : NULL)
 MAPPER(drop, v && !strstr(v, a) ? v : NULL)
+MAPPER(fail, fails(cx, v, a) ? k : v)
 
 /* --- of three ------------------------------------------------------------------------------------------------- */
 
@@ -123,6 +133,7 @@ THREE(join_keyed, l, r, format(cx, "%s:%s+%s", shown(k), shown(l), shown(r)))
 THREE(join_left, l, r, l)
 THREE(join_right, l, r, r)
 THREE(join_drop, l, r, either_has(cx, l, r, a) ? NULL : join_both(cx, k, l, r, a))
+THREE(join_fail, l, r, fails(cx, l, a) || fails(cx, r, a) ? k : join_both(cx, k, l, r, a))
 
 THREE(fold_list, v, old, format(cx, "%s%s%s", old ? old : "", old ? "," : "", v ? v : "?"))
 THREE(fold_list_until, v, old, v &&strcmp(v, a) == 0 ? NULL : fold_list(cx, k, v, old, a))
@@ -132,10 +143,13 @@ THREE(fold_minus, v, old, format(cx, "%lld", number(old) - number(v)))
 THREE(fold_minus_gone, v, old, number(old) == number(v) ? NULL : fold_minus(cx, k, v, old, a))
 THREE(fold_max, v, old, !old || strcmp(shown(v), old) > 0 ? shown(v) : old)
 THREE(fold_last, v, old, v)
+THREE(fold_fail, v, old, fails(cx, v, a) ? k : fold_list(cx, k, v, old, a))
+THREE(fold_unlist_fail, v, old, fails(cx, v, a) ? k : format(cx, "%s-%s", shown(old), shown(v)))
 THREE(fold_unlist, v, old, format(cx, "%s-%s", shown(old), shown(v)))
 
 THREE(reduce_minus, x, y, format(cx, "%s-%s", shown(x), shown(y)))
 THREE(reduce_sum, x, y, format(cx, "%lld", number(x) + number(y)))
+THREE(reduce_fail, x, y, fails(cx, y, a) ? x : join_both(cx, k, x, y, a))
 THREE(reduce_max, x, y, strcmp(shown(y), shown(x)) > 0 ? y : x)
 
 /* --- one to many ---------------------------------------------------------------------------------------------- */
@@ -169,6 +183,12 @@ static const struct {
 	{ "predicate", "null", { .test = test_null } },
 	{ "predicate", "key", { .test = test_key } },
 	{ "predicate", "longer", { .test = test_longer } },
+	{ "predicate", "fail", { .test = test_always, .fails = true } },
+	{ "mapper", "fail", { .map = map_fail } },
+	{ "joiner", "fail", { .three = join_fail } },
+	{ "folder", "fail", { .three = fold_fail } },
+	{ "folder", "unlist-fail", { .three = fold_unlist_fail } },
+	{ "reducer", "fail", { .three = reduce_fail } },
 	{ "mapper", "same", { .map = map_same } },
 	{ "mapper", "key", { .map = map_key } },
 	{ "mapper", "null", { .map = map_null } },
@@ -202,6 +222,15 @@ static const struct {
 	{ "many", "letters", { .many = many_letters } },
 	{ "many", "twice", { .many = many_twice } },
 };
+
+bool tested(weir_context *cx, const weir_record *r, void *bound)
+{
+	const struct bound *b = bound;
+
+	if (b->fails && fails(cx, value_text(r), b->argument))
+		return false;
+	return b->test(key_text(r), value_text(r), b->argument);
+}
 
 struct bound *bind(struct graph *g, const char *kind, const char *name)
 {

@@ -135,19 +135,11 @@ static void build_source(struct graph *g, const struct step *s)
 	graph_put_stream(g, s->name, weir_source(g->t, s->name, opts), value);
 }
 
-static bool test(weir_context *cx, const weir_record *r, void *user)
-{
-	const struct bound *b = user;
-
-	(void)cx;
-	return b->test(key_text(r), value_text(r), b->argument);
-}
-
 static void build_filter(struct graph *g, const struct step *s)
 {
 	struct bound *p = bind(g, "predicate", step_option(s, "fn"));
 	bool not = strcmp(s->op, "filter-not") == 0;
-	weir_stream *made = (not ? weir_filter_not : weir_filter)(stream_in(g, s), s->name, test, p);
+	weir_stream *made = (not ? weir_filter_not : weir_filter)(stream_in(g, s), s->name, tested, p);
 
 	graph_put_stream(g, s->name, made, input(g, s, 0)->value);
 }
@@ -279,7 +271,8 @@ static void build_branch(struct graph *g, const struct step *s)
 
 	for (size_t i = 0; i < s->option_count; i++)
 		if (strcmp(s->options[i][0], "default") != 0)
-			cases[n++] = (weir_case){ s->options[i][0], test, bind(g, "predicate", s->options[i][1]) };
+			cases[n++] =
+				(weir_case){ s->options[i][0], tested, bind(g, "predicate", s->options[i][1]) };
 	if (rest)
 		cases[n++] = (weir_case){ .name = rest };
 	weir_branch(stream_in(g, s), s->name, cases, n, out);
@@ -344,7 +337,7 @@ static int32_t partition_if(weir_context *cx, const weir_record *r, int32_t part
 {
 	(void)partitions;
 	out[0] = 0;
-	return test(cx, r, user);
+	return tested(cx, r, user);
 }
 
 static void build_sink(struct graph *g, const struct step *s)
@@ -394,7 +387,7 @@ static build_fn *builder_of(const char *op)
 {
 	static const struct builder *const tables[] = { stream_builders, window_builders,    table_builders,
 							join_builders,   processor_builders, versioned_builders,
-							serde_builders };
+							serde_builders,  failing_builders };
 
 	for (size_t i = 0; i < LENGTH(tables); i++)
 		for (const struct builder *b = tables[i]; b->op; b++)

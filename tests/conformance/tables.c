@@ -36,23 +36,15 @@ static void build_to_table(struct graph *g, const struct step *s)
 
 /* --- views ---------------------------------------------------------------------------------------------------- */
 
-static bool test(weir_context *cx, const weir_record *r, void *user)
-{
-	const struct bound *b = user;
-
-	(void)cx;
-	return b->test(key_text(r), value_text(r), b->argument);
-}
-
 static void build_filter(struct graph *g, const struct step *s)
 {
 	struct bound *p = bind(g, "predicate", step_option(s, "fn"));
 	bool not = strcmp(s->op, "table-filter-not") == 0;
 
-	graph_put_table(
-		g, s->name,
-		(not ? weir_table_filter_not : weir_table_filter)(table_in(g, s, 0), s->name, test, opts_of(s), p),
-		input(g, s, 0)->value);
+	graph_put_table(g, s->name,
+			(not ? weir_table_filter_not : weir_table_filter)(table_in(g, s, 0), s->name, tested,
+									  opts_of(s), p),
+			input(g, s, 0)->value);
 }
 
 static const void *map_value(weir_context *cx, const weir_record *r, void *user)

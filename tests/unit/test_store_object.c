@@ -103,6 +103,49 @@ static void a_deleted_object_is_made_anew(void **state)
 	assert_string_equal(f->flushed, "a=1(41) ");
 }
 
+static void what_is_undone_leaves_no_trace(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, "a", 0, 1, true);
+	weir__store_object_undo(f->store, weir_str("a"), 0);
+	assert_get(f, "a", NULL);
+	assert_false(weir__store_changed(f->store));
+	commit(f, 1);
+	assert_string_equal(f->flushed, "");
+	add(f, "a", 0, 2, true);
+	add(f, "b", 0, 3, true);
+	commit(f, 2);
+	assert_string_equal(f->flushed, "a=2(null) b=3(null) ");
+}
+
+static void what_was_deleted_before_is_deleted_again(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, "a", 0, 41, true);
+	add(f, "b", 0, 42, true);
+	commit(f, 1);
+	put(f, "a", NULL);
+	add(f, "a", 0, 1, true);
+	weir__store_object_undo(f->store, weir_str("a"), 0);
+	assert_get(f, "a", NULL);
+	put(f, "b", NULL);
+	commit(f, 2);
+	assert_string_equal(f->flushed, "a=null(41) b=null(42) ");
+	add(f, "b", 0, 1, true); /* deleted, and the disk does not know yet */
+	weir__store_object_undo(f->store, weir_str("b"), 0);
+	commit(f, 3);
+	assert_get(f, "b", NULL);
+	if (!f->dir[0])
+		return;
+	checkpoint(f, true);
+	fixture_crash(f);
+	fixture_open(f);
+	assert_get(f, "a", NULL);
+	assert_get(f, "b", NULL);
+}
+
 static void its_timestamp_is_the_greatest(void **state)
 {
 	struct fixture *f = *state;
@@ -181,6 +224,8 @@ int main(void)
 		BOTH(an_object_is_made_of_zero_bytes_and_changed_in_place),
 		ON_DISK(an_object_comes_back_from_disk),
 		BOTH(a_deleted_object_is_made_anew),
+		BOTH(what_is_undone_leaves_no_trace),
+		BOTH(what_was_deleted_before_is_deleted_again),
 		BOTH(its_timestamp_is_the_greatest),
 		BOTH(bytes_that_cannot_be_decoded_stop_the_workers),
 		cmocka_unit_test_setup_teardown(windows_hold_objects_too, windows_on_disk, fixture_drop),

@@ -86,10 +86,37 @@ weir_histogram *weir_task_histogram(weir_context *cx, const weir_metric_def *def
  * topic it is counted and logged. The caller drops the record. `reason` is for people and for filters: keep it
  * short and fixed. */
 void weir_dead_letter(weir_context *cx, const weir_record *record, const char *reason);
+/** The step fails at what it has been given: an exception in Kafka Streams. The callback returns right after it;
+ * what it has put and forwarded before stays, what it returns and forwards then counts for nothing, and of its
+ * record nothing goes on below this step. Steps above go on, unaware of it. What becomes of the record is decided
+ * by weir_topology_on_failure or errors.processing, once the callback has returned. For all callbacks of steps that
+ * are given records or make them, and for punctuators; in init and timestamp extractors it stops the application.
+ * An `add` or `subtract` that works in place must fail before it changes the aggregate. `format` as for printf; at
+ * most 300 bytes are kept. (Processing exceptions: KIP-1033.) */
+void weir_step_fail(weir_context *cx, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** Stops the application with that error: for what must not go on. */
 void weir_stop(weir_context *cx, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** Asks for a commit soon after the current record. */
 void weir_request_commit(weir_context *cx);
+
+typedef enum weir_answer {
+	WEIR_ANSWER_STOP,        /* the application stops with the failure as its error; nothing is committed */
+	WEIR_ANSWER_DEAD_LETTER, /* it goes on; what has failed is a dead letter, see weir_dead_letter */
+	WEIR_ANSWER_SKIP,        /* it goes on; nothing is sent, but counted (weir_dead_letters_total) and logged */
+} weir_answer;
+
+/* Lasts as long as the call. */
+typedef struct weir_failure {
+	const char *step;
+	const char *message;       /* as in weir_step_fail */
+	const weir_record *record; /* what the step was given; NULL in punctuators */
+	/* As it was read, where the record comes from; topic NULL in punctuators, in results that a commit sends
+	 * on, and in what has waited */
+	weir_metadata source;
+	weir_bytes source_key, source_value;
+} weir_failure;
+/** What is to become of it; on the task's thread. It must not forward, and not touch stores. */
+typedef weir_answer weir_failure_fn(weir_context *cx, const weir_failure *failure, void *user);
 
 typedef enum weir_time { WEIR_STREAM_TIME, WEIR_WALL_CLOCK_TIME } weir_time;
 typedef struct weir_timer weir_timer;

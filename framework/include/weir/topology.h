@@ -36,6 +36,9 @@ void weir_topology_optimize(weir_topology *t, unsigned what);
  * simulator add them to the configuration, other programs do so themselves (weir_config_add). The table must
  * outlive the topology and the configuration (static storage). */
 void weir_topology_config(weir_topology *t, const weir_config_key *keys, size_t n);
+/** Asked at each failure of a step (weir_step_fail), in the place of errors.processing: Kafka Streams'
+ * ProcessingExceptionHandler. The last one given holds; NULL = none. */
+void weir_topology_on_failure(weir_topology *t, weir_failure_fn *fn, void *user);
 /** No application may run it any more. NULL is fine. */
 void weir_topology_free(weir_topology *t);
 /** False and all mistakes, one a line as far as they fit, with the names of their steps. */

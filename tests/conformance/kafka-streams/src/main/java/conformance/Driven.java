@@ -33,11 +33,14 @@ class Driven implements AutoCloseable {
 	private final Map<String, TestOutputTopic<byte[], byte[]>> outputs = new TreeMap<>();
 	private final List<Metric> dropped = new ArrayList<>();
 	private double droppedBefore;
+	/** NULL = the case names none. */
+	private final String letters;
 	/** Changelogs of suppressed tables. */
 	private final TreeSet<String> buffers = new TreeSet<>();
 
 	Driven(Case c, Trace trace) {
 		this.trace = trace;
+		letters = c.config.get(StreamsConfig.ERRORS_DEAD_LETTER_QUEUE_TOPIC_NAME_CONFIG);
 		c.steps.stream().filter(s -> s.op().equals("suppress"))
 				.forEach(s -> buffers.add(APPLICATION + "-" + s.name() + "-store-changelog"));
 		Properties p = new Properties();
@@ -87,7 +90,7 @@ class Driven implements AutoCloseable {
 	/** What has come out since the last time: of topics outside, then of those between parts of the topology. */
 	private void tell() {
 		for (String topic : new TreeSet<>(driver.producedTopicNames()))
-			if (!topic.startsWith(APPLICATION + "-"))
+			if (!topic.startsWith(APPLICATION + "-") && !topic.equals(letters))
 				read(topic).forEach(r -> trace.out("out", topic, r));
 		for (String topic : new TreeSet<>(driver.producedTopicNames()))
 			if (buffers.contains(topic))
@@ -97,6 +100,8 @@ class Driven implements AutoCloseable {
 						r.timestamp() == null ? -1 : r.timestamp()));
 			else if (topic.startsWith(APPLICATION + "-"))
 				read(topic).forEach(r -> trace.out("via", topic, r));
+		if (letters != null && driver.producedTopicNames().contains(letters))
+			read(letters).forEach(trace::letter);
 		tellDropped();
 	}
 

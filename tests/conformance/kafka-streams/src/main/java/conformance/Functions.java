@@ -43,6 +43,13 @@ class Functions {
 		return colon < 0 ? name : name.substring(0, colon);
 	}
 
+	/** Where that is in the value, the step fails. */
+	private static String check(String value, String a) {
+		if (value != null && value.contains(a))
+			throw new RuntimeException("no " + a);
+		return value;
+	}
+
 	private static IllegalArgumentException unknown(String kind, String name) {
 		return new IllegalArgumentException("no " + kind + " \"" + name + "\"");
 	}
@@ -51,6 +58,7 @@ class Functions {
 		String a = argument(name);
 		return switch (word(name)) {
 		case "always" -> (k, v) -> true;
+		case "fail" -> (k, v) -> check(v, a) == v;
 		case "never" -> (k, v) -> false;
 		case "odd" -> (k, v) -> v != null && !v.isEmpty() && v.charAt(v.length() - 1) % 2 == 1;
 		case "has" -> (k, v) -> v != null && v.contains(a);
@@ -65,6 +73,7 @@ class Functions {
 		String a = argument(name);
 		return switch (word(name)) {
 		case "same" -> (k, v) -> v;
+		case "fail" -> (k, v) -> check(v, a);
 		case "key" -> (k, v) -> k;
 		case "null" -> (k, v) -> null;
 		case "fixed" -> (k, v) -> a;
@@ -83,6 +92,7 @@ class Functions {
 		return switch (word(name)) {
 		case "both" -> (k, l, r) -> shown(l) + "+" + shown(r);
 		case "keyed" -> (k, l, r) -> shown(k) + ":" + shown(l) + "+" + shown(r);
+		case "fail" -> (k, l, r) -> shown(check(l, a)) + "+" + shown(check(r, a));
 		case "left" -> (k, l, r) -> l;
 		case "right" -> (k, l, r) -> r;
 		case "drop" -> (k, l, r) -> (shown(l) + shown(r)).contains(a) ? null : shown(l) + "+" + shown(r);
@@ -112,6 +122,8 @@ class Functions {
 			(k, v, agg) -> number(agg) == number(v) ? null : "" + (number(agg) - number(v));
 		case "max" -> (k, v, agg) -> agg == null || shown(v).compareTo(agg) > 0 ? shown(v) : agg;
 		case "last" -> (k, v, agg) -> v;
+		case "fail" -> (k, v, agg) -> (agg == null ? "" : agg + ",") + (check(v, a) == null ? "?" : v);
+		case "unlist-fail" -> (k, v, agg) -> shown(agg) + "-" + shown(check(v, a));
 		case "unlist" -> (k, v, agg) -> shown(agg) + "-" + shown(v);
 		default -> throw unknown("aggregator", name);
 		};
@@ -122,6 +134,7 @@ class Functions {
 		String a = argument(name);
 		return switch (word(name)) {
 		case "plus" -> (k, x, y) -> shown(x) + "+" + shown(y);
+		case "fail" -> (k, x, y) -> shown(x) + "+" + shown(check(y, a));
 		case "minus" -> (k, x, y) -> shown(x) + "-" + shown(y);
 		case "sum" -> (k, x, y) -> "" + (number(x) + number(y));
 		case "last" -> (k, x, y) -> y;

@@ -52,6 +52,7 @@ class Steps {
 		Processors.register();
 		Versions.register();
 		SerdeSteps.register();
+		Failing.register();
 	}
 
 	private static Predicate<Object, Object> predicate(String name) {

@@ -3,6 +3,7 @@ package conformance;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -68,6 +69,19 @@ class Trace {
 	void out(String what, String topic, TestRecord<byte[], byte[]> r) {
 		line(what + " " + topic + " " + text(r.key()) + " " + text(r.value()) + " " + r.timestamp()
 				+ headers(r.headers()));
+	}
+
+	/** A dead letter, without what has another form there or no counterpart. */
+	void letter(TestRecord<byte[], byte[]> r) {
+		StringBuilder text = new StringBuilder("letter " + text(r.key()) + " " + text(r.value()));
+		Header topic = r.headers().lastHeader("__streams.errors.topic");
+		String from = topic == null || topic.value() == null ? null : new String(topic.value());
+		for (String name : from == null ? List.of("message")
+				: from.startsWith("app-") ? List.of("topic", "partition", "message")
+						: List.of("topic", "partition", "offset", "message"))
+			text.append(' ').append(name).append('=')
+					.append(text(r.headers().lastHeader("__streams.errors." + name).value()));
+		line(text.toString());
 	}
 
 	/** A changelog's record; the last one of each key is told at the end. */
