@@ -15,6 +15,7 @@ enum canary {
 	CANARY_SKIP_UNTAKEN,        /* a record for which there was no transaction does not come again */
 	CANARY_TRUST_DISK,          /* what a failing disk gave is committed */
 	CANARY_LEAVE_OWNERLESS,     /* no round is asked for when a partition has no owner */
+	CANARY_BELIEVE_POSITIONS,   /* positions older than the state are counted from */
 	CANARY_COUNT,
 };
 extern enum canary weir__canary;

@@ -218,6 +218,46 @@ static void start_instance(weir_simulation *s, struct sim_instance *in)
 	end_instance(s, in);
 }
 
+/* --- the operator of positions that went back: "set the group's offsets to where they were" --- */
+
+/* Whether it is for the operator, who then stops whoever is left: a group with members takes no offsets. */
+static bool call_operator(weir_simulation *s, struct sim_instance *caller, const weir_error *why)
+{
+	if (s->old_positions == 0 || why->code != WEIR_STATE ||
+	    !strstr(why->message, "goes on behind the committed positions"))
+		return false;
+	s->positions_lost = true;
+	caller->busy++; /* it goes by itself, whatever happens in a pause while others do */
+	for (int i = 0; i < s->instance_count; i++) {
+		struct sim_instance *in = &s->instances[i];
+
+		if (!in->app || in->dead || in == caller)
+			continue;
+		if (in->busy)
+			crash(s, in);
+		else
+			end_instance(s, in);
+	}
+	caller->busy--;
+	return true;
+}
+
+static void operator_turn(weir_simulation *s)
+{
+	weir_error err;
+
+	for (int i = 0; i < s->instance_count; i++)
+		if (s->instances[i].app || s->instances[i].busy)
+			return;
+	s->now_ms += weir_rng_between(&s->rng, 0, 1000); /* nothing else happens meanwhile */
+	if (!weir__embedded_positions_mend(s->cluster, s->topology->name, &err))
+		return; /* the sessions of those who crashed are not over */
+	weir__sim_note(s, 20);
+	s->positions_lost = false;
+	s->old_positions = 0;
+	s->report.mended++;
+}
+
 static void step_worker(weir_simulation *s, struct sim_instance *in, int index)
 {
 	struct worker *w = &in->app->workers[index];
@@ -238,10 +278,10 @@ static void step_worker(weir_simulation *s, struct sim_instance *in, int index)
 	in->busy--;
 	in->workers[index].asleep_until_ms = 0;
 	if (!ok && !in->dead) {
-		if (!in->disk_broken)
+		if (!call_operator(s, in, &w->error) && !in->disk_broken)
 			weir__sim_fail(s, "instance %s has stopped by itself: %s", in->id, w->error.message);
 		weir__app_failed(in->app, &w->error);
-		in->dead = weir_rng_chance(&s->rng, 0.5);
+		in->dead |= weir_rng_chance(&s->rng, 0.5);
 	} else if (!in->dead) {
 		return;
 	}
@@ -323,7 +363,9 @@ void weir__sim_turn(weir_simulation *s)
 
 	if (s->failed)
 		return;
-	if (!in->app && !in->busy && s->now_ms >= in->start_at_ms)
+	if (s->positions_lost)
+		operator_turn(s);
+	else if (!in->app && !in->busy && s->now_ms >= in->start_at_ms)
 		start_instance(s, in);
 	else if (in->app && !in->dead && s->now_ms >= in->workers[index].asleep_until_ms)
 		step_worker(s, in, index);
@@ -534,6 +576,7 @@ static void report(const weir_simulation *s, weir_simulation_report *to)
 	to->aborts += from->aborts;
 	to->records += from->records;
 	to->restored += from->restored;
+	to->mended += from->mended;
 	for (int i = 0; i < WEIR_SIMULATION_FAULTS_MAX; i++) {
 		to->fault_names[i] = from->fault_names[i];
 		to->fault_counts[i] += from->fault_counts[i];

@@ -40,7 +40,7 @@ enum { INSTANCES_MAX = 4, WORKERS_MAX = 4 };
 	X(POLL_FATAL, "poll-fatal", 0.0005, EMBEDDED_AT_POLL, EMBEDDED_FATAL) \
 	X(POLL_FEW, "poll-one-record", 0.2, EMBEDDED_AT_POLL, EMBEDDED_FEW) \
 	X(POLL_NONE, "poll-nothing", 0.1, EMBEDDED_AT_POLL, EMBEDDED_NONE) \
-	X(GIVEN_UP_FATAL, "given-up-fatal", 0.02, EMBEDDED_AT_GIVEN_UP, EMBEDDED_FATAL) \
+	X(GIVEN_UP_FATAL, "given-up-fatal", 0.06, EMBEDDED_AT_GIVEN_UP, EMBEDDED_FATAL) \
 	X(COMMITTED_FAILS, "committed-unanswered", 0.1, EMBEDDED_AT_COMMITTED, EMBEDDED_UNDONE) \
 	X(RANGE_FAILS, "offsets-unanswered", 0.05, EMBEDDED_AT_RANGE, EMBEDDED_UNDONE)
 
@@ -57,7 +57,8 @@ enum { INSTANCES_MAX = 4, WORKERS_MAX = 4 };
 	X(CLOCK_JUMP, "clock-jump", 0.0005) \
 	X(CLOCK_SKEW, "wall-clock-skew", 0.0005) \
 	X(COMPACT, "compaction", 0.002) \
-	X(DISK_BREAKS, "disk-breaks", 0.1)
+	X(DISK_BREAKS, "disk-breaks", 0.1) \
+	X(OLD_POSITIONS, "old-positions", 0.02) /* of questions for committed ones */
 
 enum sim_fault {
 #define X(id, name, chance, point, fault) SIM_##id,
@@ -116,6 +117,8 @@ struct weir_simulation {
 	int64_t delete_retention_ms;
 	int64_t commit_ms, checkpoint_ms, cache_bytes;
 	bool static_membership;
+	int64_t old_positions; /* since an operator has looked */
+	bool positions_lost;   /* an instance has said so: an operator is at work */
 	bool failed;
 	weir_error error;
 };

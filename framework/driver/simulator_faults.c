@@ -1,4 +1,8 @@
 #include "framework/driver/simulator.h"
+
+#include <stdlib.h>
+
+#include "framework/base/alloc.h"
 #include "framework/kafka/embedded_client.h"
 
 /* The commit inside a rebalance is rare and delicate: more often goes wrong there. */
@@ -42,6 +46,9 @@ void weir__sim_faults_plan(weir_simulation *s)
 	/* One wall clock must be enough to tell whether a checkpoint is too old. */
 	if (s->chances[SIM_COMPACT] > 0)
 		s->chances[SIM_CLOCK_SKEW] = 0;
+	/* What the cleaner has taken cannot be counted: it may hide that commits were forgotten. */
+	if (s->chances[SIM_COMPACT] > 0)
+		s->chances[SIM_OLD_POSITIONS] = 0;
 }
 
 static bool in_rebalance(const weir_simulation *s)
@@ -51,15 +58,54 @@ static bool in_rebalance(const weir_simulation *s)
 	return w && w->consumer && ((const struct embedded_consumer *)w->consumer)->in_callback;
 }
 
-bool weir__sim_happens(weir_simulation *s, enum sim_fault fault)
+static bool comes_up(weir_simulation *s, enum sim_fault fault)
 {
 	double chance = s->chances[fault] * (in_rebalance(s) ? REBALANCE_FACTOR : 1);
 
-	if (s->calm || chance == 0 || !weir_rng_chance(&s->fault_rng, chance))
-		return false;
+	return !s->calm && chance > 0 && weir_rng_chance(&s->fault_rng, chance);
+}
+
+static void count(weir_simulation *s, enum sim_fault fault)
+{
 	s->report.fault_counts[fault]++;
 	weir__sim_note(s, 1000 + (uint64_t)fault);
-	return true;
+}
+
+bool weir__sim_happens(weir_simulation *s, enum sim_fault fault)
+{
+	bool happens = comes_up(s, fault);
+
+	if (happens)
+		count(s, fault);
+	return happens;
+}
+
+/* For a task that is about to ask: with state by which it can tell. */
+static bool positions_go_back(weir_simulation *s, struct task *t)
+{
+	weir_partition *list = weir__calloc(t->input_count + t->store_count + 1, sizeof *list);
+	weir_partition *changelogs = list + t->input_count;
+	size_t n = weir__task_partitions(t, list), logs = 0;
+
+	for (size_t i = 0; i < t->store_count; i++)
+		if (t->stores[i].writes_changelog)
+			changelogs[logs++] =
+				(weir_partition){ .topic = t->stores[i].changelog, .partition = t->partition };
+	bool done = weir__embedded_positions_back(s->cluster, t->worker->app->settings.application_id, list, n,
+						  changelogs, logs, weir_rng_below(&s->fault_rng, 4) + 1);
+
+	free(list);
+	return done;
+}
+
+static void old_positions(weir_simulation *s, const struct worker *w)
+{
+	for (size_t i = 0; i < w->task_count; i++)
+		if (w->tasks[i]->state == TASK_OPENING && comes_up(s, SIM_OLD_POSITIONS) &&
+		    positions_go_back(s, w->tasks[i])) {
+			count(s, SIM_OLD_POSITIONS);
+			s->old_positions++;
+		}
 }
 
 /* The others go on meanwhile. */
@@ -94,6 +140,8 @@ enum embedded_fault weir__sim_at_call(enum embedded_point point, const char *who
 		in->disk_broken = true; /* what is read from now on is null */
 		weir__state_break_after(in->app->state, 0);
 	}
+	if (point == EMBEDDED_AT_COMMITTED && in->stepping)
+		old_positions(s, in->stepping);
 	enum embedded_fault fault = EMBEDDED_FINE;
 
 	for (int i = 0; i < CALL_FAULTS && fault == EMBEDDED_FINE; i++)

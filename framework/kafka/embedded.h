@@ -8,6 +8,7 @@
  *   txn        transaction coordinator  group, offsets, assignor      group coordinator
  *   consumer   assignment, positions    member: its side of a group   fetch       reading
  *   producer   producing                producer_txn: transactions    fault       mishaps on demand (simulations)
+ *   past       offsets of earlier commits (simulations)
  *
  * One lock (struct embedded.lock) guards everything but what says otherwise. Callbacks run without it.
  */
@@ -150,6 +151,15 @@ void weir__embedded_faults(weir_cluster *cluster, embedded_fault_fn *fn, void *u
 /** Ends a consumer or producer as a crash does: nothing is left, committed, aborted or reported. */
 void weir__embedded_crash_consumer(weir_consumer *consumer);
 void weir__embedded_crash_producer(weir_producer *producer);
+/**
+ * The group's coordinator forgets: what is committed for all of the list is what it was `steps` commits ago.
+ * False, and nothing is done, where that is not known, or where none of the changelogs can tell: because they have
+ * no record of the commits forgotten, or no longer have all of theirs and of the one before them.
+ */
+bool weir__embedded_positions_back(weir_cluster *cluster, const char *group, const weir_partition *list, size_t n,
+				   const weir_partition *changelogs, size_t changelog_count, size_t steps);
+/** An operator sets what was forgotten again, which takes a group without members. */
+bool weir__embedded_positions_mend(weir_cluster *cluster, const char *group, weir_error *err);
 /** Runs the cleaner over the closed segments of a compacted topic; the last ones are closed at the next record. */
 void weir__embedded_compact(weir_cluster *cluster, const char *topic);
 enum embedded_fault weir__embedded_fault(struct embedded *e, enum embedded_point point, const char *who);

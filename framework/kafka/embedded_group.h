@@ -5,6 +5,8 @@
 
 struct embedded;
 struct embedded_consumer;
+struct past;
+struct txn;
 
 struct place {
 	const char *topic; /* interned */
@@ -19,7 +21,8 @@ struct places {
 struct committed {
 	int64_t offset;
 	char *metadata;
-	int pending; /* open transactions that hold a newer one */
+	int pending;       /* open transactions that hold a newer one */
+	struct past *past; /* what it was before; NULL = not kept */
 };
 
 struct group_topic {
@@ -100,6 +103,9 @@ void weir__places_release(struct places *list);
 struct committed *weir__group_offset(struct embedded *e, struct group *g, const char *topic, int32_t partition,
 				     bool make);
 void weir__committed_set(struct committed *c, int64_t offset, const char *metadata);
+/** Remembers what transaction `t`, whose markers are not written yet, has just committed. */
+void weir__past_add(struct committed *c, const struct txn *t);
+void weir__past_free(struct past *past);
 void weir__groups_forget_topic(struct embedded *e, const char *topic);
 bool weir__embedded_group_committed(weir_cluster *cluster, const char *group, weir_partition *list, size_t n,
 				    int64_t timeout_ms, weir_error *err);

@@ -42,10 +42,16 @@ void weir__committed_set(struct committed *c, int64_t offset, const char *metada
 	c->metadata = metadata && *metadata ? weir__strdup(metadata) : NULL;
 }
 
+static void committed_release(struct committed *c)
+{
+	free(c->metadata);
+	weir__past_free(c->past);
+}
+
 static void topic_release(struct group_topic *t)
 {
 	for (int32_t p = 0; p < t->count; p++)
-		free(t->partitions[p].metadata);
+		committed_release(&t->partitions[p]);
 	free(t->partitions);
 }
 
@@ -152,9 +158,13 @@ static bool set_all(struct embedded *e, struct group *g, const weir_partition *l
 			return weir_fail(err, WEIR_USAGE, "group %s: offset %lld for %s/%d", g->name,
 					 (long long)list[i].offset, list[i].topic, list[i].partition);
 	}
-	for (size_t i = 0; i < n; i++)
-		weir__committed_set(weir__group_offset(e, g, list[i].topic, list[i].partition, true),
-				    list[i].offset, list[i].metadata);
+	for (size_t i = 0; i < n; i++) {
+		struct committed *c = weir__group_offset(e, g, list[i].topic, list[i].partition, true);
+
+		weir__committed_set(c, list[i].offset, list[i].metadata);
+		weir__past_free(c->past);
+		c->past = NULL;
+	}
 	return true;
 }
 

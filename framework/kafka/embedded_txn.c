@@ -68,6 +68,8 @@ void weir__txn_settle_offsets(struct embedded *e, struct txn *t)
 			c->pending -= c->pending > 0;
 			if (commit)
 				weir__committed_set(c, o->offset, o->metadata);
+			if (commit && e->fault)
+				weir__past_add(c, t);
 		}
 		free(o->metadata);
 	}
@@ -82,12 +84,12 @@ void weir__txn_settle(struct embedded *e, struct txn *t)
 		return;
 	int64_t now_ms = weir__embedded_now(e);
 
+	weir__txn_settle_offsets(e, t);
 	for (size_t i = 0; i < t->journal_count; i++) {
 		weir__journal_close_span(t->journals[i], t->producer, commit, now_ms);
 		weir__topic_unref(t->journals[i]->topic);
 	}
 	t->journal_count = 0;
-	weir__txn_settle_offsets(e, t);
 	t->state = TXN_EMPTY;
 	pthread_cond_broadcast(&e->settled);
 }

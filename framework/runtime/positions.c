@@ -47,7 +47,7 @@ static void put_task_pairs(struct writer *w, const struct task *t)
 		if (t->instances[i].observed_ms != INT64_MIN)
 			fits = put_pair(w, "t:", t->instances[i].node->name, t->instances[i].observed_ms);
 	for (size_t i = 0; i < t->store_count && fits; i++)
-		if (t->stores[i].known_end > 0 &&
+		if (t->stores[i].writes_changelog &&
 		    (!put_pair(w, "n:", t->stores[i].graph->spec.name, t->stores[i].wrote) ||
 		     !put_pair(w, "c:", t->stores[i].graph->spec.name, t->stores[i].known_end)))
 			break; /* they only make checks possible */

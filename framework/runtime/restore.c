@@ -277,22 +277,24 @@ void weir__restore_progress(struct worker *w)
 
 /* A commit writes positions and changelogs together. So more committed records than that of these positions has
  * written are of a later one, whose positions the broker no longer knows: it would all be counted twice. The task
- * asks once more, in case that somebody else has committed in between. */
-static bool positions_fit(struct task *t, const struct task_store *s, weir_error *err)
+ * asks until it is told the same twice: this may be another's task by now, who commits in between. */
+static bool positions_fit(struct task *t, struct task_store *s, weir_error *err)
 {
-	if (s->reached < 0 || s->written < 0 || s->found <= s->written)
+	if (s->reached < 0 || s->written < 0 || s->found <= s->written || WEIR__CANARY(BELIEVE_POSITIONS)) {
+		s->doubted = -1;
 		return true;
+	}
 	weir_fail(
 		err, WEIR_STATE,
 		"task %s: the changelog \"%s\" of store \"%s\" goes on behind the committed positions of the group "
 		"\"%s\": newer ones are lost, and counting from these would count twice; set the group's "
 		"offsets to where they were, or reset the application",
 		t->id, s->changelog, s->graph->spec.name, t->worker->app->settings.application_id);
-	if (t->doubted)
+	if (s->doubted == s->reached)
 		return false;
 	weir_log(WEIR_LOG_WARN, "restore", "%s", err->message);
 	err->code = WEIR_OK;
-	t->doubted = true;
+	s->doubted = s->reached;
 	weir__task_reset(t);
 	return false;
 }
@@ -326,7 +328,5 @@ bool weir__restore_finished(struct task *t, weir_error *err)
 		if (!weir__store_restore_done(s->store, at, err))
 			return weir_wrap(err, "task %s: restore store \"%s\"", t->id, s->graph->spec.name);
 	}
-	if (all)
-		t->doubted = false;
 	return all;
 }

@@ -100,6 +100,7 @@ struct task_store {
 	/* Told beside the committed position: what the changelog had reached before that commit, and how many
 	 * records the commit has written; -1 = not told. And how many committed ones have been found there. */
 	int64_t reached, written, found;
+	int64_t doubted;       /* `reached` when the positions seemed too old; -1 = they did not */
 	int64_t checkpoint_us; /* when it was last made durable */
 };
 
@@ -143,7 +144,6 @@ struct task {
 	bool touched;         /* by the open transaction */
 	bool stores_open, instances_made;
 	bool position_was_committed; /* some input had a committed offset when the task was opened */
-	bool doubted;                /* its positions seemed too old for its state */
 	struct own_metric *metrics;  /* the program's */
 	char *dir;                   /* for the program's files; NULL = not asked for */
 	int64_t opened_us;           /* when it began to open, for task.timeout.ms and logs */

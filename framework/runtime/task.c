@@ -36,9 +36,11 @@ static void make_store(struct task *t, struct task_store *s, const struct graph_
 	weir_app *app = t->worker->app;
 	const char *changelog = app->changelogs[graph->id];
 
-	*s = (struct task_store){
-		.task = t, .graph = graph, .changelog = changelog, .writes_changelog = changelog != NULL
-	};
+	*s = (struct task_store){ .task = t,
+				  .graph = graph,
+				  .changelog = changelog,
+				  .writes_changelog = changelog != NULL,
+				  .doubted = -1 };
 	for (size_t i = 0; graph->source_topic && i < t->input_count; i++)
 		if (t->inputs[i].topic == weir__app_topic(app, graph->source_topic)->name) {
 			s->source = &t->inputs[i];

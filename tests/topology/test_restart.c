@@ -218,6 +218,26 @@ static void positions_older_than_the_state_are_refused(void **state)
 	weir_driver_free(d);
 }
 
+/* Before it the changelog had nothing: that is known, too. */
+static void positions_of_the_first_commit_are_refused_when_there_was_a_second(void **state)
+{
+	weir_driver *d = driver(versions(false), (weir_driver_opts){ 0 });
+	weir_partition first = { .topic = "in", .partition = 0 };
+	weir_error why = { .code = WEIR_OK };
+
+	(void)state;
+	weir_driver_pipe(d, "in", "k", "v", 1);
+	must(weir_group_committed(weir_driver_cluster(d), "app", &first, 1, 1000, &err));
+	assert_int_equal(first.offset, 1);
+	weir_driver_pipe(d, "in", "k", "v", 2);
+	weir_driver_stop(d, true);
+	must(weir_group_alter(weir_driver_cluster(d), "app", &first, 1, &err));
+	assert_false(weir_driver_start(d, NULL, &why));
+	assert_contains(why.message, "store \"counts\" goes on behind the committed positions");
+	weir_partitions_release(&first, 1);
+	weir_driver_free(d);
+}
+
 static void state_whose_changelog_was_deleted_is_refused(void **state)
 {
 	weir_driver *d = driver(versions(false), (weir_driver_opts){ 0 });
@@ -412,6 +432,7 @@ int main(void)
 		cmocka_unit_test(steps_put_in_before_a_store_leave_its_state_alone),
 		cmocka_unit_test(state_without_committed_positions_is_refused),
 		cmocka_unit_test(positions_older_than_the_state_are_refused),
+		cmocka_unit_test(positions_of_the_first_commit_are_refused_when_there_was_a_second),
 		cmocka_unit_test(state_whose_changelog_was_deleted_is_refused),
 		cmocka_unit_test(a_group_without_positions_and_without_state_begins),
 		cmocka_unit_test(a_committed_position_outside_the_log_is_refused),
