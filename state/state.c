@@ -129,7 +129,7 @@ static void set_table_options(struct state *state)
 }
 
 /* Half of the memory for memtables, half for blocks. */
-static bool make_options(struct state *state, int64_t memory_bytes_max, weir_error *err)
+static bool make_options(struct state *state, const struct state_opts *opts, weir_error *err)
 {
 	/* what the C interface of RocksDB 7.8 has no setter for */
 	static const char by_string[] = "avoid_flush_during_shutdown=true;stats_dump_period_sec=0;"
@@ -138,7 +138,7 @@ static bool make_options(struct state *state, int64_t memory_bytes_max, weir_err
 					"max_file_opening_threads=1";
 	rocksdb_options_t *base = rocksdb_options_create();
 	char *message = NULL;
-	int64_t memtables = memory_bytes_max / 2 > 4 * MIB ? memory_bytes_max / 2 : 4 * MIB;
+	int64_t half = opts->memory_bytes_max / 2, memtables = half > 4 * MIB ? half : 4 * MIB;
 	rocksdb_options_t *o = state->options = rocksdb_options_create();
 
 	rocksdb_get_options_from_string(base, by_string, o, &message);
@@ -156,9 +156,11 @@ static bool make_options(struct state *state, int64_t memory_bytes_max, weir_err
 	rocksdb_options_set_info_log_level(o, 2); /* warnings */
 	rocksdb_options_set_keep_log_file_num(o, 3);
 	state->memtable_bytes_max = (size_t)memtables;
+	state->restore_bytes_max = memtables < 64 * (int64_t)MIB ? memtables : 64 * (int64_t)MIB;
+	if (opts->restore_bytes_max > 0)
+		state->restore_bytes_max = opts->restore_bytes_max;
 	state->block_cache = rocksdb_cache_create_lru((size_t)memtables);
 	set_table_options(state);
-	state->restore_bytes_max = memtables < 64 * (int64_t)MIB ? memtables : 64 * (int64_t)MIB;
 	state->read_options = rocksdb_readoptions_create();
 	state->write_options = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_disable_WAL(state->write_options, 1);
@@ -228,7 +230,7 @@ struct state *weir__state_open(const struct state_opts *opts, weir_error *err)
 	state->dir = weir__strdup(opts->dir);
 	char *path = weir__asprintf("%s/rocksdb", opts->dir), *ingest = weir__asprintf("%s/ingest", opts->dir);
 	bool done = make_directories(path, err) && weir__state_has_room(state, 0, err) &&
-		    make_options(state, opts->memory_bytes_max, err) && open_database(state, path, err) &&
+		    make_options(state, opts, err) && open_database(state, path, err) &&
 		    make_directories(ingest, err);
 	if (done)
 		remove_leftovers(opts->dir); /* only now: it is certain that nobody else writes there */

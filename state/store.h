@@ -21,6 +21,9 @@ struct state;
 struct state_opts {
 	const char *dir; /* the database lies in <dir>/rocksdb; NULL = no disk: every store is kept in memory */
 	int64_t memory_bytes_max; /* for block cache and memtables together */
+	/* What stores that are being restored may hold together until it is written; it counts as their memory
+	 * (weir__store_memory_bytes). 0 = half of memory_bytes_max, 64 MB at most. */
+	int64_t restore_bytes_max;
 	weir_clock *clock;
 };
 

@@ -96,6 +96,7 @@ static bool open_state(weir_app *app, weir_error *err)
 	if (ok) {
 		struct state_opts opts = { .dir = dir,
 					   .memory_bytes_max = app->settings.state_bytes_max,
+					   .restore_bytes_max = app->settings.restore_bytes_max,
 					   .clock = app->clock };
 
 		app->state = weir__state_open(&opts, err);

@@ -185,11 +185,9 @@ static bool new_restorer(struct worker *w, weir_error *err)
 	return weir__restorer_open(w, err);
 }
 
-bool weir__restore_step(struct worker *w, bool others_run, weir_error *err)
+bool weir__restore_step(struct worker *w, int64_t wait_ms, weir_error *err)
 {
 	struct slice slice = { SLICE_RECORDS, w };
-	/* Nothing else to do: wait for what comes. */
-	int64_t wait_ms = others_run ? 0 : 20;
 
 	if (weir_consumer_poll(w->restorer, wait_ms, take, &slice, err)) {
 		w->restore_failing_since_us = 0;

@@ -39,6 +39,7 @@ struct settings {
 	int64_t purge_interval_ms, recommit_interval_us, query_timeout_ms;
 	int64_t memory_bytes_max, state_bytes_max;  /* state: RocksDB */
 	int64_t cache_bytes_max;                    /* of one worker */
+	int64_t restore_bytes_max;                  /* of all; part of what the caches have */
 	int64_t fetch_bytes_max, produce_bytes_max; /* of one client */
 	int64_t waiting_bytes_max;                  /* of one worker */
 	int64_t record_bytes_max;                   /* what a producer takes */
@@ -388,8 +389,8 @@ struct poison *weir__poison_find(const struct worker *w, const struct input *in,
 bool weir__restore_begin(struct task *t, weir_error *err);
 /** The consumer for changelogs. */
 bool weir__restorer_open(struct worker *w, weir_error *err);
-/** Reads a slice for all restoring tasks of the worker. */
-bool weir__restore_step(struct worker *w, bool others_run, weir_error *err);
+/** Reads a slice for all restoring tasks of the worker; waits so long for the first record. */
+bool weir__restore_step(struct worker *w, int64_t wait_ms, weir_error *err);
 /** Notes, and now and then logs, how far the worker's stores are from their ends. */
 void weir__restore_progress(struct worker *w);
 /** True when every store of the task has reached its end. */

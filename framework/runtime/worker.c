@@ -13,6 +13,7 @@ enum {
 	MEMORY_EVERY = 4096, /* records between two looks at the caches' size */
 	IDLE_US = 1000000,   /* without records: positions behind markers are committed */
 	WAIT_MS = 50,        /* longest wait in a poll: bounds how long a query waits */
+	RESTORE_WAIT_MS = 20,
 };
 
 #define FAR_MS WEIR_DAYS(36500) /* a timer this far away is not waited for */
@@ -204,7 +205,8 @@ static bool on_record(const weir_kafka_record *record, void *user)
 
 struct survey {
 	bool some_run, some_not, some_restore, some_wait;
-	int64_t timer_us; /* when the next wall-clock timer is due */
+	unsigned since_clock; /* of the worker, before the poll */
+	int64_t timer_us;     /* when the next wall-clock timer is due */
 };
 
 int weir__worker_count_tasks(struct worker *w)
@@ -219,7 +221,7 @@ int weir__worker_count_tasks(struct worker *w)
 
 static struct survey survey(struct worker *w)
 {
-	struct survey s = { .timer_us = INT64_MAX };
+	struct survey s = { .timer_us = INT64_MAX, .since_clock = w->since_clock };
 	int64_t now_us = weir__now_us(w->app), now_ms = w->app->clock->wall_ms(w->app->clock);
 
 	s.some_not = weir__worker_count_tasks(w) > 0;
@@ -257,11 +259,20 @@ static int64_t wait_for(struct worker *w, const struct survey *s, int64_t wait_m
 	return until_ms < wait_ms ? until_ms : wait_ms;
 }
 
+/* How long to wait for a changelog's records: not while there are others to process, and with tasks that run only
+ * so long that nobody sees it. Without any wait the worker turns round and round until the next fetch is there. */
+static int64_t restore_wait_ms(const struct worker *w, const struct survey *s)
+{
+	if (!s->some_run)
+		return RESTORE_WAIT_MS;
+	return w->since_clock == s->since_clock && !w->kept && !w->commit_now ? 1 : 0;
+}
+
 static void advance_tasks(struct worker *w, const struct survey *s)
 {
 	weir_error err = { .code = WEIR_OK };
 
-	if (s->some_restore && !weir__restore_step(w, s->some_run, &err)) {
+	if (s->some_restore && !weir__restore_step(w, restore_wait_ms(w, s), &err)) {
 		worker_stop(w, &err);
 		return;
 	}
