@@ -10,9 +10,11 @@
 enum {
 	TRANSACTION_TIMEOUT_MS = 10000,
 	LINGER_MS = 5,
+	TXN_LINGER_MS = 1000,
 	QUEUE_BYTES = 64 << 20,
 	RECORD_BYTES = 400, /* what a queued record costs librdkafka beside its own bytes */
-	FULL_WAIT_MS = 100,
+	FULL_WAIT_MS = 20,
+	FULL_FLUSH_MS = 5,
 	CLOSE_FLUSH_MS = 10000,
 	CLOSE_ABORT_MS = 2000,
 	PURGE_WAIT_MS = 1000,
@@ -226,9 +228,11 @@ static bool producer_send(weir_producer *producer, const weir_produced *r, weir_
 
 	if (!t)
 		return false;
-	/* A full queue empties in the end: what cannot be delivered times out. */
+	/* A full queue empties in the end: what cannot be delivered times out. When nothing is on its way, it is
+	 * full of batches that are not, and would wait for the linger time. */
 	while ((code = produce(p, t, r)) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
-		rd_kafka_poll(p->rk, FULL_WAIT_MS);
+		if (!rd_kafka_poll(p->rk, FULL_WAIT_MS))
+			rd_kafka_flush(p->rk, FULL_FLUSH_MS);
 	if (!code) {
 		p->unacknowledged++;
 		return true;
@@ -314,15 +318,32 @@ static void producer_close(weir_producer *producer)
 	producer_free(p);
 }
 
+/*
+ * Nobody sees what is in a transaction before its commit, which flushes: so it waits until a batch is full. Were it
+ * to wait for less, librdkafka 2.0.2 would turn round and round: a partition has one request on its way, and while
+ * a record behind it is older than the linger time, the broker's thread polls its socket with a timeout of 0. On a
+ * busy machine that took the broker's own time, which made requests slower still (ten times the CPU for W5).
+ */
+static int64_t linger_ms(const weir_producer_opts *opts)
+{
+	int64_t most_ms =
+		(opts->transaction_timeout_ms > 0 ? opts->transaction_timeout_ms : TRANSACTION_TIMEOUT_MS) / 4;
+
+	if (opts->linger_ms > 0)
+		return opts->linger_ms;
+	if (!opts->transactional_id)
+		return LINGER_MS;
+	return most_ms < TXN_LINGER_MS ? most_ms : TXN_LINGER_MS;
+}
+
 static struct rdk_conf configure(struct rdk_producer *p)
 {
 	const weir_producer_opts *opts = &p->opts;
 	struct rdk_conf cf = weir__rdk_conf();
 	int64_t bytes = opts->queue_bytes_max > 0 ? opts->queue_bytes_max : QUEUE_BYTES;
 	int64_t records = bytes / RECORD_BYTES > 1000 ? bytes / RECORD_BYTES : 1000;
-	int64_t linger_ms = opts->linger_ms > 0 ? opts->linger_ms : LINGER_MS;
 
-	weir__rdk_set(&cf, "linger.ms", "%lld", (long long)linger_ms);
+	weir__rdk_set(&cf, "linger.ms", "%lld", (long long)linger_ms(opts));
 	weir__rdk_set(&cf, "queue.buffering.max.kbytes", "%lld",
 		      (long long)(bytes / 1024 > INT32_MAX ? INT32_MAX
 				  : bytes < 1024           ? 1

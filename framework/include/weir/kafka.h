@@ -218,7 +218,8 @@ typedef struct weir_producer_opts {
 	const char *transactional_id; /* NULL = no transactions, but idempotent, acks=all */
 	const char *client_id;
 	int64_t transaction_timeout_ms; /* 0 = 10 s */
-	int64_t linger_ms;              /* 0 = 5 ms; flush and commit do not wait for it */
+	int64_t linger_ms;              /* 0 = 5 ms; in transactions, whose records nobody sees before the
+					 * commit, up to 1 s. Flush and commit do not wait for it */
 	int64_t queue_bytes_max;        /* 0 = 64 MB */
 	weir_delivery_fn *on_delivery;  /* may be NULL */
 	bool delivery_errors_only;      /* on_delivery is called for failures alone */
