@@ -53,6 +53,8 @@ static void transform_process(struct instance *in, weir_context *cx, const weir_
 	if (!weir__new_of(r, &out))
 		out = without_value(r);
 	transform(in, cx, &out);
+	if (cx->failure)
+		return;
 	if (((const struct transform *)in->node->opts)->has_store) {
 		weir__table_put(in, cx, &out);
 		return;
@@ -63,7 +65,7 @@ static void transform_process(struct instance *in, weir_context *cx, const weir_
 		if (!weir__old_of(r, &old))
 			old = without_value(r);
 		transform(in, cx, &old);
-		out.old_object = old.object;
+		out.old_object = weir__old_failed(cx) ? NULL : old.object;
 	}
 	weir__pass_on(in, cx, &out);
 }

@@ -25,6 +25,7 @@ weir_timer *weir__timer_add(weir_context *cx, const int64_t *start_ms, int64_t i
 	*timer = (struct weir_timer){
 		.next = t->timers,
 		.instance = cx->current,
+		.state = cx->current->state,
 		.fn = fn,
 		.interval_ms = interval_ms,
 		/* stream time: with the next record, and then at multiples of the interval, as Kafka Streams */
@@ -82,7 +83,11 @@ static void run_due(struct task *t, weir_time time, int64_t now_ms)
 		move_on(timer, now_ms);
 		t->cx.source = NULL;
 		t->cx.current = timer->instance;
-		timer->fn(&t->cx, now_ms, timer->instance->state);
+		void *usual = timer->instance->state;
+
+		timer->instance->state = timer->state; /* what it schedules has the same */
+		timer->fn(&t->cx, now_ms, timer->state);
+		timer->instance->state = usual;
 		if (t->cx.failure)
 			weir__failed(timer->instance, &t->cx, NULL, now_ms);
 		weir__arena_reset(&t->cx.arena);

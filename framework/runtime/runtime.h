@@ -117,6 +117,7 @@ enum task_state { TASK_OPENING, TASK_RESTORING, TASK_RUNNING };
 struct weir_timer {
 	struct weir_timer *next;
 	struct instance *instance;
+	void *state; /* of whoever has scheduled it: the step, or what is wrapped in it */
 	weir_punctuate_fn *fn;
 	int64_t interval_ms, due_ms;
 	weir_time time;

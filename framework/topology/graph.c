@@ -29,6 +29,13 @@ void weir_topology_config(weir_topology *t, const weir_config_key *keys, size_t 
 		weir__graph_append(t, (void ***)&t->keys, &t->key_count, (void *)&keys[i]);
 }
 
+void weir_topology_wrap(weir_topology *t, weir_wrapper wrapper)
+{
+	if (t->node_count || t->wrapper)
+		weir__graph_mistake(t, t->name, "it is to be wrapped once, before its first step");
+	t->wrapper = weir__arena_copy(&t->arena, weir_bytes_of(&wrapper, sizeof wrapper)).data;
+}
+
 void weir_topology_on_failure(weir_topology *t, weir_failure_fn *fn, void *user)
 {
 	t->on_failure = fn;

@@ -94,6 +94,7 @@ struct weir_topology {
 	size_t global_count;
 	const weir_config_key **keys; /* the program's own */
 	size_t key_count;
+	const weir_wrapper *wrapper; /* NULL = none */
 	weir_failure_fn *on_failure;
 	void *on_failure_user;
 	struct subtopology *subtopologies; /* by weir__graph_finish */

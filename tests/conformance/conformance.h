@@ -135,6 +135,9 @@ struct named *input(struct graph *g, const struct step *s, size_t i);
 /** A topic that is written. */
 void graph_output(struct graph *g, const char *topic);
 
+/** Puts around each processor what Wrapping.java does: failing.c. */
+void wrap(weir_topology *t);
+
 /* Records as the functions see them. */
 const char *key_text(const weir_record *r);
 const char *value_text(const weir_record *r);

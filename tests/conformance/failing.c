@@ -1,5 +1,59 @@
-/* Processors that fail, as in kafka-streams/.../Failing.java. */
+/* Processors that fail, and what is put around processors: as in Failing.java and Wrapping.java. */
 #include "tests/conformance/conformance.h"
+
+/* --- wrapped -------------------------------------------------------------------------------------------------- */
+
+struct around {
+	int64_t records, ticks;
+};
+
+static void tick_around(weir_context *cx, int64_t time_ms, void *state)
+{
+	struct around *a = state;
+	weir_record r = { .key = weir_str("around"), .timestamp_ms = time_ms, .cx = cx };
+
+	weir_set_value_bytes(
+		&r, weir_str(format(cx, "tick %lld of %lld", (long long)++a->ticks, (long long)a->records)));
+	weir_forward(cx, &r);
+}
+
+static void init_around(weir_context *cx, weir_wrapped *inner, void *state, void *user)
+{
+	(void)state, (void)user;
+	weir_wrapped_init(inner, cx);
+	weir_schedule(cx, 37, WEIR_STREAM_TIME, tick_around);
+}
+
+/* Numbers what comes in by a header, leaves out each fifth, and has each third followed by a record of its own. */
+static void process_around(weir_context *cx, const weir_record *r, weir_wrapped *inner, void *state, void *user)
+{
+	struct around *a = state;
+	const weir_headers *had = weir_record_headers(r);
+	weir_header *items = weir_alloc(cx, (had->count + 1) * sizeof *items);
+	weir_headers headers = { items, had->count + 1 };
+	weir_record numbered = *r;
+
+	(void)user;
+	if (had->count)
+		memcpy(items, had->items, had->count * sizeof *items);
+	items[had->count] = (weir_header){ "number", weir_str(format(cx, "%lld", (long long)++a->records)) };
+	numbered.headers = &headers;
+	if (a->records % 5)
+		weir_wrapped_process(inner, cx, &numbered);
+	if (a->records % 3)
+		return;
+	weir_set_value(&numbered, text_object(cx, "behind"));
+	weir_forward(cx, &numbered);
+}
+
+void wrap(weir_topology *t)
+{
+	weir_topology_wrap(t, (weir_wrapper){ .state_size = sizeof(struct around),
+					      .init = init_around,
+					      .process = process_around });
+}
+
+/* --- failing -------------------------------------------------------------------------------------------------- */
 
 struct faulty {
 	const char *store, *where;

@@ -415,6 +415,8 @@ struct graph *graph_build(const struct test_case *c, struct text *trace)
 	g->t = weir_topology_new("app");
 	g->trace = trace;
 	optimize(g, step_option(&c->config, "topology.optimization"));
+	if (step_option(&c->config, "processor.wrapper.class"))
+		wrap(g->t);
 	for (const struct step *s = c->steps; s; s = s->next)
 		builder_of(s->op)(g, s);
 	return g;

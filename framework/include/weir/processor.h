@@ -150,4 +150,29 @@ typedef struct weir_processor {
 	void *user;
 } weir_processor;
 
+/* A processor within a wrapper: of one task, as long as its state. */
+typedef struct weir_wrapped weir_wrapped;
+
+/* What is put around processors (weir_topology_wrap). A function that is NULL leaves the processor's as it is; one
+ * that is given has the processor's called, or not, by those below. Whatever a processor may do in a callback a
+ * wrapper may do in its own: timers that it schedules get its own state. */
+typedef struct weir_wrapper {
+	size_t state_size; /* of its own state: as in weir_processor, one for each task and processor */
+	void (*init)(weir_context *cx, weir_wrapped *inner, void *state, void *user);
+	void (*process)(weir_context *cx, const weir_record *record, weir_wrapped *inner, void *state, void *user);
+	void (*close)(weir_wrapped *inner, void *state, void *user);
+	/* Which; NULL = all. While the topology is built. */
+	bool (*wants)(const char *step, const weir_processor *processor, void *user);
+	const char *stores[WEIR_PROCESSOR_STORES_MAX]; /* that it uses beside the processor's; added before these */
+	void *user;
+} weir_wrapper;
+/** The name of its step. */
+const char *weir_wrapped_step(const weir_wrapped *inner);
+/** Calls its init, if it has one. In the wrapper's init, once. */
+void weir_wrapped_init(weir_wrapped *inner, weir_context *cx);
+/** Has it process a record: the one that the wrapper was given, or another. In process, and in punctuators. */
+void weir_wrapped_process(weir_wrapped *inner, weir_context *cx, const weir_record *record);
+/** Calls its close, if it has one. In the wrapper's close, once. */
+void weir_wrapped_close(weir_wrapped *inner);
+
 #endif

@@ -36,6 +36,9 @@ void weir_topology_optimize(weir_topology *t, unsigned what);
  * simulator add them to the configuration, other programs do so themselves (weir_config_add). The table must
  * outlive the topology and the configuration (static storage). */
 void weir_topology_config(weir_topology *t, const weir_config_key *keys, size_t n);
+/** Puts a wrapper around each processor (weir_process) that is added from now on: before the first step, once
+ * (Kafka Streams' processor.wrapper.class, KIP-1112, which wraps the DSL's own steps as well). */
+void weir_topology_wrap(weir_topology *t, weir_wrapper wrapper);
 /** Asked at each failure of a step (weir_step_fail), in the place of errors.processing: Kafka Streams'
  * ProcessingExceptionHandler. The last one given holds; NULL = none. */
 void weir_topology_on_failure(weir_topology *t, weir_failure_fn *fn, void *user);

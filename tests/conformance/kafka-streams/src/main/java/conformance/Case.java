@@ -8,7 +8,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.TopologyConfig;
 
 /** A case file: its steps, one a line; "gen", "config" and "differs" lines are not steps. See tests/conformance/README.md. */
 class Case {
@@ -54,7 +56,9 @@ class Case {
 
 	/** Made anew for each run; `trace` gets what steps have to say of themselves. */
 	Topology topology(Trace trace, java.util.Properties properties) {
-		StreamsBuilder builder = new StreamsBuilder();
+		StreamsBuilder builder = properties.containsKey(StreamsConfig.PROCESSOR_WRAPPER_CLASS_CONFIG)
+				? new StreamsBuilder(new TopologyConfig(new StreamsConfig(properties)))
+				: new StreamsBuilder();
 		Graph graph = new Graph(builder, trace);
 		for (Step step : steps)
 			Steps.build(graph, step);
