@@ -193,6 +193,28 @@ weir_histogram *weir_task_histogram(weir_context *cx, const weir_metric_def *def
 	return metric(cx, def, label_values, WEIR_HISTOGRAM);
 }
 
+bool weir__release_begin(weir_context *cx, struct released *what, const weir_record *r)
+{
+	struct instance *current = cx->current;
+
+	what->outer = cx->released;
+	cx->released = what;
+	const char *why = cx->ops->row_refused(cx);
+
+	if (!why)
+		return true;
+	cx->current = (struct instance *)what->step;
+	weir_dead_letter(cx, r, why);
+	cx->current = current;
+	cx->released = what->outer;
+	return false;
+}
+
+void weir__release_end(weir_context *cx)
+{
+	cx->released = cx->released->outer;
+}
+
 void weir_dead_letter(weir_context *cx, const weir_record *record, const char *reason)
 {
 	cx->ops->dead_letter(cx, record, reason);

@@ -110,15 +110,23 @@ static bool take_headers(weir_context *cx, weir_bytes *from, weir_headers *heade
 	return from->data != NULL;
 }
 
-static bool read_waiting(struct instance *in, weir_context *cx, const weir_entry *e, weir_record *r)
+static bool read_waiting(struct instance *in, weir_context *cx, const weir_entry *e, weir_record *r,
+			 struct released *what)
 {
 	weir_headers *headers = weir_alloc(cx, sizeof *headers);
-	weir_bytes from = e->value, ignored;
+	weir_bytes from = e->value, head;
 
-	if (e->key.len < KEY_HEAD + KEY_TAIL || !take(&from, 16, &ignored))
+	if (e->key.len < KEY_HEAD + KEY_TAIL || !take(&from, 16, &head))
 		return false;
-	take_text(&from);
-	take_number(&from);
+	weir_bytes topic = take_text(&from);
+
+	*what = (struct released){ .step = in,
+				   .key = weir__arena_copy(&cx->arena, e->key),
+				   .topic = topic.len ? weir__arena_printf(&cx->arena, "%.*s", (int)topic.len,
+									   (const char *)topic.data)
+						      : NULL,
+				   .partition = take_number(&from),
+				   .offset = weir_get_be64((const char *)head.data + 8) };
 	if (!take_headers(cx, &from, headers))
 		return false;
 	take_text(&from);
@@ -174,9 +182,10 @@ static bool go_on_with_some(struct instance *in, weir_context *cx, int64_t due_m
 
 	w->min_ms = INT64_MAX;
 	while (weir_iterator_next(it, &e)) {
+		struct released what;
 		weir_record r;
 
-		if (!read_waiting(in, cx, &e, &r)) {
+		if (!read_waiting(in, cx, &e, &r, &what)) {
 			weir_stop(cx, "step \"%s\": a record that waits cannot be read: another form",
 				  in->node->name);
 			break;
@@ -185,11 +194,14 @@ static bool go_on_with_some(struct instance *in, weir_context *cx, int64_t due_m
 			w->min_ms = r.timestamp_ms;
 			break;
 		}
-		gone[n++] = weir__arena_copy(&cx->arena, e.key);
+		gone[n++] = what.key;
 		weir__origin_set(cx, r.headers); /* of what this row changes below */
+		if (!weir__release_begin(cx, &what, &r))
+			continue;
 		weir__table_join_one(in, cx, &r);
 		if (cx->failure)
 			weir__failed(in, cx, &r, r.timestamp_ms);
+		weir__release_end(cx);
 	}
 	weir_iterator_close(it);
 	for (size_t i = 0; i < n; i++)

@@ -65,14 +65,29 @@ static struct parked parked_of(weir_bytes key)
 	return (struct parked){ weir_get_be64(p), p[8] != 0, { p + KEY_HEAD, key.len - KEY_HEAD } };
 }
 
-/* Passes on each of the list alone. */
+static void pass_one_on(struct instance *side, weir_context *cx, const weir_record *r, const struct parked *p,
+			const weir_record *row)
+{
+	const struct stream_join *j = side->node->opts;
+	const void *value = weir_value(row);
+	bool is_mine = p->left != j->is_right;
+	weir_record out = weir__joined(side, cx, r, p->key, is_mine ? value : NULL, is_mine ? NULL : value);
+
+	out.timestamp_ms = p->timestamp_ms;
+	weir__pass_on(side, cx, &out);
+	if (cx->failure)
+		weir__failed(side, cx, row, row->timestamp_ms);
+}
+
+/* Passes on each of the list, which stands under `key`, alone. */
 static void pass_on(struct instance *side, weir_context *cx, const weir_record *r, const struct parked *p,
-		    weir_bytes list)
+		    weir_bytes key, weir_bytes list)
 {
 	const struct stream_join *j = side->node->opts;
 	const char *at = (const char *)list.data + LIST_HEAD, *end = (const char *)list.data + list.len;
+	struct released what = { .step = side->children[0], .key = key };
 
-	while (end - at >= 5) {
+	for (; end - at >= 5; what.number++) {
 		int32_t len = weir_get_be32(at);
 
 		if (len < 1 || len > end - at - 4)
@@ -84,14 +99,11 @@ static void pass_on(struct instance *side, weir_context *cx, const weir_record *
 				    .serde = p->left ? j->left_value : j->right_value,
 				    .headers = r->headers,
 				    .cx = cx };
-		const void *value = weir_value(&row);
-		bool is_mine = p->left != j->is_right;
-		weir_record out = weir__joined(side, cx, r, p->key, is_mine ? value : NULL, is_mine ? NULL : value);
 
-		out.timestamp_ms = p->timestamp_ms;
-		weir__pass_on(side, cx, &out);
-		if (cx->failure)
-			weir__failed(side, cx, &row, row.timestamp_ms);
+		if (weir__release_begin(cx, &what, &row)) {
+			pass_one_on(side, cx, r, p, &row);
+			weir__release_end(cx);
+		}
 		at += 4 + len;
 	}
 	if (at != end)
@@ -158,7 +170,7 @@ static void take_closed(struct instance *side, weir_context *cx, const weir_reco
 		}
 		gone[n++] = weir__arena_copy(&cx->arena, e.key);
 		p.key = parked_of(gone[n - 1]).key;
-		pass_on(side, cx, r, &p, e.value);
+		pass_on(side, cx, r, &p, gone[n - 1], e.value);
 	}
 	weir_iterator_close(it);
 	for (size_t i = 0; i < n; i++)

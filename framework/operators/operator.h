@@ -78,6 +78,8 @@ struct context_ops {
 	const char *(*task_id)(const weir_context *cx);
 	const weir_config *(*config)(const weir_context *cx);
 	const char *(*state_dir)(weir_context *cx, weir_error *err);
+	/* Why what cx->released names is not to go on; NULL = it may. */
+	const char *(*row_refused)(weir_context *cx);
 	/* The handle of a metric of the program's own, of def's kind. */
 	void *(*metric)(weir_context *cx, const weir_metric_def *def, const char *const *label_values);
 };
@@ -97,12 +99,24 @@ enum { ORIGINS_MAX = 1 << 24 };
 
 struct due_budget;
 
+/* A row of a step's store that has waited and comes out, with no record of its own at work. */
+struct released {
+	const struct instance *step;
+	weir_bytes key;    /* the row's, in the store */
+	uint32_t number;   /* of several in the row */
+	const char *topic; /* whose record it was; NULL = not known */
+	int32_t partition;
+	int64_t offset;
+	const struct released *outer;
+};
+
 struct weir_context {
 	struct arena arena; /* reset after each record */
 	const struct context_ops *ops;
 	struct instance *current;           /* the step whose callback runs */
 	const weir_kafka_record *source;    /* NULL in punctuators and while a commit sends changes on */
 	const weir_headers *source_headers; /* the source's, where it cannot be asked any more; else NULL */
+	const struct released *released;    /* NULL = none */
 	struct origins origins;
 	int64_t stream_time_ms;
 	struct due_budget *due_budget; /* the worker's */
@@ -171,6 +185,11 @@ static inline void weir__time_seen(struct instance *in, int64_t timestamp_ms)
 	if (timestamp_ms > in->observed_ms)
 		in->observed_ms = timestamp_ms;
 }
+
+/** Around what comes of a row that has waited, `r`, while cx->source is NULL. False: it has become a dead letter,
+ * since it makes state too large; there is no end then. `what` must last. */
+bool weir__release_begin(weir_context *cx, struct released *what, const weir_record *r);
+void weir__release_end(weir_context *cx);
 
 /** store_spec.origin; user is the context. */
 uint32_t weir__origin(void *context);

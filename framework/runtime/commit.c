@@ -81,15 +81,23 @@ void weir__on_put_refused(size_t bytes, void *task_store)
 	struct worker *w = t->worker;
 	const struct settings *s = &w->app->settings;
 
-	if (w->failed)
+	const struct released *row = t->cx.source ? NULL : t->cx.released;
+
+	/* Of rows that come out together all are found in one go. */
+	if (w->failed && !(row && w->row_refused))
 		return;
 	weir_fail(&w->error, WEIR_USER,
 		  "store \"%s\": a record of %zu bytes for its changelog; at most %lld are taken",
 		  store->graph->spec.name, bytes, (long long)s->record_bytes_max);
 	w->error.abort_txn = true;
 	w->failed = true;
-	if (!t->cx.source || !s->dead_letter_topic || s->stop_on_refused) {
+	if ((!t->cx.source && !row) || !s->dead_letter_topic || s->stop_on_refused) {
 		w->stop = true;
+		return;
+	}
+	if (row) {
+		w->row_refused = true;
+		weir__row_refuse(t, w->error.message);
 		return;
 	}
 	struct poison *p = poison_of(w, t->current, t->cx.source->offset);
@@ -370,6 +378,7 @@ static void committed(struct worker *w)
 			committed_store(&t->stores[j], now_us);
 	}
 	forget_poison(w);
+	weir__rows_committed(w);
 	keep_within_memory(w);
 	weir_error err;
 
@@ -452,6 +461,7 @@ void weir__abort(struct worker *w, const weir_error *why)
 	weir_log(WEIR_LOG_WARN, "commit", "transaction aborted: %s", why->message);
 	atomic_fetch_add_explicit(&w->aborts, 1, memory_order_relaxed);
 	w->in_transaction = false;
+	weir__rows_aborted(w);
 	/* An outcome that is not known, and an abort that fails, end the producer: a new one with its id settles
 	 * the transaction (init waits for it). */
 	w->broken_producer =

@@ -201,6 +201,8 @@ struct worker {
 	int kept;                     /* of the poll at work: records that wait for their turn */
 	struct fencings fencings;
 	struct poison *poison;
+	struct refused_row *refused_rows;
+	bool row_refused; /* what has failed the open transaction is one of those */
 	struct written_topic *written;
 	/* Trouble that calls deep inside could not return: handled by the loop. */
 	bool failed; /* the open transaction must be aborted: see error */
@@ -438,6 +440,18 @@ struct letter {
 };
 /** To the dead-letter topic, in the open transaction; counted and logged. */
 void weir__dead_letter(struct task *t, const struct letter *letter);
+
+/* --- refused.c --------------------------------------------------------------------------------------------------
+ * */
+
+/** context_ops.row_refused: the row is told of in the open transaction. */
+const char *weir__row_refused(weir_context *cx);
+/** Remembers what cx.released names. */
+void weir__row_refuse(struct task *t, const char *reason);
+/** Those that have been told of are done with, and so are those of tasks that are another's by now. */
+void weir__rows_committed(struct worker *w);
+void weir__rows_aborted(struct worker *w);
+void weir__rows_free(struct worker *w);
 
 /* --- own.c ------------------------------------------------------------------------------------------------------
  * */

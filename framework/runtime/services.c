@@ -24,7 +24,7 @@ static bool may_send(struct task *t)
 	return t->touched || weir__task_touch(t);
 }
 
-enum { OWN_HEADERS_MAX = 9, NUMBER_BYTES = 24, BARE_KEY_BYTES_MAX = 1000 };
+enum { OWN_HEADERS_MAX = 10, NUMBER_BYTES = 24, BARE_KEY_BYTES_MAX = 1000 };
 
 static weir_bytes number(weir_context *cx, int64_t n)
 {
@@ -32,6 +32,15 @@ static weir_bytes number(weir_context *cx, int64_t n)
 
 	snprintf(text, NUMBER_BYTES, "%lld", (long long)n);
 	return weir_str(text);
+}
+
+static size_t place_headers(weir_context *cx, weir_header *own, const char *topic, int32_t partition,
+			    int64_t offset)
+{
+	own[0] = (weir_header){ "__streams.errors.topic", weir_str(topic) };
+	own[1] = (weir_header){ "__streams.errors.partition", number(cx, partition) };
+	own[2] = (weir_header){ "__streams.errors.offset", number(cx, offset) };
+	return 3;
 }
 
 /* What tells of the record and of the reason; *own holds OWN_HEADERS_MAX. */
@@ -45,9 +54,7 @@ static size_t own_headers(weir_context *cx, const struct letter *l, weir_header 
 	own[n++] = (weir_header){ "__streams.errors.exception", weir_str(l->code) };
 	own[n++] = (weir_header){ "__streams.errors.message", weir_str(l->reason) };
 	if (l->source) {
-		own[n++] = (weir_header){ "__streams.errors.topic", weir_str(l->source->topic) };
-		own[n++] = (weir_header){ "__streams.errors.partition", number(cx, l->source->partition) };
-		own[n++] = (weir_header){ "__streams.errors.offset", number(cx, l->source->offset) };
+		n += place_headers(cx, own + n, l->source->topic, l->source->partition, l->source->offset);
 		if (l->names_step)
 			own[n++] = (weir_header){ "step", weir_str(cx->current->node->name) };
 		return n;
@@ -55,6 +62,8 @@ static size_t own_headers(weir_context *cx, const struct letter *l, weir_header 
 	own[n++] = (weir_header){ "step", weir_str(cx->current->node->name) };
 	if (weir_has_window(l->result))
 		own[n++] = (weir_header){ "window-start", number(cx, l->result->window_start_ms) };
+	if (cx->released && cx->released->topic)
+		n += place_headers(cx, own + n, cx->released->topic, cx->released->partition, cx->released->offset);
 	return n;
 }
 
@@ -329,4 +338,5 @@ const struct context_ops weir__context_ops = {
 	.config = service_config,
 	.state_dir = weir__task_dir,
 	.metric = weir__task_metric,
+	.row_refused = weir__row_refused,
 };

@@ -462,6 +462,7 @@ void weir__worker_close(struct worker *w)
 		next = p->next;
 		free(p);
 	}
+	weir__rows_free(w);
 	for (struct written_topic *t = w->written, *next; t; t = next) {
 		next = t->next;
 		free(t);

@@ -192,6 +192,135 @@ static void those_that_wait_together_for_a_partner_outgrow_no_changelog(void **s
 	free(bytes);
 }
 
+static const void *left_of(weir_context *cx, weir_bytes key, const void *left, const void *right, void *user)
+{
+	(void)cx, (void)key, (void)user;
+	return left ? left : right;
+}
+
+static const void *counted(weir_context *cx, const void *a, const void *b, void *user)
+{
+	int64_t *calls = user;
+
+	++*calls;
+	return appended(cx, a, b, NULL);
+}
+
+static void is_letter(const weir_driver_record *r, size_t len, const char *step, const char *time_ms)
+{
+	assert_bytes(r->key, "k");
+	assert_int_equal(r->value.len, len);
+	assert_bytes(weir_headers_last(r->headers, "step"), step);
+	assert_bytes(weir_headers_last(r->headers, "original-timestamp"), time_ms);
+	assert_memory_equal(weir_headers_last(r->headers, "reason").data, "result refused: store \"all\"", 27);
+}
+
+/* They are of no record at work: nobody else's is to become a letter for them, or to be lost with them. */
+static void what_comes_alone_too_large_for_the_state_below_is_told(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_join_window w = { .before_ms = 1000, .after_ms = 1000 };
+	int64_t calls = 0;
+	weir_stream *alone = weir_left_join(text_source(t, "a"), "j", text_source(t, "b"), left_of, NULL, w, NULL);
+	char *bytes = filled(LARGEST);
+	weir_driver_record r;
+
+	(void)state;
+	weir_sink(weir_changes(weir_reduce(alone, "all", counted, (weir_window){ 0 }, &calls)), "out",
+		  (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	weir_driver_pipe_record(d, "a", -1, weir_str("k"), weir_bytes_of(bytes, 600000), 1, NULL);
+	for (int i = 0; i < 12; i++) /* those of one time wait in one row */
+		weir_driver_pipe_record(d, "a", -1, weir_str("k"), weir_bytes_of(bytes, 450000 + (size_t)i),
+					2 + i / 2, NULL);
+	weir_driver_pipe(d, "a", "k", "x", 9);
+	weir_driver_advance(d, 2000);
+	calls = 0;
+	weir_driver_pipe(d, "a", "l", "1", 5000);
+	goes_on(d);
+	assert_int_equal(calls, 12 + 1 + 1); /* all are found at once; then those that fit once more */
+	for (int i = 0; i < 12; i++) {
+		assert_true(weir_driver_read(d, "dead-letters", &r));
+		is_letter(&r, 450000 + (size_t)i, "j", (const char[]){ (char)('2' + i / 2), 0 });
+	}
+	assert_nothing(d, "dead-letters");
+	assert_true(weir_driver_read(d, "out", &r));
+	assert_int_equal(r.value.len, 600001);
+	assert_nothing(d, "out");
+	must(weir_driver_restart(d, true, &err));
+	weir_driver_pipe(d, "a", "k", "y", 10000);
+	weir_driver_advance(d, 2000);
+	weir_driver_pipe(d, "a", "m", "1", 20000);
+	assert_true(weir_driver_read(d, "out", &r));
+	assert_bytes(r.key, "l"); /* and it is not lost */
+	assert_true(weir_driver_read(d, "out", &r));
+	assert_int_equal(r.value.len, 600002);
+	assert_nothing(d, "dead-letters");
+	weir_driver_free(d);
+	free(bytes);
+}
+
+/* What has waited for a row of its time says where it came from. */
+static void what_has_waited_for_a_table_and_is_too_large_is_told(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_stream *in = text_source(t, "in");
+	weir_table *rows =
+		weir_table_source(t, "rows",
+				  (weir_table_source_opts){ .value = &weir_utf8,
+							    .store = { .versioned = true, .history_ms = 1000 } });
+	weir_stream *with =
+		weir_left_join_table(in, "with", rows, left_of, (weir_join_table_opts){ .grace_ms = 100 }, NULL);
+	char *bytes = filled(LARGEST);
+	weir_driver_record r;
+
+	(void)state;
+	weir_sink(weir_changes(weir_reduce(with, "all", appended, (weir_window){ 0 }, NULL)), "out",
+		  (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	weir_driver_pipe_record(d, "in", -1, weir_str("k"), weir_bytes_of(bytes, 600000), 1, NULL);
+	weir_driver_pipe_record(d, "in", -1, weir_str("k"), weir_bytes_of(bytes, 500000), 2, NULL);
+	weir_driver_pipe(d, "in", "k", "x", 3);
+	weir_driver_pipe(d, "in", "l", "1", 5000);
+	goes_on(d);
+	assert_true(weir_driver_read(d, "dead-letters", &r));
+	is_letter(&r, 500000, "with", "2");
+	assert_bytes(weir_headers_last(r.headers, "__streams.errors.topic"), "in");
+	assert_bytes(weir_headers_last(r.headers, "__streams.errors.partition"), "0");
+	assert_bytes(weir_headers_last(r.headers, "__streams.errors.offset"), "1");
+	assert_nothing(d, "dead-letters");
+	assert_true(weir_driver_read(d, "out", &r));
+	assert_int_equal(r.value.len, 600001);
+	weir_driver_free(d);
+	free(bytes);
+}
+
+static void what_comes_alone_too_large_stops_where_letters_are_not_wanted(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_stream *alone = weir_left_join(text_source(t, "a"), "j", text_source(t, "b"), left_of, NULL,
+					    (weir_join_window){ .after_ms = 1000 }, NULL);
+	char *bytes = filled(LARGEST);
+	weir_error err = { .code = WEIR_OK };
+
+	(void)state;
+	weir_sink(weir_changes(weir_reduce(alone, "all", appended, (weir_window){ 0 }, NULL)), "out",
+		  (weir_sink_opts){ 0 });
+	const char *const stop[][2] = { { "errors.production", "stop" } };
+	weir_driver *d = driver(t, (weir_driver_opts){ .config = stop, .config_count = 1 });
+
+	for (int i = 0; i < 2; i++)
+		weir_driver_pipe_record(d, "a", -1, weir_str("k"), weir_bytes_of(bytes, 600000), i + 1, NULL);
+	weir_driver_advance(d, 2000);
+	weir_driver_pipe(d, "a", "l", "1", 5000);
+	assert_int_not_equal(weir_app_state_get(weir_driver_app(d), &err), WEIR_APP_RUNNING);
+	assert_contains(err.message, "store \"all\": a record of");
+	weir_driver_free(d);
+	free(bytes);
+}
+
 /* --- windows and folds ------------------------------------------------------------------------------------- */
 
 static void windows_of_all_kinds_go_on(void **state)
@@ -362,6 +491,9 @@ int main(void)
 		cmocka_unit_test(joins_of_streams_go_on),
 		cmocka_unit_test(a_result_larger_than_both_its_sides_is_told),
 		cmocka_unit_test(those_that_wait_together_for_a_partner_outgrow_no_changelog),
+		cmocka_unit_test(what_comes_alone_too_large_for_the_state_below_is_told),
+		cmocka_unit_test(what_has_waited_for_a_table_and_is_too_large_is_told),
+		cmocka_unit_test(what_comes_alone_too_large_stops_where_letters_are_not_wanted),
 		cmocka_unit_test(windows_of_all_kinds_go_on),
 		cmocka_unit_test(tables_and_their_joins_go_on),
 		cmocka_unit_test(grouped_tables_go_on),
