@@ -1,12 +1,13 @@
 #include "state/disk.h"
 
 #include <inttypes.h>
+#include <weir/log.h>
 
 const char weir__meta_key[1] = { TAG_META };
 
 /* format (1) | kind (1) | offset | wall | greatest start | greatest timestamp | window size | segment (8 each,
  * BE) */
-enum { META_FORMAT = 1 };
+enum { META_FORMAT = 1, META_HEADERS = 0x40 /* beside the kind */ };
 
 void weir__meta_encode(const struct meta *m, char out[META_SIZE])
 {
@@ -14,7 +15,7 @@ void weir__meta_encode(const struct meta *m, char out[META_SIZE])
 				   m->timestamp_max, m->window_size_ms, m->segment_ms };
 
 	out[0] = META_FORMAT;
-	out[1] = (char)m->kind;
+	out[1] = (char)((unsigned)m->kind | (m->headers ? META_HEADERS : 0));
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
 		weir_put_be64(out + 2 + 8 * i, fields[i]);
 }
@@ -31,7 +32,8 @@ static bool meta_decode(weir_bytes bytes, const char *family, struct meta *m, we
 		return weir_fail(err, WEIR_STORE,
 				 "the checkpoint record of store partition %s has %zu bytes, not %d", family,
 				 bytes.len, META_SIZE);
-	*m = (struct meta){ .kind = (enum store_kind)p[1],
+	*m = (struct meta){ .kind = (enum store_kind)(p[1] & ~META_HEADERS),
+			    .headers = (p[1] & META_HEADERS) != 0,
 			    .offset = weir_get_be64(p + 2),
 			    .wall_ms = weir_get_be64(p + 10),
 			    .start_max = weir_get_be64(p + 18),
@@ -74,6 +76,23 @@ static bool fits(const struct disk *disk, const struct store_spec *spec, weir_er
 		return weir_fail(err, WEIR_STORE, "store partition %s: segments of %" PRId64 " ms",
 				 disk->family->name, m->segment_ms);
 	return true;
+}
+
+/* Values with headers, where they are wanted without, or the other way round: the changelog has either. */
+static bool begin_anew(struct disk *disk, const struct store_spec *spec, weir_error *err)
+{
+	const char *has = disk->meta.headers ? "with" : "without", *wants = spec->headers ? "with" : "without";
+
+	if (!spec->logged)
+		return weir_fail(err, WEIR_STATE,
+				 "store partition %s holds values %s headers on disk, the topology wants them %s; "
+				 "without a changelog it cannot be made anew",
+				 disk->family->name, has, wants);
+	weir_log(WEIR_LOG_WARN, "state",
+		 "store partition %s holds values %s headers: wiped, to be restored %s headers", disk->family->name,
+		 has, wants);
+	disk->meta.headers = spec->headers;
+	return weir__disk_wipe(disk, err);
 }
 
 static bool load_meta(struct disk *disk, const struct store_spec *spec, weir_error *err)
@@ -128,10 +147,13 @@ bool weir__disk_open(struct disk *disk, struct state *state, struct family *fami
 				    .timestamp_max = INT64_MIN,
 				    .window_size_ms = spec->window_size_ms,
 				    .segment_ms = spec->segment_ms <= 0 && segment_ms < 60000 ? 60000 : segment_ms,
-				    .kind = spec->kind };
+				    .kind = spec->kind,
+				    .headers = spec->headers };
 	if (!family) /* in memory */
 		return true;
 	if (!load_meta(disk, spec, err))
+		return false;
+	if (disk->meta.headers != spec->headers && !begin_anew(disk, spec, err))
 		return false;
 	if (!find_first_row(disk, err))
 		return false;

@@ -85,6 +85,7 @@ struct meta {
 	int64_t start_max, timestamp_max; /* INT64_MIN = none */
 	int64_t window_size_ms, segment_ms;
 	enum store_kind kind;
+	bool headers; /* before the values */
 };
 enum { META_SIZE = 50 };
 extern const char weir__meta_key[1];

@@ -14,6 +14,13 @@ static struct store_change describe(weir_store *store, const struct entry *e)
 		return c;
 	}
 
+	if (store->spec.headers) {
+		weir_bytes kept = weir__store_value(store, e);
+
+		c.value = weir__kept_value(kept);
+		c.headers = weir__kept_headers(&store->flushed, kept);
+		return c;
+	}
 	if (!codec->size) {
 		c.value = weir__store_value(store, e);
 		c.old = e->old ? (weir_bytes){ e->old->data, e->old->len } : WEIR_NULL;

@@ -150,6 +150,7 @@ bool weir_iterator_next(weir_iterator *it, weir_entry *entry)
 {
 	struct place place;
 
+	entry->headers = NULL;
 	if (it->store && it->shape == SHAPE_VERSIONS)
 		return weir__versions_next(it, entry);
 	if (!it->store || it->nothing || weir__state_failed(it->store->state, NULL))
@@ -163,6 +164,10 @@ bool weir_iterator_next(weir_iterator *it, weir_entry *entry)
 	weir__buffer_set(&it->last.key, place.key);
 	entry->key = place.key;
 	entry->start_ms = entry->end_ms = 0;
+	if (it->store->spec.headers) {
+		entry->headers = weir__kept_headers(&it->found, entry->value);
+		entry->value = weir__kept_value(entry->value);
+	}
 	if (it->store->spec.kind == STORE_VERSIONED) {
 		entry->start_ms = weir__key_time(STORE_VERSIONED, place.key);
 		entry->key.len -= VERSION_SUFFIX;
@@ -205,6 +210,7 @@ static void free_iterator(weir_iterator *it)
 		weir__buffer_release(buffers[i]);
 	if (it->disk_options)
 		rocksdb_readoptions_destroy(it->disk_options);
+	weir__kept_release(&it->found);
 	free(it->sorted);
 	free(it->times);
 	free(it);

@@ -51,6 +51,8 @@ struct weir_iterator {
 	int64_t *times;
 	size_t time_count, time_capacity, time_at;
 
+	struct kept_headers found; /* with spec.headers: what has been given */
+
 	/* the disk's side */
 	rocksdb_iterator_t *disk;
 	rocksdb_readoptions_t *disk_options;

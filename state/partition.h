@@ -3,6 +3,7 @@
 /* A store partition from inside: what store.c, flush.c, checkpoint.c, expire.c, restore.c and iterator.c share. */
 #include "state/cache.h"
 #include "state/disk.h"
+#include "state/headers.h"
 #include "state/order.h"
 #include "state/run.h"
 
@@ -46,11 +47,13 @@ struct weir_store {
 	struct times times, times_flushed, times_committed;
 
 	bool flushing;
-	struct entry *pinned;     /* being given to a flush function: must not change or go */
-	bool pinned_replaced;     /* it is no longer in the cache */
-	struct buffer key;        /* of the window asked for */
-	struct buffer value, old; /* what a flush function is given */
-	struct sort_item *sorted; /* scratch of a checkpoint */
+	struct entry *pinned;               /* being given to a flush function: must not change or go */
+	bool pinned_replaced;               /* it is no longer in the cache */
+	struct buffer key;                  /* of the window asked for */
+	struct buffer value, old;           /* what a flush function is given */
+	struct buffer kept;                 /* with spec.headers: a value to be put */
+	struct kept_headers found, flushed; /* what a get, or a flush function, is given */
+	struct sort_item *sorted;           /* scratch of a checkpoint */
 	size_t sorted_capacity;
 
 	struct purge_point purge[PURGE_POINTS];
@@ -93,6 +96,10 @@ bool weir__store_key(weir_store *store, weir_bytes key, int64_t start_ms, int64_
 /** The value under a key as in the changelog, or null. */
 weir_bytes weir__store_read(weir_store *store, weir_bytes key, int64_t *timestamp_ms);
 void weir__store_write(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms);
+/** The value as the store keeps it: with headers (NULL = none) where it keeps them, in store->kept. */
+weir_bytes weir__store_keep(weir_store *store, weir_bytes value, const weir_headers *headers);
+/** What the store keeps without the headers, which *headers (may be NULL) gets. */
+weir_bytes weir__store_plain(weir_store *store, weir_bytes kept, const weir_headers **headers);
 /** Encoded value of an entry, null if it is absent. */
 weir_bytes weir__store_value(const weir_store *store, const struct entry *e);
 /** Takes note of a window start and a timestamp. */

@@ -130,6 +130,12 @@ static bool is_key(enum store_kind kind, weir_bytes key)
 
 void weir__store_restore_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
 {
+	weir__store_restore_put_headers(store, key, value, timestamp_ms, NULL);
+}
+
+void weir__store_restore_put_headers(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms,
+				     const weir_headers *headers)
+{
 	bool windows = weir__store_kind_timed(store->spec.kind);
 	int64_t start_ms = INT64_MIN;
 
@@ -150,7 +156,7 @@ void weir__store_restore_put(weir_store *store, weir_bytes key, weir_bytes value
 	if (windows && (start_ms < weir__store_floor(store, store->times.start_max) ||
 			start_ms / store->segment_ms < store->segment_live))
 		return;
-	weir__restore_row(store, key, value, timestamp_ms);
+	weir__restore_row(store, key, weir__store_keep(store, value, headers), timestamp_ms);
 }
 
 bool weir__store_restore_done(weir_store *store, int64_t next_offset, weir_error *err)

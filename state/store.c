@@ -22,6 +22,7 @@ weir_store *weir__store_open(struct state *state, const struct store_spec *spec,
 	weir_assert(spec->kind != STORE_VERSIONED || !(spec->codec.size || spec->keep_old));
 	weir_assert(!spec->entries_max ||
 		    (spec->kind == STORE_KEY_VALUE && spec->in_memory && !spec->codec.size && !spec->keep_old));
+	weir_assert(!spec->headers || (spec->kind <= STORE_SESSION && !spec->codec.size && !spec->keep_old));
 	store->spec = *spec;
 	store->spec.ordered |= spec->kind == STORE_VERSIONED;
 	store->partition = partition;
@@ -61,6 +62,9 @@ void weir__store_close(weir_store *store)
 	weir__buffer_release(&store->key);
 	weir__buffer_release(&store->value);
 	weir__buffer_release(&store->old);
+	weir__buffer_release(&store->kept);
+	weir__kept_release(&store->found);
+	weir__kept_release(&store->flushed);
 	weir__buffer_release(&store->sweep);
 	close_custom(store);
 	free(store->sorted);
@@ -476,10 +480,36 @@ static weir_bytes get_flushed(weir_store *store, weir_bytes key, int64_t *timest
 	return (weir_bytes){ e->old->data, e->old->len };
 }
 
-weir_bytes weir_store_get(weir_store *store, weir_bytes key, int64_t *timestamp_ms)
+weir_bytes weir__store_keep(weir_store *store, weir_bytes value, const weir_headers *headers)
+{
+	weir_assert(store->spec.headers || !headers);
+	return store->spec.headers && !weir_is_null(value) ? weir__kept_encode(&store->kept, value, headers)
+							   : value;
+}
+
+weir_bytes weir__store_plain(weir_store *store, weir_bytes kept, const weir_headers **headers)
+{
+	weir_assert(store->spec.headers || !headers);
+	if (headers)
+		*headers = weir__kept_headers(&store->found, kept);
+	return store->spec.headers ? weir__kept_value(kept) : kept;
+}
+
+static weir_bytes get(weir_store *store, weir_bytes key, int64_t *timestamp_ms, const weir_headers **headers)
 {
 	weir_assert(store->spec.kind == STORE_KEY_VALUE && !weir_is_null(key));
-	return weir__store_read(store, key, timestamp_ms);
+	return weir__store_plain(store, weir__store_read(store, key, timestamp_ms), headers);
+}
+
+weir_bytes weir_store_get(weir_store *store, weir_bytes key, int64_t *timestamp_ms)
+{
+	return get(store, key, timestamp_ms, NULL);
+}
+
+weir_bytes weir_store_get_headers(weir_store *store, weir_bytes key, int64_t *timestamp_ms,
+				  const weir_headers **headers)
+{
+	return get(store, key, timestamp_ms, headers);
 }
 
 /* Deletes what is too much. */
@@ -492,13 +522,25 @@ static void make_room(weir_store *store, int64_t timestamp_ms)
 	}
 }
 
-void weir_store_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
+static void put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms,
+		const weir_headers *headers)
 {
 	weir_assert(store->spec.kind == STORE_KEY_VALUE && !weir_is_null(key));
 	weir__times_see(&store->times, INT64_MIN, timestamp_ms);
-	weir__store_write(store, key, value, timestamp_ms);
+	weir__store_write(store, key, weir__store_keep(store, value, headers), timestamp_ms);
 	if (store->cache.by_use)
 		make_room(store, timestamp_ms);
+}
+
+void weir_store_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
+{
+	put(store, key, value, timestamp_ms, NULL);
+}
+
+void weir_store_put_headers(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms,
+			    const weir_headers *headers)
+{
+	put(store, key, value, timestamp_ms, headers);
 }
 
 bool weir__store_key(weir_store *store, weir_bytes key, int64_t start_ms, int64_t end_ms)
@@ -570,15 +612,31 @@ static bool window_key(weir_store *store, weir_bytes key, int64_t start_ms)
 	return weir__store_key(store, key, start_ms, 0);
 }
 
-weir_bytes weir_window_get(weir_store *store, weir_bytes key, int64_t start_ms, int64_t *timestamp_ms)
+static weir_bytes get_window(weir_store *store, weir_bytes key, int64_t start_ms, int64_t *timestamp_ms,
+			     const weir_headers **headers)
 {
-	if (store->spec.duplicates || !window_key(store, key, start_ms))
-		return WEIR_NULL;
-	return weir__store_read(store, weir__buffer_view(&store->key), timestamp_ms);
+	weir_bytes kept = WEIR_NULL;
+
+	if (!store->spec.duplicates && window_key(store, key, start_ms))
+		kept = weir__store_read(store, weir__buffer_view(&store->key), timestamp_ms);
+	return weir__store_plain(store, kept, headers);
 }
 
-void weir_window_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t start_ms, int64_t timestamp_ms)
+weir_bytes weir_window_get(weir_store *store, weir_bytes key, int64_t start_ms, int64_t *timestamp_ms)
 {
+	return get_window(store, key, start_ms, timestamp_ms, NULL);
+}
+
+weir_bytes weir_window_get_headers(weir_store *store, weir_bytes key, int64_t start_ms, int64_t *timestamp_ms,
+				   const weir_headers **headers)
+{
+	return get_window(store, key, start_ms, timestamp_ms, headers);
+}
+
+static void put_window(weir_store *store, weir_bytes key, weir_bytes value, int64_t start_ms, int64_t timestamp_ms,
+		       const weir_headers *headers)
+{
+	value = weir__store_keep(store, value, headers);
 	if (store->spec.duplicates) {
 		add_row(store, key, value, start_ms, timestamp_ms);
 		return;
@@ -587,6 +645,17 @@ void weir_window_put(weir_store *store, weir_bytes key, weir_bytes value, int64_
 		return;
 	weir__times_see(&store->times, start_ms, timestamp_ms);
 	weir__store_write(store, weir__buffer_view(&store->key), value, timestamp_ms);
+}
+
+void weir_window_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t start_ms, int64_t timestamp_ms)
+{
+	put_window(store, key, value, start_ms, timestamp_ms, NULL);
+}
+
+void weir_window_put_headers(weir_store *store, weir_bytes key, weir_bytes value, int64_t start_ms,
+			     int64_t timestamp_ms, const weir_headers *headers)
+{
+	put_window(store, key, value, start_ms, timestamp_ms, headers);
 }
 
 weir_bytes weir__store_get_flushed(weir_store *store, weir_bytes key, int64_t start_ms, int64_t end_ms,

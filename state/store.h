@@ -83,6 +83,8 @@ struct store_spec {
 	/* Keys and values in memory: at most so many, 0 = any number. A put of one more deletes the key whose last
 	 * use (get, put) is the longest ago. What is restored is taken as it comes. */
 	int64_t entries_max;
+	/* Keys and values, windows, sessions: of values as bytes the headers are kept, too. */
+	bool headers;
 	bool ordered; /* an ordered index over cached keys: range reads are cheap */
 	/* flush gives the value as of the last flush, too, and leaves out what was not there then and is not now */
 	bool keep_old;
@@ -118,6 +120,9 @@ bool weir__store_wipe(weir_store *store, weir_error *err);
 
 /** One record of the changelog, in order: encoded key and value as there; a null value is a deletion. */
 void weir__store_restore_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms);
+/** The same with the record's headers, for a store that keeps them. */
+void weir__store_restore_put_headers(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms,
+				     const weir_headers *headers);
 /** Everything before next_offset has been put: writes what is pending. Called now and then, and at the end. */
 bool weir__store_restore_done(weir_store *store, int64_t next_offset, weir_error *err);
 
@@ -149,8 +154,9 @@ struct store_change {
 	weir_bytes value; /* encoded; null = deleted */
 	weir_bytes old;   /* with keep_old: encoded, as of the last flush; null = there was none */
 	int64_t timestamp_ms;
-	const void *object; /* live form, with a codec; NULL when deleted */
-	uint32_t origin;    /* as spec.origin has had it at the last change */
+	const void *object;          /* live form, with a codec; NULL when deleted */
+	const weir_headers *headers; /* of the value, in a store that keeps them; else NULL */
+	uint32_t origin;             /* as spec.origin has had it at the last change */
 };
 /**
  * Gives each key changed since the last flush once, in the order in which they first changed, with its newest

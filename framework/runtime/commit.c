@@ -147,6 +147,17 @@ struct flush {
 	struct instance *owner;
 };
 
+/* In the changelog of a store that keeps headers: the value's, or those of the record that has deleted it. */
+static const weir_headers *headers_of(weir_context *cx, const struct store_change *change)
+{
+	if (!weir_is_null(change->value))
+		return change->headers;
+	cx->origins.now = change->origin;
+	const weir_headers *headers = weir__origin_headers(cx);
+	cx->origins.now = 0;
+	return headers;
+}
+
 static bool flush_change(const struct store_change *change, void *user)
 {
 	struct flush *f = user;
@@ -163,7 +174,9 @@ static bool flush_change(const struct store_change *change, void *user)
 				    .key = change->key,
 				    .value = change->value };
 
-		if (!weir_is_null(change->value))
+		if (f->store->graph->spec.headers)
+			p.headers = headers_of(&t->cx, change);
+		else if (!weir_is_null(change->value))
 			p.headers = f->store->graph->changelog_headers;
 		if (!weir_producer_send(w->producer, &p, &w->error)) {
 			weir_wrap(&w->error, "changelog of store \"%s\"", f->store->graph->spec.name);

@@ -155,7 +155,8 @@ static bool take(const weir_kafka_record *record, void *user)
 		s->found++;
 	if (s->restoring && record->offset >= s->restore_new && !weir_is_null(record->key) &&
 	    (!s->source || taken_by_source(s, record))) {
-		weir__store_restore_put(s->store, record->key, record->value, record->timestamp_ms);
+		weir__store_restore_put_headers(s->store, record->key, record->value, record->timestamp_ms,
+						s->graph->spec.headers ? weir_kafka_record_headers(record) : NULL);
 		s->restored++;
 		atomic_fetch_add_explicit(&slice->worker->restored, 1, memory_order_relaxed);
 	}

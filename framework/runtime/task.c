@@ -219,7 +219,7 @@ static bool open_stores(struct task *t, weir_error *err)
 			spec.codec.decode = codec_decode;
 			spec.codec.user = s;
 		}
-		if (s->graph->owner && s->graph->owner->child_count) {
+		if ((s->graph->owner && s->graph->owner->child_count) || s->graph->spec.headers) {
 			spec.origin = weir__origin;
 			spec.origin_user = &t->cx;
 		}

@@ -281,6 +281,7 @@ void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts)
 		.in_memory = opts.in_memory || opts.entries_max > 0,
 		.logged = !opts.unlogged,
 		.entries_max = opts.entries_max,
+		.headers = opts.headers,
 		.ordered = opts.ordered,
 		.duplicates = opts.duplicates,
 	};
@@ -293,6 +294,8 @@ void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts)
 		weir__graph_mistake(t, name, "history_ms must not be negative");
 	if (opts.entries_max < 0 || (opts.entries_max && (opts.windowed || opts.sessions || opts.versioned)))
 		weir__graph_mistake(t, name, "entries_max is for keys and values, and not negative");
+	if (opts.headers && opts.versioned)
+		weir__graph_mistake(t, name, "versions have no headers");
 	if (opts.duplicates && !opts.windowed)
 		weir__graph_mistake(t, name, "only a windowed store can have duplicates");
 	if (opts.duplicates && opts.unlogged && !opts.in_memory)

@@ -350,10 +350,101 @@ static void build_lru(struct graph *g, const struct step *s)
 	graph_put_stream(g, s->name, weir_process(input(g, s, 0)->stream, s->name, p), &weir_utf8);
 }
 
+/* --- headers of values ---------------------------------------------------------------------------------------- */
+
+struct with_headers {
+	const char *store;
+	struct bound *without; /* what it holds of is put without headers */
+	int64_t size_ms;       /* of windows and sessions */
+	bool sessions;
+};
+
+static const char *headers_shown(weir_context *cx, const weir_headers *headers)
+{
+	const char *all = "{";
+
+	for (size_t i = 0; i < headers->count; i++)
+		all = format(cx, "%s%s=%s;", all, headers->items[i].name,
+			     shown(bytes_text(cx, headers->items[i].value)));
+	return format(cx, "%s}", all);
+}
+
+/* What there was at that place. */
+static const char *kept_before(weir_context *cx, const struct with_headers *w, weir_store *store,
+			       const weir_record *r, int64_t start)
+{
+	const weir_headers *headers;
+	int64_t ms = 0;
+	weir_bytes old =
+		w->sessions  ? weir_session_get_headers(store, r->key, start, start + w->size_ms, NULL, &headers)
+		: w->size_ms ? weir_window_get_headers(store, r->key, start, &ms, &headers)
+			     : weir_store_get_headers(store, r->key, &ms, &headers);
+
+	return weir_is_null(old) ? "~" : format(cx, "%s%s", before(cx, old, ms), headers_shown(cx, headers));
+}
+
+static void put_kept(const struct with_headers *w, weir_store *store, const weir_record *r, int64_t start)
+{
+	bool without = w->without->test(key_text(r), value_text(r), w->without->argument);
+	const weir_headers *headers = without ? NULL : weir_record_headers(r);
+	weir_bytes value = weir_value_bytes(r);
+
+	if (w->sessions)
+		weir_session_put_headers(store, r->key, value, start, start + w->size_ms, r->timestamp_ms, headers);
+	else if (w->size_ms)
+		weir_window_put_headers(store, r->key, value, start, r->timestamp_ms, headers);
+	else
+		weir_store_put_headers(store, r->key, value, r->timestamp_ms, headers);
+}
+
+static void work_with_headers(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	const struct with_headers *w = user;
+	weir_store *store = weir_context_store(cx, w->store);
+	int64_t start = w->size_ms ? r->timestamp_ms - r->timestamp_ms % w->size_ms : 0;
+	weir_record out = *r;
+	weir_entry e;
+
+	(void)state;
+	if (weir_is_null(r->key))
+		return;
+	const char *all = kept_before(cx, w, store, r, start);
+
+	put_kept(w, store, r, start);
+	weir_iterator *it = w->sessions  ? weir_session_find(store, r->key, 0, r->timestamp_ms, false)
+			    : w->size_ms ? weir_window_fetch(store, r->key, 0, r->timestamp_ms, false)
+					 : weir_store_range(store, WEIR_NULL, WEIR_NULL, false);
+
+	while (weir_iterator_next(it, &e))
+		all = format(cx, "%s,%s=%s%s", all,
+			     w->size_ms ? format(cx, "%lld", (long long)e.start_ms) : bytes_text(cx, e.key),
+			     bytes_text(cx, e.value), headers_shown(cx, e.headers));
+	weir_iterator_close(it);
+	weir_set_value(&out, text_object(cx, all));
+	weir_forward(cx, &out);
+}
+
+static void build_with_headers(struct graph *g, const struct step *s)
+{
+	struct with_headers *w = weir__arena_alloc(&g->arena, sizeof *w);
+	weir_processor p = { .process = work_with_headers, .stores = { s->name }, .value = &weir_utf8, .user = w };
+
+	*w = (struct with_headers){ s->name, bind(g, "predicate", step_option(s, "without")),
+				    step_number(s, "size", 0), step_number(s, "sessions", 0) != 0 };
+	weir_add_store(g->t, s->name,
+		       (weir_store_opts){ .windowed = w->size_ms && !w->sessions,
+					  .sessions = w->sessions,
+					  .window_size_ms = w->size_ms,
+					  .retain_ms = step_number(s, "retain", 0),
+					  .headers = true });
+	graph_put_stream(g, s->name, weir_process(input(g, s, 0)->stream, s->name, p), &weir_utf8);
+}
+
 const struct builder processor_builders[] = {
 	{ "tick", build_tick },
 	{ "with-store", build_with_store },
 	{ "lru", build_lru },
+	{ "with-headers", build_with_headers },
 	{ "inspect", build_inspect },
 	{ "context", build_context },
 	{ "forward-to", build_forward_to },

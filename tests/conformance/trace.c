@@ -65,16 +65,21 @@ static void pipe_in(struct run *r, char **words, size_t n)
 
 /* --- out ------------------------------------------------------------------------------------------------------ */
 
+static void add_headers(struct text *out, const weir_headers *headers)
+{
+	for (size_t i = 0; i < headers->count; i++) {
+		text_add(out, " %s=", headers->items[i].name);
+		text_add_bytes(out, headers->items[i].value);
+	}
+}
+
 static void add_record(struct text *out, const weir_driver_record *r)
 {
 	text_add_bytes(out, r->key);
 	text_add(out, " ");
 	text_add_bytes(out, r->value);
 	text_add(out, " %lld", (long long)r->timestamp_ms);
-	for (size_t i = 0; i < r->headers->count; i++) {
-		text_add(out, " %s=", r->headers->items[i].name);
-		text_add_bytes(out, r->headers->items[i].value);
-	}
+	add_headers(out, r->headers);
 }
 
 static int by_text(const void *a, const void *b)
@@ -82,20 +87,20 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Whether the topic is the changelog of a store of versions. */
-static bool has_versions(const struct run *r, const char *topic)
+/* The store whose changelog the topic is. */
+static const struct store_spec *logged_in(const struct run *r, const char *topic)
 {
+	static const struct store_spec none;
 	const weir_topology *t = r->g->t;
 
 	for (size_t i = 0; i < t->store_count; i++) {
 		const char *name = t->stores[i]->spec.name;
 
-		if (t->stores[i]->spec.kind == STORE_VERSIONED && strncmp(topic, "app-", 4) == 0 &&
-		    strncmp(topic + 4, name, strlen(name)) == 0 &&
+		if (strncmp(topic, "app-", 4) == 0 && strncmp(topic + 4, name, strlen(name)) == 0 &&
 		    strcmp(topic + 4 + strlen(name), "-changelog") == 0)
-			return true;
+			return &t->stores[i]->spec;
 	}
-	return false;
+	return &none;
 }
 
 /* The changelog of a suppressed table's buffer: its records have the time at which they are written. */
@@ -126,7 +131,7 @@ static void note_last(struct run *r, const char *topic, const weir_driver_record
 
 	text_add(&key, "%s ", topic);
 	text_add_bytes(&key, record->key);
-	if (has_versions(r, topic)) /* each is told */
+	if (logged_in(r, topic)->kind == STORE_VERSIONED) /* each is told */
 		text_add(&key, "@%lld", (long long)record->timestamp_ms);
 	text_add(&rest, " ");
 	text_add_bytes(&rest, record->value);
@@ -136,6 +141,8 @@ static void note_last(struct run *r, const char *topic, const weir_driver_record
 		text_add(&rest, " -");
 	else
 		text_add(&rest, " %lld", timeless ? -1LL : (long long)record->timestamp_ms);
+	if (logged_in(r, topic)->headers)
+		add_headers(&rest, record->headers);
 	for (size_t i = 0; i < r->last_count && !found; i++)
 		if (strcmp(r->last[i].key, key.s) == 0)
 			found = &r->last[i];
@@ -303,7 +310,8 @@ static void finish(struct run *r)
 				      t->stores[i]->value);
 		else if (is_listed(r, spec->name))
 			list_store(r, spec->name, spec->kind,
-				   spec->kind != STORE_SESSION && !spec->duplicates && !spec->entries_max,
+				   spec->kind != STORE_SESSION && !spec->duplicates && !spec->entries_max &&
+					   !spec->headers,
 				   t->stores[i]->value, &lines);
 	}
 	for (size_t i = 0; i < t->global_count; i++)

@@ -241,6 +241,125 @@ static void of_fewer_from_now_on_the_next_put_keeps_as_many(void **state)
 	weir_driver_free(d);
 }
 
+/* --- headers of values --------------------------------------------------------------------------------------- */
+
+static const char *headers_text(const weir_headers *headers)
+{
+	static char all[200];
+
+	all[0] = 0;
+	for (size_t i = 0; i < headers->count; i++)
+		snprintf(all + strlen(all), sizeof all - strlen(all), "%s=%.*s ", headers->items[i].name,
+			 (int)headers->items[i].value.len, (const char *)headers->items[i].value.data);
+	return all;
+}
+
+/* What was there goes on, with its own headers; what has come is kept with its. */
+static void put_kept(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	weir_store *store = weir_context_store(cx, "kept");
+	const weir_headers *headers;
+	weir_record out = *r;
+	weir_bytes old = weir_store_get_headers(store, r->key, &out.timestamp_ms, &headers);
+
+	(void)state, (void)user;
+	if (!weir_is_null(old)) {
+		weir_set_value(&out, text(cx, "%.*s with %s", (int)old.len, (const char *)old.data,
+					  headers_text(headers)));
+		weir_forward(cx, &out);
+	}
+	weir_store_put_headers(store, r->key, weir_value_bytes(r), r->timestamp_ms, weir_record_headers(r));
+}
+
+static weir_topology *keeping(bool headers, weir_processor how)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	how.stores[0] = "kept";
+	how.value = &weir_utf8;
+	weir_add_store(t, "kept", (weir_store_opts){ .headers = headers });
+	weir_sink(weir_process(text_source(t, "in"), "keep", how), "out", (weir_sink_opts){ 0 });
+	return t;
+}
+
+static void pipe_with(weir_driver *d, const char *key, const char *value, int64_t ms, const char *header)
+{
+	weir_header one = { "h", weir_str(header) };
+
+	weir_driver_pipe_record(d, "in", -1, weir_str(key), weir_str(value), ms,
+				&(weir_headers){ &one, header ? 1 : 0 });
+}
+
+/* The next record of the changelog. */
+static void assert_logged(weir_driver *d, const char *value, const char *headers)
+{
+	weir_driver_record r;
+
+	assert_true(weir_driver_read(d, "app-kept-changelog", &r));
+	assert_int_equal(weir_is_null(r.value), !value);
+	if (value)
+		assert_bytes(r.value, value);
+	assert_string_equal(headers_text(r.headers), headers);
+}
+
+static void values_keep_their_headers_in_the_changelog_too(void **state)
+{
+	for (int on_disk = 0; on_disk < 2; on_disk++) {
+		char *dir = temporary_directory();
+		weir_driver *d = driver(keeping(true, (weir_processor){ .process = put_kept }),
+					(weir_driver_opts){ .state_dir = on_disk ? dir : NULL });
+
+		pipe_with(d, "a", "1", 10, "x");
+		assert_logged(d, "1", "h=x ");
+		pipe_with(d, "a", "2", 20, NULL);
+		assert_logged(d, "2", "");
+		pipe_with(d, "a", "3", 30, "y");
+		assert_logged(d, "3", "h=y ");
+		assert_text(d, "out", "a=1 with h=x @10", "a=2 with @20");
+		must(weir_driver_restart(d, true, &err));
+		pipe_with(d, "a", NULL, 40, "gone");
+		assert_text(d, "out", "a=3 with h=y @30");
+		assert_logged(d, NULL, "h=gone "); /* of the record that deletes */
+		pipe_with(d, "a", "5", 50, "z");
+		assert_nothing(d, "out");
+		weir_driver_free(d);
+		remove_directory(dir);
+	}
+	(void)state;
+}
+
+static void put_without(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	weir_store *store = weir_context_store(cx, "kept");
+	weir_record out = *r;
+	weir_bytes old = weir_store_get(store, r->key, &out.timestamp_ms);
+
+	(void)state, (void)user;
+	weir_set_value_bytes(&out, old);
+	weir_forward(cx, &out);
+	weir_store_put(store, r->key, weir_value_bytes(r), r->timestamp_ms);
+}
+
+/* Nothing of the old form is read in the new one: the state is restored from the changelog. */
+static void a_store_may_begin_to_keep_headers_and_stop(void **state)
+{
+	char *dir = temporary_directory();
+	weir_processor without = { .process = put_without }, with = { .process = put_kept };
+	weir_driver *d = driver(keeping(false, without), (weir_driver_opts){ .state_dir = dir });
+
+	(void)state;
+	pipe_with(d, "a", "1", 10, "x");
+	weir_driver_stop(d, false);
+	must(weir_driver_start(d, keeping(true, with), &err));
+	pipe_with(d, "a", "2", 20, "y");
+	weir_driver_stop(d, false);
+	must(weir_driver_start(d, keeping(false, without), &err));
+	pipe_with(d, "a", "3", 30, "z");
+	assert_text(d, "out", "a=null@10", "a=1 with @10", "a=2@20");
+	weir_driver_free(d);
+	remove_directory(dir);
+}
+
 static void mistakes_are_told(void **state)
 {
 	weir_topology *t = weir_topology_new("app");
@@ -254,9 +373,11 @@ static void mistakes_are_told(void **state)
 	t = weir_topology_new("app");
 	weir_add_store(t, "recent", (weir_store_opts){ .entries_max = 3, .sessions = true, .retain_ms = 10 });
 	weir_add_store(t, "none", (weir_store_opts){ .entries_max = -1 });
+	weir_add_store(t, "versions", (weir_store_opts){ .headers = true, .versioned = true, .history_ms = 10 });
 	assert_false(weir_topology_check(t, &err));
 	assert_contains(err.message, "\"recent\": entries_max is for keys and values");
 	assert_contains(err.message, "\"none\": entries_max is for keys and values");
+	assert_contains(err.message, "versions have no headers");
 	weir_topology_free(t);
 }
 
@@ -267,6 +388,8 @@ int main(void)
 		cmocka_unit_test(a_store_of_ones_own_is_restored_from_its_changelog),
 		cmocka_unit_test(of_the_keys_the_least_recently_used_goes),
 		cmocka_unit_test(of_fewer_from_now_on_the_next_put_keeps_as_many),
+		cmocka_unit_test(values_keep_their_headers_in_the_changelog_too),
+		cmocka_unit_test(a_store_may_begin_to_keep_headers_and_stop),
 		cmocka_unit_test(mistakes_are_told),
 	};
 

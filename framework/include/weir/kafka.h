@@ -14,6 +14,7 @@
 #include <weir/clock.h>
 #include <weir/config.h>
 #include <weir/error.h>
+#include <weir/headers.h>
 
 typedef struct weir_cluster weir_cluster;
 typedef struct weir_consumer weir_consumer;
@@ -42,19 +43,6 @@ typedef struct weir_partition {
 
 /** Frees the metadata of n partitions (not the array). */
 void weir_partitions_release(weir_partition *list, size_t n);
-
-typedef struct weir_header {
-	const char *name;
-	weir_bytes value;
-} weir_header;
-
-typedef struct weir_headers {
-	const weir_header *items; /* in order; names may repeat */
-	size_t count;
-} weir_headers;
-
-/** The last header of that name (as Kafka's lastHeader), or null. */
-weir_bytes weir_headers_last(const weir_headers *headers, const char *name);
 
 /* A record as read. All of it is borrowed until the callback that it is given to returns. */
 typedef struct weir_kafka_record {

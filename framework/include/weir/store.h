@@ -8,7 +8,7 @@
  * Errors: a failing disk is no concern of a callback: the call gives null and the worker stops before it commits.
  * Isolation: a callback sees its own writes at once; others see them once the transaction is committed.
  */
-#include <weir/bytes.h>
+#include <weir/headers.h>
 
 typedef struct weir_store weir_store;
 typedef struct weir_iterator weir_iterator;
@@ -37,6 +37,7 @@ typedef struct weir_entry {
 	int64_t timestamp_ms;
 	int64_t start_ms; /* of the window or session, or from when on it is valid; 0 in a key-value store */
 	int64_t end_ms;   /* of the session; from when on a version is no longer valid; else 0 */
+	const weir_headers *headers; /* in a store that keeps them; else NULL */
 } weir_entry;
 
 /** The next entry; false at the end. What it gives is valid until the next call on the iterator. */
@@ -84,6 +85,31 @@ weir_iterator *weir_session_find_all_reverse(weir_store *store, int64_t earliest
  * latest_start_ms; in the same order. */
 weir_iterator *weir_session_find_keys(weir_store *store, weir_bytes from, weir_bytes to, int64_t earliest_end_ms,
 				      int64_t latest_start_ms, bool reverse);
+
+/* --- headers: of the values in keys and values, windows, sessions (KIP-1271) ------------------------------------
+ *
+ * A store added with `headers` keeps those that a value is put with, in its changelog as headers of the record.
+ * Iterators give them; the functions above put without headers, and get without looking at them. A deletion has in
+ * the changelog the headers of the record that has caused it. */
+
+/** weir_store_put with headers; NULL = none. Copied. */
+void weir_store_put_headers(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms,
+			    const weir_headers *headers);
+/** weir_store_get; *headers gets the value's headers, none where there is no value, valid as long as that is. */
+weir_bytes weir_store_get_headers(weir_store *store, weir_bytes key, int64_t *timestamp_ms,
+				  const weir_headers **headers);
+/** weir_window_put with headers. */
+void weir_window_put_headers(weir_store *store, weir_bytes key, weir_bytes value, int64_t start_ms,
+			     int64_t timestamp_ms, const weir_headers *headers);
+/** weir_window_get with headers. */
+weir_bytes weir_window_get_headers(weir_store *store, weir_bytes key, int64_t start_ms, int64_t *timestamp_ms,
+				   const weir_headers **headers);
+/** weir_session_put with headers. */
+void weir_session_put_headers(weir_store *store, weir_bytes key, weir_bytes value, int64_t start_ms, int64_t end_ms,
+			      int64_t timestamp_ms, const weir_headers *headers);
+/** weir_session_get with headers. */
+weir_bytes weir_session_get_headers(weir_store *store, weir_bytes key, int64_t start_ms, int64_t end_ms,
+				    int64_t *timestamp_ms, const weir_headers **headers);
 
 /* --- versions: the values that a key has had, each from its time on until the next one's (KIP-889) ---------------
  *

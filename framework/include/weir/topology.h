@@ -288,6 +288,7 @@ typedef struct weir_store_opts {
 	 * last get or put is the longest ago, in the changelog, too (Kafka Streams' Stores.lruMap). Ranges and
 	 * prefixes use nothing. After a restart or an abort the order is that of the last puts. */
 	int64_t entries_max;
+	bool headers; /* keys and values, windows, sessions: keeps the values' headers; see store.h */
 } weir_store_opts;
 /** A store for processors, by name. */
 void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts);

@@ -9,6 +9,7 @@
 #include <weir/driver.h>
 #include <weir/error.h>
 #include <weir/external_sink.h>
+#include <weir/headers.h>
 #include <weir/join.h>
 #include <weir/kafka.h>
 #include <weir/log.h>

@@ -6,6 +6,7 @@ import java.util.List;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.processor.StateStore;
+import org.apache.kafka.streams.state.AggregationWithHeaders;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.ReadOnlyKeyValueStore;
@@ -57,6 +58,8 @@ class Contents {
 	private static String value(Object value) {
 		if (value instanceof ValueTimestampHeaders<?> v) /* of a join: no time of its own */
 			return Trace.text(Functions.text(v.value())) + " -";
+		if (value instanceof AggregationWithHeaders<?> a)
+			return Trace.text(Functions.text(a.aggregation())) + " -";
 		if (!(value instanceof ValueAndTimestamp))
 			return Trace.text(Functions.text(value)) + " -";
 		ValueAndTimestamp<?> v = (ValueAndTimestamp<?>) value;

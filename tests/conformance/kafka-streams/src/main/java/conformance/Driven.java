@@ -37,12 +37,16 @@ class Driven implements AutoCloseable {
 	private final String letters;
 	/** Changelogs of suppressed tables. */
 	private final TreeSet<String> buffers = new TreeSet<>();
+	/** Changelogs whose records have headers. */
+	private final TreeSet<String> withHeaders = new TreeSet<>();
 
 	Driven(Case c, Trace trace) {
 		this.trace = trace;
 		letters = c.config.get(StreamsConfig.ERRORS_DEAD_LETTER_QUEUE_TOPIC_NAME_CONFIG);
 		c.steps.stream().filter(s -> s.op().equals("suppress"))
 				.forEach(s -> buffers.add(APPLICATION + "-" + s.name() + "-store-changelog"));
+		c.steps.stream().filter(s -> s.op().equals("with-headers"))
+				.forEach(s -> withHeaders.add(APPLICATION + "-" + s.name() + "-changelog"));
 		Properties p = new Properties();
 		p.put(StreamsConfig.APPLICATION_ID_CONFIG, APPLICATION);
 		p.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "nowhere:1");
@@ -97,7 +101,8 @@ class Driven implements AutoCloseable {
 				read(topic).forEach(r -> trace.buffer(topic, r.key(), Windows.withoutOffset(r.value())));
 			else if (topic.endsWith("-changelog"))
 				read(topic).forEach(r -> trace.changelog(topic, r.key(), r.value(),
-						r.timestamp() == null ? -1 : r.timestamp()));
+						r.timestamp() == null ? -1 : r.timestamp(),
+						withHeaders.contains(topic) ? Trace.headers(r.headers()) : ""));
 			else if (topic.startsWith(APPLICATION + "-"))
 				read(topic).forEach(r -> trace.out("via", topic, r));
 		if (letters != null && driver.producedTopicNames().contains(letters))

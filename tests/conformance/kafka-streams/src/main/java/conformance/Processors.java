@@ -6,6 +6,7 @@ import static conformance.Functions.text;
 import conformance.Case.Step;
 import conformance.Graph.Keys;
 import conformance.Graph.Node;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -14,6 +15,9 @@ import java.util.Map;
 import org.apache.kafka.common.MetricName;
 import org.apache.kafka.common.metrics.Sensor;
 import org.apache.kafka.common.metrics.stats.CumulativeCount;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.kstream.Windowed;
@@ -27,14 +31,19 @@ import org.apache.kafka.streams.processor.api.FixedKeyRecord;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.processor.api.RecordMetadata;
+import org.apache.kafka.streams.state.AggregationWithHeaders;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.SessionStore;
+import org.apache.kafka.streams.state.SessionStoreWithHeaders;
 import org.apache.kafka.streams.state.StoreBuilder;
 import org.apache.kafka.streams.state.Stores;
 import org.apache.kafka.streams.state.TimestampedKeyValueStore;
+import org.apache.kafka.streams.state.TimestampedKeyValueStoreWithHeaders;
 import org.apache.kafka.streams.state.TimestampedWindowStore;
+import org.apache.kafka.streams.state.TimestampedWindowStoreWithHeaders;
 import org.apache.kafka.streams.state.ValueAndTimestamp;
+import org.apache.kafka.streams.state.ValueTimestampHeaders;
 import org.apache.kafka.streams.state.WindowStore;
 import org.apache.kafka.streams.state.WindowStoreIterator;
 
@@ -377,6 +386,120 @@ class Processors {
 		}
 	}
 
+	/** Works with a store that keeps headers; what `without` holds of is put without them. */
+	static class WithHeaders extends ContextualProcessor<Object, Object, Object, Object> {
+		private final Step step;
+		private final Functions.Predicate without;
+		private final long size;
+		private TimestampedKeyValueStoreWithHeaders<String, String> values;
+		private TimestampedWindowStoreWithHeaders<String, String> windows;
+		private SessionStoreWithHeaders<String, String> sessions;
+
+		WithHeaders(Step step) {
+			this.step = step;
+			without = Functions.predicate(step.option("without", ""));
+			size = step.number("size");
+		}
+
+		@Override
+		public void init(ProcessorContext<Object, Object> context) {
+			super.init(context);
+			if (step.number("sessions") > 0)
+				sessions = context.getStateStore(step.name());
+			else if (size > 0)
+				windows = context.getStateStore(step.name());
+			else
+				values = context.getStateStore(step.name());
+		}
+
+		private static String shown(Headers headers) {
+			StringBuilder all = new StringBuilder("{");
+			for (Header h : headers)
+				all.append(h.key()).append('=')
+						.append(Functions.shown(h.value() == null ? null : new String(h.value(), StandardCharsets.UTF_8)))
+						.append(';');
+			return all + "}";
+		}
+
+		private static String before(ValueTimestampHeaders<String> old) {
+			return old == null ? "~" : old.value() + "@" + old.timestamp() + shown(old.headers());
+		}
+
+		private String inValues(String key, String value, long time, Headers headers) {
+			StringBuilder all = new StringBuilder(before(values.get(key)));
+			values.put(key, ValueTimestampHeaders.make(value, time, headers));
+			try (KeyValueIterator<String, ValueTimestampHeaders<String>> it = values.all()) {
+				while (it.hasNext()) {
+					KeyValue<String, ValueTimestampHeaders<String>> e = it.next();
+					all.append(",").append(e.key).append("=").append(e.value.value()).append(shown(e.value.headers()));
+				}
+			}
+			return all.toString();
+		}
+
+		private String inWindows(String key, String value, long time, Headers headers) {
+			long start = time - time % size;
+			StringBuilder all = new StringBuilder(before(windows.fetch(key, start)));
+			windows.put(key, ValueTimestampHeaders.make(value, time, headers), start);
+			try (WindowStoreIterator<ValueTimestampHeaders<String>> it = windows.fetch(key, Instant.ofEpochMilli(0),
+					Instant.ofEpochMilli(time))) {
+				while (it.hasNext()) {
+					KeyValue<Long, ValueTimestampHeaders<String>> e = it.next();
+					all.append(",").append(e.key).append("=").append(e.value.value()).append(shown(e.value.headers()));
+				}
+			}
+			return all.toString();
+		}
+
+		private String inSessions(String key, String value, long time, Headers headers) {
+			long start = time - time % size;
+			AggregationWithHeaders<String> old = sessions.fetchSession(key, start, start + size);
+			StringBuilder all = new StringBuilder(
+					old == null ? "~" : old.aggregation() + "@0" + shown(old.headers()));
+			sessions.put(new Windowed<>(key, new SessionWindow(start, start + size)),
+					AggregationWithHeaders.make(value, headers));
+			try (KeyValueIterator<Windowed<String>, AggregationWithHeaders<String>> it = sessions.findSessions(key, 0,
+					time)) {
+				while (it.hasNext()) {
+					KeyValue<Windowed<String>, AggregationWithHeaders<String>> e = it.next();
+					all.append(",").append(e.key.window().start()).append("=").append(e.value.aggregation())
+							.append(shown(e.value.headers()));
+				}
+			}
+			return all.toString();
+		}
+
+		@Override
+		public void process(Record<Object, Object> r) {
+			String key = text(r.key()), value = text(r.value());
+			if (key == null)
+				return;
+			Headers headers = without.test(key, value) ? new RecordHeaders() : r.headers();
+			context().forward(r.withValue(sessions != null ? inSessions(key, value, r.timestamp(), headers)
+					: windows != null ? inWindows(key, value, r.timestamp(), headers)
+							: inValues(key, value, r.timestamp(), headers)));
+		}
+	}
+
+	private static StoreBuilder<?> storeWithHeaders(Step s) {
+		boolean memory = s.option("store", "memory").equals("memory");
+		Duration size = Windows.ms(s, "size"), retain = Windows.ms(s, "retain");
+		if (s.number("sessions") > 0)
+			return Stores.sessionStoreWithHeadersBuilder(
+					memory ? Stores.inMemorySessionStore(s.name(), retain)
+							: Stores.persistentSessionStoreWithHeaders(s.name(), retain),
+					Serdes.String(), Serdes.String());
+		if (s.number("size") > 0)
+			return Stores.timestampedWindowStoreWithHeadersBuilder(
+					memory ? Stores.inMemoryWindowStore(s.name(), retain, size, false)
+							: Stores.persistentTimestampedWindowStoreWithHeaders(s.name(), retain, size, false),
+					Serdes.String(), Serdes.String());
+		return Stores.timestampedKeyValueStoreWithHeadersBuilder(
+				memory ? Stores.inMemoryKeyValueStore(s.name())
+						: Stores.persistentTimestampedKeyValueStoreWithHeaders(s.name()),
+				Serdes.String(), Serdes.String());
+	}
+
 	private static StoreBuilder<?> store(Step s) {
 		boolean memory = s.option("store", "memory").equals("memory");
 		Duration size = Windows.ms(s, "size"), retain = Windows.ms(s, "retain");
@@ -416,6 +539,10 @@ class Processors {
 			g.builder.addStateStore(Stores.keyValueStoreBuilder(Stores.lruMap(s.name(), (int) s.number("max")),
 					Serdes.String(), Serdes.String()));
 			return new Node(g.input(s).stream().process(() -> new WithLru(s), s.name()), Keys.TEXT, 0, Graph.TEXT);
+		});
+		Steps.register("with-headers", (g, s) -> {
+			g.builder.addStateStore(storeWithHeaders(s));
+			return new Node(g.input(s).stream().process(() -> new WithHeaders(s), s.name()), Keys.TEXT, 0, Graph.TEXT);
 		});
 		Steps.register("inspect",
 				(g, s) -> g.input(s).with(g.input(s).stream().processValues(Inspector::new), Graph.TEXT));

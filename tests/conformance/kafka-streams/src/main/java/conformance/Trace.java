@@ -85,10 +85,11 @@ class Trace {
 	}
 
 	/** A changelog's record; the last one of each key is told at the end. */
-	void changelog(String topic, byte[] key, byte[] value, long timestamp) {
+	void changelog(String topic, byte[] key, byte[] value, long timestamp, String headers) {
 		String noted = versions.key(topic, text(key), timestamp);
 		if (noted != null)
-			changelogs.computeIfAbsent(topic, t -> new TreeMap<>()).put(noted, text(value) + " " + timestamp);
+			changelogs.computeIfAbsent(topic, t -> new TreeMap<>()).put(noted,
+					text(value) + " " + timestamp + headers);
 	}
 
 	/** The keys of a changelog. */
