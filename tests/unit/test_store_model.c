@@ -33,6 +33,7 @@ static struct model {
 	uint64_t seed;
 	int steps, step, cells;
 	bool windows, sessions, objects; /* sessions are windows by their ends */
+	bool headers;
 	struct cell live[CELLS], flushed[CELLS], committed[CELLS];
 	int changed[2 * CELLS], changed_count; /* in order of first change since the last flush */
 	bool is_changed[CELLS];
@@ -162,6 +163,33 @@ static bool decode(weir_bytes bytes, void *object, void *user)
 	return true;
 }
 
+/* Each value has its own. */
+static const weir_headers *headers_of(int64_t value)
+{
+	static weir_header items[3];
+	static weir_headers headers = { items, 0 };
+	weir_bytes text = text_of(value);
+
+	if (!m.headers)
+		return NULL;
+	headers.count = (size_t)(value % 4);
+	for (size_t i = 0; i < headers.count; i++) {
+		items[i].name = i % 2 ? "" : "name";
+		items[i].value = i == 2 ? WEIR_NULL : (weir_bytes){ text.data, (size_t)value % (text.len + 1) };
+	}
+	return &headers;
+}
+
+static void check_headers(const weir_headers *got, int64_t value)
+{
+	const weir_headers *wanted = headers_of(value);
+
+	check(!got == !wanted && (!got || got->count == wanted->count));
+	for (size_t i = 0; got && i < got->count; i++)
+		check(strcmp(got->items[i].name, wanted->items[i].name) == 0 &&
+		      weir_bytes_equal(got->items[i].value, wanted->items[i].value));
+}
+
 static bool visible(int cell)
 {
 	return !m.windows || cell_start(cell) > m.start_max - RETENTION_MS;
@@ -194,18 +222,31 @@ static void note_change_of(int cell, int64_t value, int64_t timestamp_ms)
 	m.is_changed[cell] = true;
 }
 
+static void put_cell(int cell, weir_bytes value, int64_t timestamp_ms, const weir_headers *headers)
+{
+	weir_bytes key = cell_key(cell);
+	int64_t start = cell_start(cell), first = cell_first(cell);
+
+	if (m.sessions && headers)
+		weir_session_put_headers(m.f->store, key, value, first, start, timestamp_ms, headers);
+	else if (m.sessions)
+		weir_session_put(m.f->store, key, value, first, start, timestamp_ms);
+	else if (m.windows && headers)
+		weir_window_put_headers(m.f->store, key, value, start, timestamp_ms, headers);
+	else if (m.windows)
+		weir_window_put(m.f->store, key, value, start, timestamp_ms);
+	else if (headers)
+		weir_store_put_headers(m.f->store, key, value, timestamp_ms, headers);
+	else
+		weir_store_put(m.f->store, key, value, timestamp_ms);
+}
+
 static void step_put(bool deletion)
 {
 	int cell = random_cell();
 	int64_t value = deletion ? 0 : ++m.next_value, timestamp = cell_start(cell) + below(SLOT_MS);
 
-	if (m.sessions)
-		weir_session_put(m.f->store, cell_key(cell), text_of(value), cell_first(cell), cell_start(cell),
-				 timestamp);
-	else if (m.windows)
-		weir_window_put(m.f->store, cell_key(cell), text_of(value), cell_start(cell), timestamp);
-	else
-		weir_store_put(m.f->store, cell_key(cell), text_of(value), timestamp);
+	put_cell(cell, text_of(value), timestamp, headers_of(value));
 	if (visible(cell))
 		note_change_of(cell, value, timestamp);
 }
@@ -227,6 +268,16 @@ static void step_object(void)
 	note_change_of(cell, *n, timestamp);
 }
 
+static weir_bytes get_with_headers(int cell, int64_t *timestamp_ms, const weir_headers **headers)
+{
+	if (m.sessions)
+		return weir_session_get_headers(m.f->store, cell_key(cell), cell_first(cell), cell_start(cell),
+						timestamp_ms, headers);
+	if (m.windows)
+		return weir_window_get_headers(m.f->store, cell_key(cell), cell_start(cell), timestamp_ms, headers);
+	return weir_store_get_headers(m.f->store, cell_key(cell), timestamp_ms, headers);
+}
+
 static weir_bytes get_cell(int cell, int64_t *timestamp_ms)
 {
 	if (m.sessions)
@@ -244,6 +295,12 @@ static void check_get(int cell)
 
 	check(weir_bytes_equal(got, text_of(wanted)));
 	check(!wanted || timestamp == m.live[cell].timestamp_ms);
+	if (!m.headers)
+		return;
+	const weir_headers *headers;
+
+	check(weir_bytes_equal(get_with_headers(cell, &timestamp, &headers), text_of(wanted)));
+	check_headers(headers, wanted);
 }
 
 /* --- ranges --------------------------------------------------------------------------------------------------- */
@@ -294,6 +351,7 @@ static void check_range(weir_iterator *it, bool reverse, wanted_fn *wanted, weir
 		check(weir_bytes_equal(e.key, cell_key(cell)) && time_of(&e) == cell_start(cell));
 		check(!m.sessions || e.start_ms == cell_first(cell));
 		check(weir_bytes_equal(e.value, text_of(m.live[cell].value)));
+		check_headers(e.headers, m.live[cell].value);
 		check(e.timestamp_ms == m.live[cell].timestamp_ms);
 		if (one_in(20))
 			check_get(random_cell()); /* reading does not disturb it */
@@ -416,6 +474,7 @@ static bool take_change(const struct store_change *c, void *user)
 	check(cell == cell_of(key, start)); /* in order of first change */
 	memmove(m.changed, m.changed + 1, (size_t)--m.changed_count * sizeof *m.changed);
 	m.is_changed[cell] = false;
+	check_headers(c->headers, value_of(c->value));
 	if (one_in(30))
 		step_put(false);
 	if (one_in(30) && m.objects)
@@ -545,8 +604,9 @@ static void restore(void)
 		check(r->outcome != PENDING);
 		bool there = r->outcome == COMMITTED && !r->compacted;
 		if (there)
-			weir__store_restore_put(m.f->store, cell_changelog_key(r->cell), text_of(r->to.value),
-						r->to.timestamp_ms);
+			weir__store_restore_put_headers(m.f->store, cell_changelog_key(r->cell),
+							text_of(r->to.value), r->to.timestamp_ms,
+							headers_of(r->to.value));
 		m.restored += there;
 		if (one_in(20))
 			check(weir__store_restore_done(m.f->store, i + 1, NULL));
@@ -715,6 +775,7 @@ static void run_seed(uint64_t seed)
 	m.windows = seed & 1;
 	m.sessions = m.windows && seed & 16;
 	m.objects = seed & 2 && !m.sessions;
+	m.headers = !m.objects && !(seed & 4) && seed % 3 != 0;
 	m.cells = m.windows ? CELLS : 40;
 	m.start_max = m.start_max_committed = m.windows ? -1 : 0;
 	m.durable = -1;
@@ -724,6 +785,7 @@ static void run_seed(uint64_t seed)
 				   .retention_ms = RETENTION_MS,
 				   .segment_ms = 20 + below(120),
 				   .keep_old = seed & 4,
+				   .headers = m.headers,
 				   .ordered = seed & 8 };
 	if (m.objects)
 		spec.codec = (struct store_codec){ sizeof(int64_t), encode, decode, NULL };
