@@ -91,10 +91,20 @@ static void forget_some(struct due_queue *q)
 	set_room(q, q->count);
 }
 
+static bool has_too_much(const struct due_queue *q)
+{
+	return q->count > LEAST_ITEMS && q->bytes > q->budget->bytes_max / q->budget->queues;
+}
+
 void weir__due_init(struct due_queue *q, struct due_budget *budget)
 {
 	q->budget = budget;
+	q->next = budget->first;
+	budget->first = q;
 	budget->queues++;
+	for (struct due_queue *other = q->next; other; other = other->next)
+		while (has_too_much(other))
+			forget_some(other);
 }
 
 /* --- rows ---------------------------------------------------------------------------------------------------- */
@@ -112,7 +122,7 @@ void weir__due_add(struct due_queue *q, struct due due)
 	for (; at && compare(&due, &q->items[(at - 1) / 2]) < 0; at = (at - 1) / 2)
 		q->items[at] = q->items[(at - 1) / 2];
 	q->items[at] = due;
-	if (q->count > LEAST_ITEMS && q->bytes > q->budget->bytes_max / q->budget->queues)
+	if (has_too_much(q))
 		forget_some(q);
 }
 
@@ -170,5 +180,10 @@ void weir__due_release(struct due_queue *q)
 	account(q, q->room * sizeof *q->items, 0);
 	free(q->items);
 	q->budget->queues--;
+	struct due_queue **at = &q->budget->first;
+
+	while (*at != q)
+		at = &(*at)->next;
+	*at = q->next;
 	*q = (struct due_queue){ 0 };
 }

@@ -13,14 +13,17 @@ struct due {
 };
 
 /* What the queues of one worker, which alone uses it, may hold together. */
+struct due_queue;
 struct due_budget {
 	size_t bytes_max, bytes;
 	size_t queues;
+	struct due_queue *first;
 };
 
 struct due_queue {
 	struct due_budget *budget;
-	struct due *items; /* a heap */
+	struct due_queue *next; /* of the budget's */
+	struct due *items;      /* a heap */
 	size_t count, room, bytes;
 	/* From here on rows are in the store only. */
 	bool has_horizon;
@@ -30,7 +33,7 @@ struct due_queue {
 	struct due from;
 };
 
-/** *q is zeroed; *budget outlives it. */
+/** *q is zeroed and stays where it is; *budget outlives it. Shares become smaller, and so do the other queues. */
 void weir__due_init(struct due_queue *q, struct due_budget *budget);
 /** Copies the key. The same may be added more than once. The row is in the store, or will be before any is read
  * from it. */

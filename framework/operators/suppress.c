@@ -244,6 +244,7 @@ static void suppress_init(struct instance *in, weir_context *cx)
 				  "step \"%s\": a row of store \"%s\" cannot be read: it has another form than "
 				  "Kafka Streams' 3",
 				  in->node->name, in->node->stores[0]->spec.name);
+		weir__arena_reset(&cx->arena); /* there may be many */
 	}
 	weir_iterator_close(it);
 }

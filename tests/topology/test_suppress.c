@@ -1,5 +1,6 @@
 /* Tables whose changes wait: until windows close, or for a while. */
 #include "framework/operators/buffered.h"
+#include "framework/runtime/runtime.h"
 #include "tests/topology/topology_test.h"
 
 static weir_topology *final_counts(weir_window window, weir_suppress_opts opts)
@@ -169,6 +170,39 @@ static const void *minus(weir_context *cx, const void *aggregate, const void *va
 }
 
 /* The old value of a change is the one that was passed on, not one that nobody has seen. */
+/* The task's memory has held one row at a time: else it would have grown. */
+static void reading_a_buffer_at_the_start_takes_no_more_memory_for_more_rows(void **state)
+{
+	weir_driver *d = driver(limited((weir_suppress_opts){ .limit_ms = 1000 }), (weir_driver_opts){ 0 });
+	weir_header items[64];
+	weir_headers headers = { items, LENGTH(items) };
+	size_t before = 0;
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(items); i++)
+		items[i] = (weir_header){ "header", weir_str("x") };
+	for (int i = 0; i < 300; i++) {
+		char key[12];
+
+		snprintf(key, sizeof key, "%d", i);
+		weir_driver_pipe_record(d, "in", -1, weir_str(key), weir_str("v"), 10, &headers);
+		if (i != 1 && i != 299)
+			continue;
+		must(weir_driver_restart(d, i == 299, &err));
+		const struct task *t = weir_driver_app(d)->workers[0].tasks[0];
+
+		assert_int_equal(t->state, TASK_RUNNING);
+		assert_true(before == 0 || before == t->cx.arena.block_size);
+		before = t->cx.arena.block_size;
+	}
+	assert_nothing(d, "out");
+	weir_driver_pipe(d, "in", "last", "v", 2000);
+	for (int i = 0; i < 300; i++)
+		assert_non_null(weir_driver_read_text(d, "out", false, false));
+	assert_nothing(d, "out");
+	weir_driver_free(d);
+}
+
 static void sums_of_a_suppressed_table_are_right(void **state)
 {
 	weir_topology *t = weir_topology_new("suppressed");
@@ -389,6 +423,7 @@ int main(void)
 		cmocka_unit_test(a_full_buffer_lets_the_oldest_go),
 		cmocka_unit_test(a_full_buffer_may_stop_the_application),
 		cmocka_unit_test(sessions_that_have_grown_into_others_leave_nothing),
+		cmocka_unit_test(reading_a_buffer_at_the_start_takes_no_more_memory_for_more_rows),
 		cmocka_unit_test(sums_of_a_suppressed_table_are_right),
 		cmocka_unit_test(a_stream_meets_what_has_been_passed_on),
 		cmocka_unit_test(the_changelog_is_kafka_streams_own),

@@ -129,11 +129,43 @@ static void copies_take_no_memory(void **state)
 	weir__due_release(&q);
 }
 
+/* Queues come: nobody keeps what was its share while there were fewer, though it has nothing to do. */
+static void idle_queues_give_up_what_others_have_a_right_to(void **state)
+{
+	enum { QUEUES = 5, BYTES_MAX = 100000 };
+	struct due_budget budget = { .bytes_max = BYTES_MAX };
+	struct due_queue queues[QUEUES] = { 0 };
+
+	(void)state;
+	memset(stored, 0, sizeof stored);
+	for (size_t n = 1; n <= QUEUES; n++) {
+		weir__due_init(&queues[n - 1], &budget);
+		for (size_t i = 0; i < n; i++)
+			assert_true(queues[i].bytes <= BYTES_MAX / n);
+		assert_true(budget.bytes <= BYTES_MAX);
+		for (int row = 0; row < ROWS; row++)
+			add(&queues[n - 1], row);
+		assert_true(queues[n - 1].has_horizon);
+		assert_true(queues[n - 1].bytes > BYTES_MAX / n / 4);
+	}
+	weir__due_release(&queues[2]); /* from the middle */
+	for (int row = 0; row < ROWS; row++)
+		stored[row] = true;
+	for (size_t i = 0; i < QUEUES; i++)
+		if (i != 2) /* what they have forgotten comes all the same */
+			assert_int_equal(take_due(&queues[i], 0, TIMES - 1, true), ROWS);
+	for (size_t i = 0; i < QUEUES; i++)
+		weir__due_release(&queues[i]);
+	assert_int_equal(budget.bytes, 0);
+	assert_null(budget.first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_come_in_order_whatever_the_memory),
 		cmocka_unit_test(copies_take_no_memory),
+		cmocka_unit_test(idle_queues_give_up_what_others_have_a_right_to),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
