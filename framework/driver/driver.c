@@ -29,6 +29,7 @@ struct weir_driver {
 	struct arena out; /* of the last record given */
 	int32_t partitions;
 	bool commit_each_record;
+	weir_listener listener;
 };
 
 /* --- stepping ------------------------------------------------------------------------------------ */
@@ -75,7 +76,8 @@ static bool settle(weir_driver *d)
 
 static bool run_app(weir_driver *d, weir_error *err)
 {
-	d->app = weir_app_new(d->topology, d->cfg, d->cluster, (weir_app_opts){ .clock = &d->clock.clock }, err);
+	d->app = weir_app_new(d->topology, d->cfg, d->cluster,
+			      (weir_app_opts){ .clock = &d->clock.clock, .listener = d->listener }, err);
 	if (!d->app)
 		return false;
 	d->app->settings.commit_each_record = d->commit_each_record;
@@ -164,6 +166,7 @@ weir_driver *weir_driver_new(weir_topology *topology, weir_driver_opts opts, wei
 	d->topology = topology;
 	d->partitions = opts.partitions ? opts.partitions : 1;
 	d->commit_each_record = opts.commit_each_record;
+	d->listener = opts.listener;
 	weir__arena_init(&d->out, 0);
 	weir_manual_clock_init(&d->clock, opts.now_ms ? opts.now_ms : 1704067200000);
 	d->cluster = weir_cluster_embedded((weir_embedded_opts){

@@ -31,15 +31,18 @@ weir_app *weir_app_new(weir_topology *topology, const weir_config *cfg, weir_clu
 	app->clock = opts.clock ? opts.clock : weir_clock_system();
 	app->own_metrics = opts.metrics == NULL;
 	app->metrics = opts.metrics ? opts.metrics : weir_metrics_new();
+	app->listener = opts.listener;
 	app->settings = settings;
 	app->workers = weir__calloc((size_t)settings.workers, sizeof *app->workers);
 	for (int i = 0; i < settings.workers; i++) {
 		app->workers[i].app = app;
 		app->workers[i].index = i;
+		app->workers[i].told_not_running = -1;
 		app->workers[i].due_budget.bytes_max = (size_t)settings.cache_bytes_max / 8;
 	}
 	pthread_mutex_init(&app->mutex, NULL);
 	pthread_mutex_init(&app->caught_up_mutex, NULL);
+	pthread_mutex_init(&app->told_mutex, NULL);
 	pthread_cond_init(&app->changed, NULL);
 	weir__metrics_register(app);
 	return app;
@@ -158,6 +161,7 @@ bool weir__app_prepare(weir_app *app, weir_error *err)
 	    !each_worker(app, app->threaded ? weir__worker_join_group : weir__worker_open, err))
 		return false;
 	set_started(app, true);
+	weir__tell_state(app);
 	return true;
 }
 
@@ -220,6 +224,7 @@ bool weir_app_start(weir_app *app, weir_error *err)
 	if (err)
 		app->error = *err;
 	pthread_mutex_unlock(&app->mutex);
+	weir__tell_state(app);
 	atomic_store(&app->stopping, true); /* workers that have begun */
 	return false;
 }
@@ -233,6 +238,7 @@ void weir__app_failed(weir_app *app, const weir_error *error)
 		weir_log(WEIR_LOG_ERROR, "app", "stopped: %s", error->message);
 	}
 	pthread_mutex_unlock(&app->mutex);
+	weir__tell_state(app);
 	atomic_store(&app->stopping, true);
 }
 
@@ -283,6 +289,7 @@ bool weir_app_stop(weir_app *app, int64_t timeout_ms, weir_error *err)
 	if (app->app_state == WEIR_APP_CREATED)
 		app->app_state = app->started ? WEIR_APP_PENDING_SHUTDOWN : WEIR_APP_NOT_RUNNING;
 	pthread_mutex_unlock(&app->mutex);
+	weir__tell_state(app);
 	atomic_store_explicit(&app->stopping, true, memory_order_release);
 	if (!join_workers(app, timeout_ms))
 		return weir_fail(err, WEIR_TIMEOUT, "the workers have not ended within %lld ms",
@@ -299,6 +306,7 @@ bool weir_app_stop(weir_app *app, int64_t timeout_ms, weir_error *err)
 	else if (err)
 		*err = app->error;
 	pthread_mutex_unlock(&app->mutex);
+	weir__tell_state(app);
 	return ok;
 }
 
@@ -313,6 +321,7 @@ void weir_app_free(weir_app *app)
 		weir_metrics_free(app->metrics);
 	pthread_mutex_destroy(&app->mutex);
 	pthread_mutex_destroy(&app->caught_up_mutex);
+	pthread_mutex_destroy(&app->told_mutex);
 	pthread_cond_destroy(&app->changed);
 	free(app->workers);
 	free(app);

@@ -22,6 +22,9 @@ struct global_partition {
 	int32_t partition;
 	int64_t end;      /* of the topic when reading began */
 	int64_t position; /* behind the last record put */
+	/* Until all are ready, if there is something: for the listener. */
+	bool restoring;
+	int64_t from, restored, restored_told;
 };
 
 struct global {
@@ -141,6 +144,53 @@ static bool open_one(struct globals *g, struct global *global, weir_error *err)
 	return find_positions(g, global, err);
 }
 
+/* --- who wants to know ---------------------------------------------------------------------------- */
+
+static void tell(struct globals *g, struct global_partition *p, weir_restore_event event)
+{
+	weir_app *app = g->app;
+	weir_restore r = {
+		.store = p->global->graph->store,
+		.topic = p->global->graph->topic,
+		.partition = p->partition,
+		.from = p->from,
+		.to = p->end,
+		.at = p->position,
+		.records = p->restored,
+		.batch = p->restored - p->restored_told,
+	};
+
+	p->restored_told = p->restored;
+	if (app->listener.restore)
+		app->listener.restore(app, event, &r, app->listener.user);
+}
+
+static void tell_start(struct globals *g)
+{
+	for (size_t i = 0; i < g->count; i++)
+		for (int32_t j = 0; j < g->items[i].count; j++) {
+			struct global_partition *p = &g->items[i].parts[j];
+
+			p->from = p->position;
+			p->restoring = p->position < p->end;
+			if (p->restoring)
+				tell(g, p, WEIR_RESTORE_START);
+		}
+}
+
+/* Of those that are being restored; batches where there is something new. */
+static void tell_all(struct globals *g, struct global *global, weir_restore_event event)
+{
+	for (int32_t i = 0; i < global->count; i++) {
+		struct global_partition *p = &global->parts[i];
+
+		if (p->restoring && (event != WEIR_RESTORE_BATCH || p->restored != p->restored_told))
+			tell(g, p, event);
+		if (event != WEIR_RESTORE_BATCH)
+			p->restoring = false;
+	}
+}
+
 /* --- reading -------------------------------------------------------------------------------------- */
 
 static void fail(struct globals *g, const weir_error *err)
@@ -207,6 +257,7 @@ static bool on_record(const weir_kafka_record *record, void *user)
 		else
 			weir_store_put(global->store, record->key, record->value, record->timestamp_ms);
 		pthread_mutex_unlock(&global->lock);
+		p->restored += p->restoring;
 	}
 	p->position = record->offset + 1;
 	global->changed = true;
@@ -291,6 +342,7 @@ static bool become_ready(struct globals *g, weir_error *err)
 		    !checkpoint(g, &g->items[i], err))
 			return false;
 		weir_log(WEIR_LOG_INFO, "global", "ready table=%s", g->items[i].graph->name);
+		tell_all(g, &g->items[i], WEIR_RESTORE_END);
 	}
 	atomic_store_explicit(&g->ready, true, memory_order_release);
 	return true;
@@ -302,6 +354,8 @@ static bool after_poll(struct globals *g, weir_error *err)
 
 	for (size_t i = 0; i < g->count; i++)
 		take_positions(g, &g->items[i]);
+	for (size_t i = 0; i < g->count && !atomic_load_explicit(&g->ready, memory_order_relaxed); i++)
+		tell_all(g, &g->items[i], WEIR_RESTORE_BATCH);
 	if (!atomic_load_explicit(&g->ready, memory_order_relaxed))
 		return become_ready(g, err);
 	for (size_t i = 0; i < g->count; i++) {
@@ -423,6 +477,7 @@ bool weir__globals_open(weir_app *app, weir_error *err)
 			return false;
 	if (!open_consumer(g, err))
 		return false;
+	tell_start(g);
 	if (!app->threaded)
 		return true;
 	int e = pthread_create(&g->thread, NULL, run, g);
@@ -445,6 +500,7 @@ void weir__globals_close(weir_app *app)
 	for (size_t i = 0; i < g->count; i++) {
 		struct global *global = &g->items[i];
 
+		tell_all(g, global, WEIR_RESTORE_SUSPENDED);
 		if (global->store && !app->crash && atomic_load(&g->ready) && !checkpoint(g, global, &err))
 			weir_log(WEIR_LOG_WARN, "global", "checkpoint at close table=%s: %s", global->graph->name,
 				 err.message);

@@ -65,7 +65,7 @@ static bool begin_store(struct task_store *s, weir_error *err)
 	struct worker *w = s->task->worker;
 	int64_t first, end;
 
-	s->restored = 0;
+	s->restored = s->restored_told = 0;
 	if (!s->changelog)
 		return true;
 	if (!weir_offsets_range(w->app->cluster, s->changelog, s->task->partition, &first, &end, err))
@@ -109,6 +109,7 @@ static bool begin_store(struct task_store *s, weir_error *err)
 	s->restore_at = -1;
 	weir_log(WEIR_LOG_INFO, "restore", "begin task=%s store=%s from=%lld to=%lld checkpoint=%lld", s->task->id,
 		 s->graph->spec.name, (long long)s->restore_new, (long long)end, (long long)at);
+	weir__tell_restore(s, WEIR_RESTORE_START);
 	return true;
 }
 
@@ -137,8 +138,11 @@ static void stop_reading(struct task_store *s)
 
 void weir__restore_cancel(struct task *t)
 {
-	for (size_t i = 0; i < t->store_count; i++)
+	for (size_t i = 0; i < t->store_count; i++) {
+		if (t->stores[i].restoring)
+			weir__tell_restore(&t->stores[i], WEIR_RESTORE_SUSPENDED);
 		stop_reading(&t->stores[i]);
+	}
 }
 
 struct slice {
@@ -186,12 +190,24 @@ static bool new_restorer(struct worker *w, weir_error *err)
 	return weir__restorer_open(w, err);
 }
 
+static void tell_batches(struct worker *w)
+{
+	for (size_t i = 0; i < w->task_count && weir__restore_is_told(w->app); i++)
+		for (size_t j = 0; j < w->tasks[i]->store_count; j++) {
+			struct task_store *s = &w->tasks[i]->stores[j];
+
+			if (s->restoring && s->restored != s->restored_told)
+				weir__tell_restore(s, WEIR_RESTORE_BATCH);
+		}
+}
+
 bool weir__restore_step(struct worker *w, int64_t wait_ms, weir_error *err)
 {
 	struct slice slice = { SLICE_RECORDS, w };
 
 	if (weir_consumer_poll(w->restorer, wait_ms, take, &slice, err)) {
 		w->restore_failing_since_us = 0;
+		tell_batches(w);
 		return true;
 	}
 	int64_t now_us = weir__now_us(w->app);
@@ -320,12 +336,15 @@ bool weir__restore_finished(struct task *t, weir_error *err)
 			continue;
 		}
 		stop_reading(s);
-		if (!positions_fit(t, s, err))
-			return false;
 		if (s->source)
 			at = s->restore_end;
-		if (!weir__store_restore_done(s->store, at, err))
-			return weir_wrap(err, "task %s: restore store \"%s\"", t->id, s->graph->spec.name);
+		bool fits = positions_fit(t, s, err);
+		bool done = fits && (weir__store_restore_done(s->store, at, err) ||
+				     weir_wrap(err, "task %s: restore store \"%s\"", t->id, s->graph->spec.name));
+
+		weir__tell_restore(s, done ? WEIR_RESTORE_END : WEIR_RESTORE_SUSPENDED);
+		if (!done)
+			return false;
 	}
 	return all;
 }

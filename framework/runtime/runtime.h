@@ -10,7 +10,7 @@
  * Files: app.c (start, stop, state), settings.c, topics.c (internal topics), worker.c (the loop), group.c
  * (rebalances), task.c (a task's life), input.c (records in, in time order), commit.c (the transaction), restore.c,
  * services.c (what operators ask for), globals.c (global tables), positions.c (metadata of committed offsets),
- * query.c (the mailbox), purge.c, caught_up.c, own.c (files and metrics of a task's processors).
+ * query.c (the mailbox), purge.c, caught_up.c, own.c (files and metrics of a task's processors), listener.c.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -93,9 +93,10 @@ struct task_store {
 	int64_t known_end;  /* it has reached as far as this: of a deleted one nobody must begin anew unnoticed */
 	int64_t restore_at; /* how far it was at the last look, and since when it stands there, while looked at */
 	int64_t restore_looked_us, restore_stuck_us;
-	int64_t restore_from; /* where it began to read */
-	int64_t restore_new;  /* what lies before is in the store */
-	int64_t restored;     /* records */
+	int64_t restore_from;  /* where it began to read */
+	int64_t restore_new;   /* what lies before is in the store */
+	int64_t restored;      /* records */
+	int64_t restored_told; /* to the listener */
 	bool restoring;
 	int64_t wrote; /* changelog records of the open transaction */
 	/* Told beside the committed position: what the changelog had reached before that commit, and how many
@@ -222,6 +223,7 @@ struct worker {
 	_Atomic(struct query *) mailbox;
 	struct query *queries; /* taken out of the mailbox, not yet answered */
 	atomic_int tasks_not_running;
+	int told_not_running; /* as the listener was told last; -1 = no share yet */
 	atomic_bool has_share, done;
 	weir_histogram *commit_time;
 	struct worker_watch *watches;
@@ -252,6 +254,9 @@ struct weir_app {
 	pthread_cond_t changed;   /* queries done, workers ended */
 	weir_app_state app_state; /* CREATED, PENDING_SHUTDOWN, NOT_RUNNING or ERROR as set; the rest is derived */
 	weir_error error;
+	weir_listener listener;
+	pthread_mutex_t told_mutex; /* held while the listener is told of a state */
+	weir_app_state told;
 	struct globals *globals; /* NULL = the topology has none */
 	atomic_bool stopping;
 	bool crash;    /* tests: end without committing or writing anything */
@@ -279,6 +284,21 @@ bool weir__app_prepare(weir_app *app, weir_error *err);
 void weir__app_finish(weir_app *app);
 /** Stops all workers because of *error; the first one is kept. */
 void weir__app_failed(weir_app *app, const weir_error *error);
+
+/* --- listener.c -------------------------------------------------------------------------------------------------
+ * */
+
+/** Tells the state, if it has changed. From any thread, without app->mutex. */
+void weir__tell_state(weir_app *app);
+/** The same of a worker, after it has counted its tasks: only if those, or that it has a share, have changed. */
+void weir__tell_state_of(struct worker *w);
+/** Of a store with something to restore, from its worker. What it has restored since then is the next batch. */
+void weir__tell_restore(struct task_store *s, weir_restore_event event);
+/** Whether the listener wants to know about restoring. */
+static inline bool weir__restore_is_told(const weir_app *app)
+{
+	return app->listener.restore != NULL;
+}
 
 /* --- topics.c ---------------------------------------------------------------------------------------------------
  * */

@@ -401,6 +401,7 @@ bool weir__worker_step(struct worker *w, int64_t wait_ms)
 	}
 	struct survey s = survey(w);
 
+	weir__tell_state_of(w);
 	w->kept = 0;
 	if (!weir_consumer_poll(w->consumer, wait_for(w, &s, wait_ms), on_record, w, &err)) {
 		if (!err.fatal)

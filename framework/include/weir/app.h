@@ -30,9 +30,41 @@ typedef enum weir_app_state {
 /** "RUNNING" and so on. Static text. */
 const char *weir_app_state_name(weir_app_state state);
 
+typedef enum weir_restore_event {
+	WEIR_RESTORE_START,     /* a store that its changelog is to bring up to date: what follows is of it */
+	WEIR_RESTORE_BATCH,     /* records have been read */
+	WEIR_RESTORE_END,       /* it is up to date */
+	WEIR_RESTORE_SUSPENDED, /* no end comes: the task is going, or everything begins anew with another start */
+} weir_restore_event;
+
+/* A store on its way, or a partition of a global table's topic. */
+typedef struct weir_restore {
+	const char *store, *topic; /* topic: the changelog */
+	int32_t partition;
+	int64_t from, to; /* offsets: where what may be new to the store begins, and behind the last one */
+	int64_t at;       /* behind the last one that has been read */
+	int64_t records;  /* taken into the store so far */
+	int64_t batch;    /* ... since the event before */
+} weir_restore;
+
+/* Told what happens to an application (KafkaStreams.setStateListener, setGlobalStateRestoreListener). A function
+ * that is NULL is not told. They must return soon, for the worker waits, and may call nothing of the application
+ * but weir_app_state_get, weir_app_instance_id and weir_app_metrics. What they are given lasts for the call. */
+typedef struct weir_listener {
+	/** Each change of the state, in their order, one call at a time; from a worker, or from whoever starts or
+	 * stops the application. Short-lived ones may be missing; `before` is what was told last, CREATED at first.
+	 */
+	void (*state)(weir_app *app, weir_app_state now, weir_app_state before, void *user);
+	/** Of a store that has something to restore, the events in order; stores of several workers at once. From
+	 * the worker; of global tables from their own thread, the start from whoever starts the application. */
+	void (*restore)(weir_app *app, weir_restore_event event, const weir_restore *restore, void *user);
+	void *user;
+} weir_listener;
+
 typedef struct weir_app_opts {
 	weir_clock *clock;     /* NULL = the system's */
 	weir_metrics *metrics; /* where to register; NULL = its own */
+	weir_listener listener;
 } weir_app_opts;
 
 /** Checks the topology. topology, cfg (with application.id) and cluster must outlive the app. */

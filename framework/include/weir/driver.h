@@ -17,6 +17,7 @@ typedef struct weir_driver_opts {
 	/* A commit after each record, those of repartition topics too, as Kafka Streams' TopologyTestDriver
 	 * does; else one for all that a call has led to, or what is due. */
 	bool commit_each_record;
+	weir_listener listener; /* of each application that it runs */
 } weir_driver_opts;
 
 /** Takes the topology over. NULL and *err when it is not valid. */
