@@ -25,12 +25,14 @@ LAST_POSTS = 50  # of a partition: they can hardly all be late or repeated, whic
 
 RECENT_S = 90
 RESTART_S = 1
+STARTS = 4  # a broker on a busy machine may give up while it starts
 
 # What an instance may say when it ends by itself, each only where that has been done to it, and what an operator does
 # about it (docs/operations.md). The assertion: RocksDB reads the properties of an ingested file without its checksum.
 EXCUSES = {
     "disk": r"No space left on device",
     "state": r"Corruption|(open|read) the database|checkpoint record of|/table/.* rocksdb::.* Assertion",
+    "positions": r"goes on behind the committed positions",
     "broker": r"bootstrap\.servers is .*|no answer from the brokers|timed out|Timed out|transport failure|task\.timeout\.ms",
 }
 
@@ -65,6 +67,8 @@ class Instance:
             return "state"
         if time.monotonic() - self.last_full < RECENT_S and "disk" in fits:
             return "disk"
+        if "positions" in fits and self.cluster.kafka.last_away > 0:
+            return "positions"
         return "broker" if "broker" in fits and (self.cut or self.cluster.kafka.recent) else None
 
     def start(self):
@@ -154,6 +158,15 @@ class Service:
     def done(self):
         return self.job.poll() == 0
 
+    def restart(self):
+        """Waits."""
+        for command in ("stop", *["start"] * STARTS):
+            self.tell(command)
+            self.job.wait()
+            if command == "start" and self.done():
+                return
+        check(False, f"{self.name} does not come back: {self.said()}")
+
     def said(self):
         return self.job.stderr.read().decode() if self.ready() else "it has not come to an end"
 
@@ -173,6 +186,7 @@ class Cluster:
         self.kafka, self.mysql = Service("kafka"), Service("mysql")
         self.ingest = None
         self.unexplained = []
+        self.stale_coordinators = 0
         self.operator = random.Random(seed)
         self.disks = all([i.mount() for i in self.instances])
 
@@ -215,7 +229,16 @@ class Cluster:
             if excuse == "state":
                 instance.forget()
                 self.say(f"operator: the state of instance {instance.name} is removed, and it starts again")
+            if excuse == "positions" and not self.kafka.busy:
+                self.restart_coordinator()
             instance.start()
+
+    def restart_coordinator(self):
+        """Kafka 4.3.1's group coordinator may serve what it had read of its log when it lost the lead for a moment amid
+        its start. The log has it all, and is read again."""
+        self.say("operator: the broker is restarted, whose group coordinator gives back positions of long ago")
+        self.stale_coordinators += 1
+        self.kafka.restart()
 
     def ends(self):
         """The input's partitions: where each ends."""

@@ -4,10 +4,7 @@ import os
 import signal
 import time
 
-from cluster import SESSION_S, STOP_S, check
-
-
-STARTS = 4
+from cluster import SESSION_S, STARTS, STOP_S, check
 
 
 def kill(c, r, i):
@@ -60,7 +57,7 @@ def restart_service(how):
         service.tell(how)
         yield service.ready, 60
         yield r.choice([0, r.uniform(0, 8)])
-        for _ in range(STARTS):  # a broker on a busy machine may give up while it starts
+        for _ in range(STARTS):
             service.tell("start")
             yield service.ready, 120
             if service.done():

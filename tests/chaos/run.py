@@ -5,6 +5,7 @@ import collections
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -131,6 +132,8 @@ def run(c, options, kinds):
     seconds = time.monotonic() - begin
     c.say("faults:", ", ".join(f"{k} {chaos.counts[k]}" for k in kinds), f"- {sum(chaos.counts.values())} in all")
     c.say(f"up to date after {max(chaos.recoveries):.1f} s at most, {len(chaos.recoveries)} times")
+    if c.stale_coordinators:
+        c.say(f"old positions given back by the group coordinator, refused by weir: {c.stale_coordinators} times")
     audit.check_all(c, seconds)
     check(not c.unexplained, "instances ended without a good reason:\n    " + "\n    ".join(c.unexplained))
 
@@ -157,6 +160,7 @@ def main():
         kinds.remove("full-disk")
         c.say("no full disk: it wants root, who can mount one")
     failed = True
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         run(c, options, kinds)
         if not options.no_endings:
@@ -167,7 +171,8 @@ def main():
         c.say(f"FAILED: {e}")
     except Exception:  # pylint: disable=broad-except
         traceback.print_exc(file=sys.stdout)
-    c.end()
+    finally:
+        c.end()
     if failed:
         print(f"chaos: FAILED with seed {options.seed}; logs: {case.dir}", flush=True)
         return 1
