@@ -1,6 +1,7 @@
 /*
  * A store that is restored from hostile changelog records and then used: key-value, windows or sessions, values as
- * bytes or as objects, in memory or on disk. Ranges come in order, and give only keys that such a store can have.
+ * bytes or as objects, with headers or without, in memory or on disk, with a limit or without. Ranges come in
+ * order, and give only keys that such a store can have.
  */
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,6 +46,8 @@ static void walk(weir_iterator *it, enum store_kind kind)
 
 	while (weir_iterator_next(it, &e)) {
 		weir_assert(!weir_is_null(e.key) && !weir_is_null(e.value));
+		if (e.headers && e.headers->count) /* as put_headers has put it */
+			weir_assert(weir_bytes_equal(weir_headers_last(e.headers, "value"), e.value));
 		if (kind != STORE_KEY_VALUE) {
 			weir_assert(e.start_ms >= 0 && (kind == STORE_WINDOW || e.end_ms >= e.start_ms));
 			continue;
@@ -84,6 +87,17 @@ static void read_some(weir_store *s, enum store_kind kind, struct feed *f)
 	weir_window_get(s, a, to_ms, NULL);
 }
 
+static void put_headers(weir_store *s, weir_bytes key, weir_bytes value, int64_t start_ms, int64_t ms)
+{
+	weir_header items[] = { { "", { NULL, 0 } }, { "value", value } };
+	weir_headers headers = { items, 2 };
+
+	if (weir__store_spec(s)->kind == STORE_WINDOW)
+		weir_window_put_headers(s, key, value, start_ms, ms, &headers);
+	else
+		weir_store_put_headers(s, key, value, ms, &headers);
+}
+
 static void write_some(weir_store *s, const struct store_spec *spec, struct feed *f)
 {
 	weir_bytes key = feed_text(f), value = feed_text(f);
@@ -110,11 +124,14 @@ static void write_some(weir_store *s, const struct store_spec *spec, struct feed
 
 		if (n)
 			n->n++;
+	} else if (spec->headers && feed_byte(f) & 1) {
+		put_headers(s, key, value, start_ms, ms);
 	} else if (spec->kind == STORE_WINDOW) {
 		weir_window_put(s, key, value, start_ms, ms);
 	} else {
 		weir_store_put(s, key, value, ms);
 	}
+	weir_assert(!spec->entries_max || weir_store_count(s) <= spec->entries_max || weir_is_null(value));
 }
 
 /* A changelog's record: of any bytes, or of a window's or session's key. */
@@ -234,10 +251,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.ordered = how >> 3 & 1,
 		.keep_old = how >> 4 & 1,
 	};
-	bool on_disk = feed_byte(&f) == 'D';
+	unsigned more = feed_byte(&f);
+	bool on_disk = more == 'D' || more == 'H';
 
 	if (how >> 5 & 1 && spec.kind != STORE_SESSION)
 		spec.codec = (struct store_codec){ sizeof number, number_encode, number_decode, &number };
+	spec.headers = (more == 'H' || more == 'h') && !spec.codec.size && !spec.keep_old;
+	spec.in_memory = more == 'L';
+	if (more == 'L' && spec.kind == STORE_KEY_VALUE && !spec.codec.size && !spec.keep_old)
+		spec.entries_max = 3;
 	weir_manual_clock_init(&clock, 1663211185000);
 	struct state *state = on_disk ? database(&clock.clock)
 				      : weir__state_open(&(struct state_opts){ .clock = &clock.clock }, &err);

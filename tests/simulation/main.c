@@ -40,7 +40,7 @@ static void usage(FILE *to)
 		    "  --seeds N        default 100\n"
 		    "  --topology T     windowed, repartition, pass, process, merged, tables, foreign,\n"
 		    "                   sessions, hostile, joined, join-table, closing,\n"
-		    "                   closing-sessions, versioned, custom,\n"
+		    "                   closing-sessions, versioned, custom, recent,\n"
 		    "                   suppressed\n"
 		    "                   default: by the seed\n"
 		    "  --records N      of input\n"

@@ -623,6 +623,7 @@ const struct simulated simulated[] = {
 	{ "closing", build_closing, feed_closing, check_closing },
 	{ "closing-sessions", build_closing_sessions, feed_closing, check_closing_sessions },
 	{ "custom", build_custom, feed_custom, check_custom },
+	{ "recent", build_recent, feed_recent, check_recent },
 	{ "versioned", build_versioned, feed_versioned, check_versioned },
 	{ "suppressed", build_suppressed, feed_closing, check_closing },
 };

@@ -43,6 +43,11 @@ weir_topology *build_custom(void);
 weir_simulation_feed_fn feed_custom;
 weir_simulation_check_fn check_custom;
 
+/* recent.c */
+weir_topology *build_recent(void);
+weir_simulation_feed_fn feed_recent;
+weir_simulation_check_fn check_recent;
+
 /* versioned.c */
 weir_topology *build_versioned(void);
 weir_simulation_feed_fn feed_versioned;
