@@ -626,5 +626,6 @@ const struct simulated simulated[] = {
 	{ "recent", build_recent, feed_recent, check_recent },
 	{ "versioned", build_versioned, feed_versioned, check_versioned },
 	{ "suppressed", build_suppressed, feed_closing, check_closing },
+	{ "failing", build_failing, feed_failing, check_failing },
 };
 const size_t simulated_count = sizeof simulated / sizeof *simulated;

@@ -38,6 +38,11 @@ weir_topology *build_suppressed(void);
 weir_simulation_feed_fn feed_closing;
 weir_simulation_check_fn check_closing, check_closing_sessions;
 
+/* failing.c */
+weir_topology *build_failing(void);
+weir_simulation_feed_fn feed_failing;
+weir_simulation_check_fn check_failing;
+
 /* custom.c */
 weir_topology *build_custom(void);
 weir_simulation_feed_fn feed_custom;
