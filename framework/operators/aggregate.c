@@ -242,7 +242,8 @@ static bool aggregate_look_up(struct instance *in, weir_context *cx, const weir_
 	{ \
 		.kind = kind_, .keeps_time = true, .state_size = weir__closing_size, .init = weir__closing_init, \
 		.process = weir__aggregate_process, .changed = aggregate_changed, .look_up = aggregate_look_up, \
-		.close = weir__closing_release \
+		.close = weir__closing_release, .closed_until = weir__closing_until, \
+		.closed_before = weir__closing_before \
 	}
 static const struct operator count_op = AGGREGATE("count");
 static const struct operator reduce_op = AGGREGATE("reduce");

@@ -57,5 +57,8 @@ void weir__closing_emit(struct instance *in, weir_context *cx, const weir_record
 size_t weir__closing_size(const struct node *node);
 void weir__closing_init(struct instance *in, weir_context *cx);
 void weir__closing_release(struct instance *in);
+/** op->closed_until, op->closed_before. */
+int64_t weir__closing_until(const struct instance *in);
+void weir__closing_before(struct instance *in, int64_t ms);
 
 #endif

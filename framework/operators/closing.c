@@ -132,6 +132,32 @@ void weir__closing_emit(struct instance *in, weir_context *cx, const weir_record
 	}
 }
 
+/* --- beside the positions ------------------------------------------------------------------------ */
+
+/* From the step's time to what Kafka Streams calls the window close time. */
+static int64_t close_delay(const struct aggregate *a)
+{
+	return a->kind == WINDOW_SESSION ? weir_time_add(a->window.grace_ms, a->window.gap_ms) : a->window.grace_ms;
+}
+
+int64_t weir__closing_until(const struct instance *in)
+{
+	const struct aggregate *a = in->node->opts;
+
+	if (!a->window.emit_on_close || in->observed_ms == INT64_MIN || closed_ms(in) < 0)
+		return -1;
+	return weir_time_sub(in->observed_ms, close_delay(a));
+}
+
+/* Kafka Streams had seen that much time at least, though it does not say so. */
+void weir__closing_before(struct instance *in, int64_t ms)
+{
+	const struct aggregate *a = in->node->opts;
+
+	if (a->window.emit_on_close && ms >= 0)
+		weir__time_seen(in, weir_time_add(ms, close_delay(a)));
+}
+
 /* --- life ---------------------------------------------------------------------------------------- */
 
 size_t weir__closing_size(const struct node *node)

@@ -51,6 +51,11 @@ struct operator
 	bool (*look_up)(struct instance * in, weir_context * cx, const weir_record *of, enum table_view view,
 			weir_record *row);
 	void (*close)(struct instance * in);
+	/* Results on close: all windows closed by then have been given; -1 = none has. In Kafka Streams' terms, and
+	 * kept under the store's name as there. */
+	int64_t (*closed_until)(const struct instance *in);
+	/* So it was told by the last commit, which may have been Kafka Streams'. Before init. */
+	void (*closed_before)(struct instance * in, int64_t ms);
 };
 
 /* The runtime's services. */

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 
 USERS, WINDOW_MS = 20, 1000
+LATE_MS, GRACE_MS = 3000, 4000  # so no record is late
 
 
 def make_input(count):
@@ -15,7 +16,7 @@ def make_input(count):
     for i in range(USERS - 3):  # three are not in the table
         print(f"in users u{i} U{i} {i}")
     for i in range(count):
-        late = r.randrange(3000) if r.random() < 0.2 else 0
+        late = r.randrange(LATE_MS) if r.random() < 0.2 else 0
         print(f"in events u{r.randrange(USERS)} {'abcdefg'[r.randrange(7)]}{i} {4000 + 20 * i - late}")
 
 
@@ -39,13 +40,17 @@ def check(input_path, output_path, base):
         user = "U" + key[1:] if int(key[1:]) < USERS - 3 else "~"
         joined[(key, f"{value}+{user}", at)] += 1
     got = {"letters-out": {}, "windows-out": {}}
-    got_joined, back = Counter(), 0
+    got_joined, back, closed, again = Counter(), 0, {}, 0
     for line in open(output_path):
         topic, _, key, value, ms = line.split()
         if topic == "joined-out":
             got_joined[(key, unescaped(value).decode(), int(ms))] += 1
             continue
         n = int.from_bytes(unescaped(value), "big")
+        if topic == "closing-out":
+            again += unescaped(key) in closed
+            closed[unescaped(key)] = n
+            continue
         back += n <= got[topic].get(unescaped(key), 0)
         got[topic][unescaped(key)] = n
     bad = back
@@ -58,7 +63,23 @@ def check(input_path, output_path, base):
         print(f"take_over: {name}: {len(want)} keys, {sum(want.values())} events, {len(wrong)} wrong")
         for k in wrong[:5]:
             print(f"  {k}: wanted {want.get(k, 0)}, got {have.get(k, 0)}")
+    bad += again + check_closed(windows, closed, again)
     return 1 if bad else 0
+
+
+def check_closed(windows, closed, again):
+    """Those that had closed some seconds before the last event, in whichever partition, must have come."""
+    def start(k):
+        return int.from_bytes(k[-8:], "big")
+
+    last = max(map(start, windows))
+    must = [k for k in windows if start(k) + WINDOW_MS + GRACE_MS <= last - 2 * WINDOW_MS]
+    wrong = [k for k in set(must) | closed.keys() if closed.get(k, 0) != windows.get(k, 0)]
+    print(f"take_over: closing: {len(closed)} results of {len(windows)} windows, {len(must)} of which had to come, "
+          f"{again} twice, {len(wrong)} wrong")
+    for k in wrong[:5]:
+        print(f"  {k}: wanted {windows.get(k, 0)}, got {closed.get(k, 0)}")
+    return len(wrong)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ static weir_topology *counts(void)
 	weir_stream *in = weir_source(t, "in", (weir_source_opts){ .value = &weir_utf8 });
 
 	weir_count(in, "counts", (weir_window){ .size_ms = 60000, .grace_ms = 1000 });
+	weir_count(in, "closing", (weir_window){ .gap_ms = 60000, .grace_ms = 1000, .emit_on_close = true });
 	return t;
 }
 

@@ -1,5 +1,5 @@
 /* Windows with one result each, when they have closed (KIP-825). */
-#include "tests/topology/topology_test.h"
+#include "tests/topology/beside.h"
 
 static weir_topology *counting(weir_window window)
 {
@@ -183,6 +183,113 @@ static const void *any(weir_context *cx, weir_bytes key, const void *left, const
 }
 
 /* As in Kafka Streams: the other side's row is what its store holds. */
+/* --- taken over, and given back ---------------------------------------------------------------------------- */
+
+static void set_beside(weir_driver *d, const char *metadata)
+{
+	weir_partition at = { .topic = "in", .partition = 0 };
+
+	must(weir_group_committed(weir_driver_cluster(d), "closing", &at, 1, 1000, &err));
+	weir_partitions_release(&at, 1);
+	at.metadata = (char *)metadata;
+	must(weir_group_alter(weir_driver_cluster(d), "closing", &at, 1, &err));
+}
+
+static int64_t last_emitted(weir_driver *d)
+{
+	weir_partition at = { .topic = "in", .partition = 0 };
+
+	must(weir_group_committed(weir_driver_cluster(d), "closing", &at, 1, 1000, &err));
+	int64_t ms = beside_number(at.metadata, "counts");
+
+	weir_partitions_release(&at, 1);
+	return ms;
+}
+
+/* Of each kind: what is told for Kafka Streams is its window close time, once a window can have closed. */
+static void how_far_results_have_come_stands_where_kafka_streams_looks_for_it(void **state)
+{
+	static const struct {
+		weir_window window;
+		int64_t first_ms; /* the least time to tell */
+		int64_t delay_ms;
+	} kinds[] = {
+		{ { .size_ms = 10, .grace_ms = 5 }, 15, 5 },
+		{ { .size_ms = 10, .advance_ms = 5 }, 10, 0 },
+		{ { .difference_ms = 10, .grace_ms = 5 }, 16, 5 },
+		{ { .gap_ms = 10, .grace_ms = 5 }, 16, 15 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(kinds); i++) {
+		weir_driver *d = driving(kinds[i].window);
+
+		weir_driver_pipe(d, "in", "a", "1", kinds[i].first_ms - 1);
+		assert_int_equal(last_emitted(d), -1);
+		weir_driver_pipe(d, "in", "a", "1", kinds[i].first_ms);
+		assert_int_equal(last_emitted(d), kinds[i].first_ms - kinds[i].delay_ms);
+		weir_driver_pipe(d, "in", "a", "1", 1000);
+		weir_driver_pipe(d, "in", "a", "late", 500);
+		assert_int_equal(last_emitted(d), 1000 - kinds[i].delay_ms);
+		weir_driver_free(d);
+	}
+	/* else nobody is to be told */
+	weir_topology *t = weir_topology_new("closing");
+
+	weir_count(text_source(t, "in"), "counts", (weir_window){ .size_ms = 10 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	weir_driver_pipe(d, "in", "a", "1", 1000);
+	assert_int_equal(last_emitted(d), -1);
+	weir_driver_free(d);
+}
+
+/* Kafka Streams looks once a second: windows may have closed that it has not given yet. And what it took for
+ * late is late here, too: else its window would come again. */
+static void taken_over_no_window_comes_twice_and_none_is_left_out(void **state)
+{
+	weir_driver *d = driving((weir_window){ .size_ms = 10, .retain_ms = 1000 });
+	char *beside = beside_last_emitted(45, "counts", 30);
+
+	(void)state;
+	for (int ms = 0; ms < 50; ms += 10)
+		weir_driver_pipe(d, "in", "a", "1", ms + 5);
+	assert_windowed_numbers(d, "out", "a[0]=1@5", "a[10]=1@15", "a[20]=1@25", "a[30]=1@35");
+	weir_driver_stop(d, false);
+	set_beside(d, beside);
+	must(weir_driver_start(d, NULL, &err));
+	weir_driver_pipe(d, "in", "a", "late", 21);
+	assert_dead_letter(d, "late", "late");
+	assert_nothing(d, "out");
+	weir_driver_pipe(d, "in", "a", "1", 32); /* what has not come may still grow */
+	weir_driver_pipe(d, "in", "a", "1", 51);
+	assert_windowed_numbers(d, "out", "a[30]=2@35", "a[40]=1@45");
+	assert_int_equal(last_emitted(d), 51);
+	weir_driver_free(d);
+	free(beside);
+}
+
+static void sessions_taken_over_come_once_each(void **state)
+{
+	weir_driver *d = driving((weir_window){ .gap_ms = 10, .retain_ms = 1000 });
+	char *beside = beside_last_emitted(60, "counts", 31);
+
+	(void)state;
+	weir_driver_pipe(d, "in", "a", "1", 30);
+	weir_driver_pipe(d, "in", "b", "1", 31);
+	weir_driver_pipe(d, "in", "c", "1", 60);
+	assert_string_equal(session(d), "a[30,30]=1@30");
+	assert_string_equal(session(d), "b[31,31]=1@31");
+	weir_driver_stop(d, false);
+	set_beside(d, beside);
+	must(weir_driver_start(d, NULL, &err));
+	weir_driver_pipe(d, "in", "c", "1", 70);
+	assert_string_equal(session(d), "b[31,31]=1@31");
+	assert_string_equal(session(d), "none");
+	weir_driver_free(d);
+	free(beside);
+}
+
 static void closed_windows_meet_what_the_other_table_holds(void **state)
 {
 	weir_topology *t = weir_topology_new("joined");
@@ -243,6 +350,9 @@ int main(void)
 		cmocka_unit_test(sliding_windows_close_behind_their_end),
 		cmocka_unit_test(results_have_the_headers_of_the_record_that_closes_their_window),
 		cmocka_unit_test(open_windows_survive_restarts_and_closed_ones_do_not_come_again),
+		cmocka_unit_test(how_far_results_have_come_stands_where_kafka_streams_looks_for_it),
+		cmocka_unit_test(taken_over_no_window_comes_twice_and_none_is_left_out),
+		cmocka_unit_test(sessions_taken_over_come_once_each),
 		cmocka_unit_test(closed_windows_meet_what_the_other_table_holds),
 		cmocka_unit_test(what_never_closes_is_refused),
 		cmocka_unit_test(more_than_memory_takes_comes_in_order_and_whole),

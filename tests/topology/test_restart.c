@@ -1,4 +1,5 @@
 /* What a restart, clean or not, must leave as it was; and what it must refuse to go on with. */
+#include "tests/topology/beside.h"
 #include "tests/topology/mixed.h"
 
 static void state_is_exact_after_restarts_at_many_points(void **state)
@@ -238,6 +239,34 @@ static void positions_of_the_first_commit_are_refused_when_there_was_a_second(vo
 	weir_driver_free(d);
 }
 
+/* It keeps what it finds beside the offsets, and writes it again with offsets of its own: what weir has said of its
+ * last commit must not be taken for what it says of this one. */
+static void what_kafka_streams_has_added_is_not_taken_for_lost_positions(void **state)
+{
+	weir_driver *d = driver(versions(false), (weir_driver_opts){ 0 });
+	weir_partition own = { .topic = "in", .partition = 0 }, theirs = own;
+
+	(void)state;
+	weir_driver_pipe(d, "in", "k", "v", 1);
+	weir_driver_pipe(d, "in", "k", "v", 2);
+	must(weir_group_committed(weir_driver_cluster(d), "app", &own, 1, 1000, &err));
+	for (int i = 3; i < 9; i++) /* as another program would have: the same bytes */
+		weir_driver_pipe(d, "in", "k", "v", i);
+	weir_driver_stop(d, false);
+	must(weir_group_committed(weir_driver_cluster(d), "app", &theirs, 1, 1000, &err));
+	assert_int_equal(theirs.offset, 8);
+	free(theirs.metadata);
+	theirs.metadata = beside_again(own.metadata);
+	assert_string_not_equal(own.metadata, theirs.metadata);
+	must(weir_group_alter(weir_driver_cluster(d), "app", &theirs, 1, &err));
+	must(weir_driver_start(d, NULL, &err));
+	weir_driver_pipe(d, "in", "k", "v", 9);
+	assert_numbers(d, "out", "k=1@1", "k=2@2", "k=3@3", "k=4@4", "k=5@5", "k=6@6", "k=7@7", "k=8@8", "k=9@9");
+	weir_partitions_release(&own, 1);
+	weir_partitions_release(&theirs, 1);
+	weir_driver_free(d);
+}
+
 static void state_whose_changelog_was_deleted_is_refused(void **state)
 {
 	weir_driver *d = driver(versions(false), (weir_driver_opts){ 0 });
@@ -433,6 +462,7 @@ int main(void)
 		cmocka_unit_test(state_without_committed_positions_is_refused),
 		cmocka_unit_test(positions_older_than_the_state_are_refused),
 		cmocka_unit_test(positions_of_the_first_commit_are_refused_when_there_was_a_second),
+		cmocka_unit_test(what_kafka_streams_has_added_is_not_taken_for_lost_positions),
 		cmocka_unit_test(state_whose_changelog_was_deleted_is_refused),
 		cmocka_unit_test(a_group_without_positions_and_without_state_begins),
 		cmocka_unit_test(a_committed_position_outside_the_log_is_refused),
