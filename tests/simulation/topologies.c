@@ -219,7 +219,7 @@ struct sessions {
 /* Those past retention are not found any more. */
 static bool joins(const struct session *s, const char *key, int64_t ms, int64_t seen_ms)
 {
-	return strcmp(s->key, key) == 0 && s->end_ms >= ms - GAP_MS && s->end_ms >= seen_ms - RETAIN_MS &&
+	return strcmp(s->key, key) == 0 && s->end_ms >= ms - GAP_MS && s->end_ms > seen_ms - RETAIN_MS &&
 	       s->start_ms <= ms + GAP_MS;
 }
 
