@@ -46,7 +46,7 @@ void weir__sim_faults_plan(weir_simulation *s)
 	/* One wall clock must be enough to tell whether a checkpoint is too old. */
 	if (s->chances[SIM_COMPACT] > 0)
 		s->chances[SIM_CLOCK_SKEW] = 0;
-	/* What the cleaner has taken cannot be counted: it may hide that commits were forgotten. */
+	/* What the cleaner has taken cannot be counted: behind a deletion that may hide a loss. */
 	if (s->chances[SIM_COMPACT] > 0)
 		s->chances[SIM_OLD_POSITIONS] = 0;
 }

@@ -185,6 +185,7 @@ static bool flush_change(const struct store_change *change, void *user)
 			return false;
 		}
 		f->store->wrote++;
+		f->store->wrote_last = weir__record_digest(change->key, change->value);
 	}
 	if (f->owner && f->owner->op->changed && f->owner->child_count) {
 		struct store_change kept = *change;
@@ -299,6 +300,7 @@ static void committed_store(struct task_store *s, int64_t now_us)
 
 	weir__store_committed(s->store, next);
 	s->wrote = 0;
+	s->wrote_last = 0;
 	if (!s->source && next > s->known_end)
 		s->known_end = next;
 	if (weir__store_kind_timed(s->graph->spec.kind) || s->graph->spec.kind == STORE_VERSIONED)

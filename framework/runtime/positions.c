@@ -7,12 +7,15 @@
  *
  * Behind them stands, once more as a count and pairs, what is true of this very commit only; Kafka Streams neither
  * reads that nor writes it again. "c:<store>" is an offset that its changelog had reached by the commit before, and
- * "n:<store>" how many records the commit itself has written there. All pairs stand at the task's first input only.
+ * "n:<store>" how many records the commit itself has written there, "l:<store>" a digest of the last
+ * of them. All pairs stand at the task's first input only.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <weir/rng.h>
 
 #include "framework/base/alloc.h"
+#include "framework/base/hash.h"
 #include "framework/runtime/runtime.h"
 
 enum { MAGIC = 2, METADATA_BYTES_MAX = 3000 /* 4096 in base64, offset.metadata.max.bytes */ };
@@ -51,6 +54,13 @@ static bool put_pair(struct writer *w, const char *kind, const char *name, int64
 	return true;
 }
 
+uint64_t weir__record_digest(weir_bytes key, weir_bytes value)
+{
+	uint64_t mixed = weir__hash(key) * 3 + weir__hash(value);
+
+	return weir_is_null(value) ? 0 : weir_splitmix64(&mixed) | 1;
+}
+
 static bool put_closed(struct writer *w, const struct instance *in)
 {
 	int64_t ms = in->op->closed_until ? in->op->closed_until(in) : -1;
@@ -66,6 +76,7 @@ static void put_of_commit(struct writer *w, const struct task *t)
 	for (size_t i = 0; i < t->store_count && fits; i++)
 		if (t->stores[i].writes_changelog)
 			fits = put_pair(w, "n:", t->stores[i].graph->spec.name, t->stores[i].wrote) &&
+			       put_pair(w, "l:", t->stores[i].graph->spec.name, (int64_t)t->stores[i].wrote_last) &&
 			       put_pair(w, "c:", t->stores[i].graph->spec.name, t->stores[i].known_end);
 }
 
@@ -200,6 +211,8 @@ static bool apply_of_commit(struct task *t, weir_bytes name, int64_t number, wei
 			s->reached = number;
 		else if (text[0] == 'n')
 			s->written = number;
+		else if (text[0] == 'l')
+			s->written_last = (uint64_t)number;
 		if (s->reached > s->known_end)
 			s->known_end = s->reached;
 	}

@@ -94,6 +94,7 @@ static bool begin_store(struct task_store *s, weir_error *err)
 	int64_t at = weir__store_checkpoint_offset(s->store), from = at > first ? at : first;
 
 	s->found = 0;
+	s->found_last = 0;
 	s->restore_new = from;
 	if (s->reached >= 0 && s->written >= 0 && from > s->reached) /* to count what lies behind it */
 		from = s->reached > first ? s->reached : first;
@@ -155,8 +156,10 @@ static bool take(const weir_kafka_record *record, void *user)
 	struct slice *slice = user;
 	struct task_store *s = record->user;
 
-	if (s->restoring && record->offset >= s->reached)
+	if (s->restoring && s->reached >= 0 && record->offset >= s->reached) {
 		s->found++;
+		s->found_last = weir__record_digest(record->key, record->value);
+	}
 	if (s->restoring && record->offset >= s->restore_new && !weir_is_null(record->key) &&
 	    (!s->source || taken_by_source(s, record))) {
 		weir__store_restore_put_headers(s->store, record->key, record->value, record->timestamp_ms,
@@ -290,12 +293,20 @@ void weir__restore_progress(struct worker *w)
 		w->restore_told_us = 0;
 }
 
+/* Compaction may have dropped records of the commit, but not its last one unless that is a deletion. So where
+ * another is the last, it is of a later commit, however few there are. */
+static bool is_all_of_commit(const struct task_store *s)
+{
+	return s->found <= s->written &&
+	       (s->found == 0 || s->written_last == 0 || s->found_last == s->written_last);
+}
+
 /* A commit writes positions and changelogs together. So more committed records than that of these positions has
  * written are of a later one, whose positions the broker no longer knows: it would all be counted twice. The task
  * asks until it is told the same twice: this may be another's task by now, who commits in between. */
 static bool positions_fit(struct task *t, struct task_store *s, weir_error *err)
 {
-	if (s->reached < 0 || s->written < 0 || s->found <= s->written || WEIR__CANARY(BELIEVE_POSITIONS)) {
+	if (s->reached < 0 || s->written < 0 || is_all_of_commit(s) || WEIR__CANARY(BELIEVE_POSITIONS)) {
 		s->doubted = -1;
 		return true;
 	}

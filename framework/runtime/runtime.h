@@ -81,6 +81,9 @@ struct input {
 	int64_t empty_since_us; /* for max.task.idle.ms; 0 = not empty */
 };
 
+/* A digest of a changelog's record, 0 = a deletion. It stands beside positions: it must not change. */
+uint64_t weir__record_digest(weir_bytes key, weir_bytes value);
+
 struct task_store {
 	struct task *task;
 	const struct graph_store *graph;
@@ -102,6 +105,9 @@ struct task_store {
 	/* Told beside the committed position: what the changelog had reached before that commit, and how many
 	 * records the commit has written; -1 = not told. And how many committed ones have been found there. */
 	int64_t reached, written, found;
+	/* Digests of the last record: of the open transaction, of that commit, and of those found; 0 = a deletion,
+	 * or none. */
+	uint64_t wrote_last, written_last, found_last;
 	int64_t doubted;       /* `reached` when the positions seemed too old; -1 = they did not */
 	int64_t checkpoint_us; /* when it was last made durable */
 };

@@ -319,8 +319,10 @@ static bool read_positions(struct task *t, weir_error *err)
 		return weir_wrap(err, "task %s: committed positions", t->id);
 	t->position_was_committed = false;
 	t->cx.stream_time_ms = INT64_MIN;
-	for (size_t i = 0; i < t->store_count; i++)
+	for (size_t i = 0; i < t->store_count; i++) {
 		t->stores[i].reached = t->stores[i].written = -1;
+		t->stores[i].written_last = 0;
+	}
 	for (size_t i = 0; i < t->input_count && ok; i++) {
 		struct input *in = &t->inputs[i];
 
@@ -464,6 +466,7 @@ void weir__task_reset(struct task *t)
 		if (t->stores[i].store) {
 			weir__store_discard(t->stores[i].store);
 			t->stores[i].wrote = 0;
+			t->stores[i].wrote_last = 0;
 		}
 	weir__origins_clear(&t->cx.origins);
 	weir__task_partitions(t, list);

@@ -1,4 +1,5 @@
 /* What a restart, clean or not, must leave as it was; and what it must refuse to go on with. */
+#include "framework/kafka/embedded.h"
 #include "tests/topology/beside.h"
 #include "tests/topology/mixed.h"
 
@@ -239,6 +240,50 @@ static void positions_of_the_first_commit_are_refused_when_there_was_a_second(vo
 	weir_driver_free(d);
 }
 
+/* The cleaner leaves one record of the key, so there are no more than the first commit has written: but it is not
+ * that one. And what it takes of a commit that was the last is nobody's loss. */
+static void positions_older_than_the_state_are_refused_behind_compaction_too(void **state)
+{
+	const char *const changelog = "app-counts-changelog";
+
+	(void)state;
+	for (int lost = 0; lost < 2; lost++) {
+		weir_driver *d = driver(versions(false), (weir_driver_opts){ 0 });
+		weir_partition old = { .topic = "in", .partition = 0 };
+		weir_error why = { .code = WEIR_OK };
+
+		for (int i = 0; i < 3; i++)
+			weir_driver_pipe(d, "in", "k", "v", i + 1);
+		must(weir_group_committed(weir_driver_cluster(d), "app", &old, 1, 1000, &err));
+		for (int i = 3; i < (lost ? 6 : 3); i++)
+			weir_driver_pipe(d, "in", "k", "v", i + 1);
+		weir__embedded_compact(weir_driver_cluster(d), changelog);
+		/* another task's transaction, aborted: what is before it can be cleaned */
+		weir_producer *p = weir_producer_open(weir_driver_cluster(d),
+						      (weir_producer_opts){ .transactional_id = "other" }, NULL);
+
+		must(weir_producer_init(p, 1000, &err) && weir_producer_begin(p, &err));
+		must(weir_producer_send(
+			p, &(weir_produced){ .topic = changelog, .key = weir_str("x"), .value = weir_str("x") },
+			&err));
+		must(weir_producer_abort(p, 1000, &err));
+		weir_producer_close(p);
+		weir__embedded_compact(weir_driver_cluster(d), changelog);
+		weir_driver_stop(d, true);
+		must(weir_group_alter(weir_driver_cluster(d), "app", &old, 1, &err));
+		if (lost) {
+			assert_false(weir_driver_start(d, NULL, &why));
+			assert_contains(why.message, "store \"counts\" goes on behind the committed positions");
+		} else {
+			must(weir_driver_start(d, NULL, &err));
+			weir_driver_pipe(d, "in", "k", "v", 4);
+			assert_numbers(d, "out", "k=1@1", "k=2@2", "k=3@3", "k=4@4");
+		}
+		weir_partitions_release(&old, 1);
+		weir_driver_free(d);
+	}
+}
+
 /* It keeps what it finds beside the offsets, and writes it again with offsets of its own: what weir has said of its
  * last commit must not be taken for what it says of this one. */
 static void what_kafka_streams_has_added_is_not_taken_for_lost_positions(void **state)
@@ -462,6 +507,7 @@ int main(void)
 		cmocka_unit_test(state_without_committed_positions_is_refused),
 		cmocka_unit_test(positions_older_than_the_state_are_refused),
 		cmocka_unit_test(positions_of_the_first_commit_are_refused_when_there_was_a_second),
+		cmocka_unit_test(positions_older_than_the_state_are_refused_behind_compaction_too),
 		cmocka_unit_test(what_kafka_streams_has_added_is_not_taken_for_lost_positions),
 		cmocka_unit_test(state_whose_changelog_was_deleted_is_refused),
 		cmocka_unit_test(a_group_without_positions_and_without_state_begins),
