@@ -24,6 +24,7 @@ weir_timer *weir__timer_add(weir_context *cx, const int64_t *start_ms, int64_t i
 	weir_assert(interval_ms > 0);
 	*timer = (struct weir_timer){
 		.next = t->timers,
+		.number = ++t->timer_number,
 		.instance = cx->current,
 		.state = cx->current->state,
 		.fn = fn,
@@ -72,12 +73,29 @@ static void free_cancelled(struct task *t)
 	}
 }
 
-static void run_due(struct task *t, weir_time time, int64_t now_ms)
+/* The one that has been due the longest, as in Kafka Streams; of equals that which has waited the longest. None
+ * that was scheduled after `number`: a timer that schedules others must come to an end. */
+static struct weir_timer *next_due(const struct task *t, weir_time time, int64_t now_ms, uint64_t number)
 {
+	struct weir_timer *next = NULL;
+
 	for (struct weir_timer *timer = t->timers; timer; timer = timer->next) {
 		/* At the end of time a timer has no next call. */
-		if (timer->cancelled || timer->time != time || timer->due_ms > now_ms || timer->due_ms == INT64_MAX)
+		if (timer->cancelled || timer->time != time || timer->due_ms > now_ms ||
+		    timer->due_ms == INT64_MAX || timer->number > number)
 			continue;
+		if (!next || timer->due_ms < next->due_ms ||
+		    (timer->due_ms == next->due_ms && timer->number < next->number))
+			next = timer;
+	}
+	return next;
+}
+
+static void run_due(struct task *t, weir_time time, int64_t now_ms)
+{
+	uint64_t number = t->timer_number;
+
+	for (struct weir_timer *timer; (timer = next_due(t, time, now_ms, number));) {
 		if (t->cx.failed || !weir__task_touch(t))
 			return;
 		move_on(timer, now_ms);
@@ -88,6 +106,7 @@ static void run_due(struct task *t, weir_time time, int64_t now_ms)
 		timer->instance->state = timer->state; /* what it schedules has the same */
 		timer->fn(&t->cx, now_ms, timer->state);
 		timer->instance->state = usual;
+		timer->number = ++t->timer_number;
 		if (t->cx.failure)
 			weir__failed(timer->instance, &t->cx, NULL, now_ms);
 		weir__arena_reset(&t->cx.arena);

@@ -123,6 +123,7 @@ enum task_state { TASK_OPENING, TASK_RESTORING, TASK_RUNNING };
 
 struct weir_timer {
 	struct weir_timer *next;
+	uint64_t number; /* grows with each time that one is scheduled, or has been called */
 	struct instance *instance;
 	void *state; /* of whoever has scheduled it: the step, or what is wrapped in it */
 	weir_punctuate_fn *fn;
@@ -149,6 +150,7 @@ struct task {
 	size_t store_count;
 	struct input *current; /* of the record being processed; NULL in punctuators and commits */
 	struct weir_timer *timers;
+	uint64_t timer_number;
 	int64_t next_wall_ms; /* earliest wall-clock timer; INT64_MAX = none */
 	bool touched;         /* by the open transaction */
 	bool stores_open, instances_made;

@@ -440,6 +440,47 @@ static void both_times_outlive_restarts_and_crashes(void **state)
 	weir_driver_free(d);
 }
 
+/* --- timers that schedule timers -------------------------------------------------------------------------------
+ * */
+
+static int called;
+
+static void schedule_another(weir_context *cx, int64_t time_ms, void *state)
+{
+	(void)time_ms, (void)state;
+	called++;
+	weir_schedule(cx, 1000, WEIR_STREAM_TIME, schedule_another); /* due at once */
+}
+
+static void schedule_first(weir_context *cx, void *state, void *user)
+{
+	(void)state, (void)user;
+	called = 0;
+	weir_schedule(cx, 1000, WEIR_STREAM_TIME, schedule_another);
+}
+
+static void leave_alone(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	(void)cx, (void)r, (void)state, (void)user;
+}
+
+/* Kafka Streams would go on for ever. */
+static void a_timer_that_schedules_another_waits_for_the_next_record(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	(void)state;
+	weir_process(text_source(t, "in"), "timers",
+		     (weir_processor){ .init = schedule_first, .process = leave_alone });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	for (int i = 1; i <= 3; i++) {
+		weir_driver_pipe(d, "in", "k", "v", i);
+		assert_int_equal(called, i);
+	}
+	weir_driver_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,6 +503,7 @@ int main(void)
 		cmocka_unit_test(a_timer_can_send_dead_letters),
 		cmocka_unit_test(stream_time_counts_every_record_and_step_time_what_the_step_tells),
 		cmocka_unit_test(both_times_outlive_restarts_and_crashes),
+		cmocka_unit_test(a_timer_that_schedules_another_waits_for_the_next_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

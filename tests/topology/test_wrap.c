@@ -147,7 +147,7 @@ static void each_processor_has_one_around_it_from_its_init_to_its_close(void **s
 	(void)state;
 	assert_trace("wrapper begins around a; a begins; wrapper begins around b; b begins; ");
 	weir_driver_pipe(d, "in", "k", "v", 1);
-	assert_trace("a call 1; b call 1; b ticks at 1, call 2; a ticks at 1, call 2; ");
+	assert_trace("a call 1; b call 1; a ticks at 1, call 2; b ticks at 1, call 2; ");
 	weir_driver_pipe(d, "in", "k", "never", 2);
 	assert_trace("");
 	weir_driver_pipe(d, "in", "k", "twice", 3);
@@ -174,7 +174,7 @@ static void what_a_wrapper_has_not_is_as_without_it(void **state)
 	weir_driver_pipe(d, "in", "k", "v", 1);
 	assert_text(d, "out", "k=v@1");
 	weir_driver_free(d);
-	assert_trace("a begins; b begins; a call 1; b call 1; b ticks at 1, call 2; a ticks at 1, call 2; a ends; "
+	assert_trace("a begins; b begins; a call 1; b call 1; a ticks at 1, call 2; b ticks at 1, call 2; a ends; "
 		     "b ends; ");
 }
 
@@ -195,7 +195,7 @@ static void a_wrapper_takes_what_it_wants(void **state)
 
 	assert_trace("a begins; wrapper begins around b; b begins; ");
 	weir_driver_pipe(d, "in", "k", "never", 1);
-	assert_trace("a call 1; b ticks at 1, call 1; a ticks at 1, call 2; ");
+	assert_trace("a call 1; a ticks at 1, call 2; b ticks at 1, call 1; ");
 	weir_driver_free(d);
 }
 
