@@ -44,8 +44,10 @@ static bool ends_early(struct reading *r)
 
 static bool take(struct reading *r, size_t n, const char **bytes)
 {
-	if (n > r->left)
-		return ends_early(r);
+	if (n > r->left) {
+		ends_early(r);
+		return false; /* as that does, but gcc sees it at -O2 */
+	}
 	*bytes = r->at;
 	r->at += n;
 	r->left -= n;
