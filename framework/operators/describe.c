@@ -63,8 +63,9 @@ static void describe_text(weir_topology *t, FILE *out)
 		}
 	}
 	for (size_t i = 0; i < t->global_count; i++)
-		fprintf(out, "%s  %s reads %s store %s\n", i ? "" : "\nglobal tables\n", t->globals[i]->name,
-			t->globals[i]->topic, t->globals[i]->store);
+		fprintf(out, "%s  %s reads %s store %s%s\n", i ? "" : "\nglobal tables\n", t->globals[i]->name,
+			t->globals[i]->topic, t->globals[i]->store,
+			t->globals[i]->process ? " through its processor" : "");
 }
 
 static void describe_dot(weir_topology *t, FILE *out)
@@ -180,8 +181,9 @@ static void describe_json(weir_topology *t, FILE *out)
 			t->stores[i]->spec.kind == STORE_VERSIONED ? "\"versioned\":true," : "",
 			t->stores[i]->spec.logged ? "true" : "false");
 	for (size_t i = 0; i < t->global_count; i++)
-		fprintf(out, "%s{\"name\":\"%s\",\"reads\":\"%s\",\"store\":\"%s\"}", i ? "," : "],\"globals\":[",
-			t->globals[i]->name, t->globals[i]->topic, t->globals[i]->store);
+		fprintf(out, "%s{\"name\":\"%s\",\"reads\":\"%s\",\"store\":\"%s\"%s}", i ? "," : "],\"globals\":[",
+			t->globals[i]->name, t->globals[i]->topic, t->globals[i]->store,
+			t->globals[i]->process ? ",\"processor\":true" : "");
 	fprintf(out, "]}\n");
 }
 

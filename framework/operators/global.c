@@ -1,7 +1,7 @@
 /* Global tables as steps see them; the rows are the runtime's. */
 #include "framework/operators/operator.h"
 
-weir_global *weir_global_table(weir_topology *t, const char *name, weir_global_opts opts)
+static struct graph_global *global_new(weir_topology *t, const char *name, const weir_global_opts *opts)
 {
 	struct graph_global *g = weir__arena_zalloc(&t->arena, sizeof *g);
 
@@ -9,16 +9,34 @@ weir_global *weir_global_table(weir_topology *t, const char *name, weir_global_o
 	*g = (struct graph_global){
 		.id = (int)t->global_count,
 		.name = weir__arena_strdup(&t->arena, name),
-		.store = weir__arena_strdup(&t->arena, opts.store.store ? opts.store.store : name),
-		.topic = weir__arena_strdup(&t->arena, opts.topic ? opts.topic : name),
-		.value = opts.value,
-		.in_memory = opts.store.in_memory,
-		.ordered = opts.store.ordered,
+		.store = weir__arena_strdup(&t->arena, opts->store.store ? opts->store.store : name),
+		.topic = weir__arena_strdup(&t->arena, opts->topic ? opts->topic : name),
+		.value = opts->value,
+		.topic_value = opts->value,
+		.in_memory = opts->store.in_memory,
+		.ordered = opts->store.ordered,
 	};
-	if (opts.store.unlogged)
+	if (opts->store.unlogged)
 		weir__graph_mistake(t, name, "its topic is its changelog: it cannot be unlogged");
-	if (opts.store.versioned)
+	if (opts->store.versioned)
 		weir__graph_mistake(t, name, "a global table keeps no versions");
+	return g;
+}
+
+weir_global *weir_global_table(weir_topology *t, const char *name, weir_global_opts opts)
+{
+	struct graph_global *g = global_new(t, name, &opts);
+
+	weir__graph_global_add(t, g);
+	return (weir_global *)g;
+}
+
+weir_global *weir_global_store(weir_topology *t, const char *name, weir_global_opts opts, weir_processor processor)
+{
+	struct graph_global *g = global_new(t, name, &opts);
+
+	g->process = weir__process_apart(t, g->name, g->store, opts.value, processor);
+	g->value = g->process->value;
 	weir__graph_global_add(t, g);
 	return (weir_global *)g;
 }

@@ -235,6 +235,11 @@ void weir__table_keep_old(struct node *table);
  * Negative: it keeps none. */
 int64_t weir__table_history_ms(const struct node *table);
 
+/** A processor that is a step of no stream: it has that store alone, and forwards nothing. `value`: of the records
+ * that it is given. */
+struct node *weir__process_apart(weir_topology *t, const char *name, const char *store, const weir_serde *value,
+				 weir_processor processor);
+
 /** The row of a global table; false = there is none, or the key is null. */
 bool weir__global_look_up(weir_context *cx, const weir_global *global, weir_bytes key, weir_record *row);
 

@@ -168,13 +168,62 @@ static void use_stores(struct node *n, const char *const *stores)
 	}
 }
 
+/* What is around a processor called `name`; NULL = nothing. */
+static const weir_wrapper *wrapper_for(const weir_topology *t, const char *name, const weir_processor *processor)
+{
+	const weir_wrapper *w = t->wrapper;
+
+	return w && w->wants && !w->wants(name, processor, w->user) ? NULL : w;
+}
+
+struct node *weir__process_apart(weir_topology *t, const char *name, const char *store, const weir_serde *value,
+				 weir_processor processor)
+{
+	static const struct operator apart_op = {
+		.kind = "process",
+		.forwards_nothing = true,
+		.state_size = process_state_size,
+		.init = process_init,
+		.process = process_process,
+		.close = process_close,
+	};
+	static const struct operator wrapped_apart_op = {
+		.kind = "process",
+		.forwards_nothing = true,
+		.state_size = process_state_size,
+		.init = wrapped_init,
+		.process = wrapped_process,
+		.close = wrapped_close,
+	};
+	struct process p = { .inner = processor, .wrapper = wrapper_for(t, name, &processor) };
+	struct node *n = weir__arena_zalloc(&t->arena, sizeof *n);
+	struct graph_store *own = weir__arena_zalloc(&t->arena, sizeof *own);
+
+	if (!processor.process)
+		weir__graph_mistake(t, name, "it has no process function");
+	if (processor.stores[0] && (strcmp(processor.stores[0], store) != 0 || processor.stores[1]))
+		weir__graph_mistake(t, name, "before a global store there is no other store");
+	if (p.wrapper && p.wrapper->stores[0])
+		weir__graph_mistake(t, name, "what is around it has stores, and it has but its own");
+	own->spec.name = store;
+	*n = (struct node){
+		.id = -1,
+		.name = name,
+		.op = p.wrapper ? &wrapped_apart_op : &apart_op,
+		.topology = t,
+		.stores = { own },
+		.store_count = 1,
+		.value = processor.value ? processor.value : value,
+		.opts = weir__arena_copy(&t->arena, weir_bytes_of(&p, sizeof p)).data,
+		.subtopology = -1,
+	};
+	return n;
+}
+
 weir_stream *weir_process(weir_stream *s, const char *name, weir_processor processor)
 {
 	weir_topology *t = node_of_stream(s)->topology;
-	struct process p = { .inner = processor, .wrapper = t->wrapper };
-
-	if (p.wrapper && p.wrapper->wants && !p.wrapper->wants(name, &processor, p.wrapper->user))
-		p.wrapper = NULL;
+	struct process p = { .inner = processor, .wrapper = wrapper_for(t, name, &processor) };
 	bool has_stores = processor.stores[0] || (p.wrapper && p.wrapper->stores[0]);
 	struct node *parent = has_stores ? weir__keyed_input(node_of_stream(s), name, true) : node_of_stream(s);
 	struct node *n = weir__graph_add(t, parent, name, p.wrapper ? &wrapped_op : &process_op, &p, sizeof p);

@@ -4,6 +4,10 @@
  * far each partition has been taken is noted beside the store after each checkpoint, so that a note never claims
  * more than the store has: what lies behind it is put again, which ends in the same state.
  *
+ * Not so where a processor makes the rows of the records: it must be given each record once. Such a store is not
+ * logged, so that it is checkpointed as a whole, under the sum of all positions. The notes are written before, and
+ * have the positions of this checkpoint and of the one before, each with its sum: the store's says which hold.
+ *
  * The reader has a thread, or is stepped by the workers where those are stepped (driver, simulator). A table's lock
  * is held while a row is read or put.
  */
@@ -13,7 +17,7 @@
 
 #include "framework/base/alloc.h"
 #include "framework/base/log_prefix.h"
-#include "framework/runtime/runtime.h"
+#include "framework/runtime/global_process.h"
 
 struct global;
 
@@ -25,6 +29,7 @@ struct global_partition {
 	/* Until all are ready, if there is something: for the listener. */
 	bool restoring;
 	int64_t from, restored, restored_told;
+	int64_t saved; /* position of the last checkpoint */
 };
 
 struct global {
@@ -33,8 +38,10 @@ struct global {
 	pthread_mutex_t lock;
 	struct global_partition *parts;
 	int32_t count;
-	weir_context decode_cx; /* memory to see whether values can be read */
-	bool changed;           /* since the last checkpoint */
+	struct global_process *process; /* NULL = the records are the rows */
+	int64_t saved;                  /* offset of the last checkpoint */
+	weir_context decode_cx;         /* memory to see whether values can be read */
+	bool changed;                   /* since the last checkpoint */
 	int64_t checkpoint_us;
 };
 
@@ -59,15 +66,68 @@ static char *note_name(const struct global_partition *p)
 	return weir__asprintf("global.%s.%d", p->global->graph->store, (int)p->partition);
 }
 
+enum { NOTE_BYTES = 100 };
+
+/* "OFFSET:POSITION OFFSET:POSITION", of two checkpoints; -1 = neither is the store's. */
+static int64_t position_at(const char *note, int64_t offset)
+{
+	long long offsets[2], positions[2];
+
+	if (sscanf(note, "%lld:%lld %lld:%lld", &offsets[0], &positions[0], &offsets[1], &positions[1]) != 4)
+		return -1;
+	return offsets[1] == offset ? positions[1] : offsets[0] == offset ? positions[0] : -1;
+}
+
 /* -1 = there is none. */
 static int64_t noted(struct globals *g, const struct global_partition *p)
 {
-	char *name = note_name(p), text[32];
-	bool is = weir__store_checkpoint_offset(p->global->store) >= 0 &&
-		  weir__state_note_get(g->app->state, name, text, sizeof text);
+	char *name = note_name(p), text[NOTE_BYTES];
+	int64_t offset = weir__store_checkpoint_offset(p->global->store);
+	bool is = offset >= 0 && weir__state_note_get(g->app->state, name, text, sizeof text);
 
 	free(name);
-	return is ? strtoll(text, NULL, 10) : -1;
+	if (!is)
+		return -1;
+	if (p->global->graph->process)
+		return position_at(text, offset);
+	return strchr(text, ':') ? -1 : strtoll(text, NULL, 10);
+}
+
+static bool note_put(struct globals *g, const struct global_partition *p, int64_t offset, weir_error *err)
+{
+	char *name = note_name(p), text[NOTE_BYTES];
+
+	if (p->global->process)
+		snprintf(text, sizeof text, "%lld:%lld %lld:%lld", (long long)p->global->saved, (long long)p->saved,
+			 (long long)offset, (long long)p->position);
+	else
+		snprintf(text, sizeof text, "%lld", (long long)p->position);
+	bool ok = weir__state_note_put(g->app->state, name, text, err);
+
+	free(name);
+	return ok;
+}
+
+static bool notes_put(struct globals *g, const struct global *global, int64_t offset, weir_error *err)
+{
+	for (int32_t i = 0; i < global->count; i++)
+		if (!note_put(g, &global->parts[i], offset, err))
+			return false;
+	return true;
+}
+
+/* It may have been made by a processor which there was then, or without the one that there is now. */
+static bool made_otherwise(struct globals *g, const struct global *global)
+{
+	bool any = false, all = true;
+
+	for (int32_t i = 0; i < global->count; i++) {
+		bool is = noted(g, &global->parts[i]) >= 0;
+
+		any |= is;
+		all &= is;
+	}
+	return weir__store_checkpoint_offset(global->store) >= 0 && (global->graph->process ? !all : !any);
 }
 
 /* Why what is on disk cannot be brought up to date; NULL = it can. */
@@ -83,6 +143,8 @@ static const char *stale(struct globals *g, struct global *global)
 					      : WEIR_DAYS(1)))
 		return "it is older than delete.retention.ms: compaction may have dropped deletions that it never "
 		       "saw";
+	if (made_otherwise(g, global))
+		return "nothing says how much of the topic it has";
 	for (int32_t i = 0; i < global->count; i++) {
 		const struct global_partition *p = &global->parts[i];
 		int64_t at = noted(g, p);
@@ -121,6 +183,29 @@ static bool find_positions(struct globals *g, struct global *global, weir_error 
 	return true;
 }
 
+/* Grows with each record, as a changelog's offset does. */
+static int64_t taken(const struct global *global)
+{
+	int64_t sum = 0;
+
+	for (int32_t i = 0; i < global->count; i++)
+		sum += global->parts[i].position;
+	return sum;
+}
+
+/* There is no restoring: from the first record on it is as it will be. */
+static bool open_process(struct globals *g, struct global *global, weir_error *err)
+{
+	if (!weir__store_restore_done(global->store, taken(global), err))
+		return false;
+	global->changed = true; /* notes are to be there for what has just been written */
+	global->saved = taken(global);
+	for (int32_t i = 0; i < global->count; i++)
+		global->parts[i].saved = global->parts[i].position;
+	global->process = weir__global_process_new(g->app, global->graph, global->store, err);
+	return global->process != NULL;
+}
+
 static bool open_one(struct globals *g, struct global *global, weir_error *err)
 {
 	const struct graph_global *graph = global->graph;
@@ -128,7 +213,7 @@ static bool open_one(struct globals *g, struct global *global, weir_error *err)
 				   .kind = STORE_KEY_VALUE,
 				   .in_memory = graph->in_memory,
 				   .ordered = graph->ordered,
-				   .logged = true };
+				   .logged = graph->process == NULL };
 
 	global->count = weir_topic_partitions(g->app->cluster, graph->topic, err);
 	if (global->count < 0)
@@ -141,7 +226,7 @@ static bool open_one(struct globals *g, struct global *global, weir_error *err)
 	global->store = weir__store_open(g->app->state, &spec, 0, err);
 	if (!global->store)
 		return weir_wrap(err, "global table \"%s\"", graph->name);
-	return find_positions(g, global, err);
+	return find_positions(g, global, err) && (!graph->process || open_process(g, global, err));
 }
 
 /* --- who wants to know ---------------------------------------------------------------------------- */
@@ -213,28 +298,32 @@ static void on_partition_error(weir_consumer *consumer, const weir_partition *p,
 	fail(g, &err);
 }
 
-static bool readable(struct global *global, weir_bytes value, weir_error *err)
+static bool readable(struct global *global, weir_bytes value, const void **object, weir_error *err)
 {
-	const weir_serde *serde = global->graph->value;
+	const weir_serde *serde = global->graph->topic_value;
+	weir_context *cx = global->process ? weir__global_process_context(global->process) : &global->decode_cx;
 
+	*object = NULL;
 	if (!serde || weir_is_null(value))
 		return true;
-	weir__arena_reset(&global->decode_cx.arena);
-	return serde->decode(&global->decode_cx, value, err) != NULL;
+	weir__arena_reset(&cx->arena);
+	*object = serde->decode(cx, value, err);
+	return *object != NULL;
 }
 
-/* Null keys and what cannot be read: there is no transaction here that a dead letter could go with. */
-static bool wanted(struct globals *g, struct global *global, const weir_kafka_record *record)
+/* Null keys of tables, and what cannot be read: there is no transaction here that a dead letter could go with. */
+static bool wanted(struct globals *g, struct global *global, const weir_kafka_record *record, const void **object)
 {
 	weir_error err = { .message = "null key" };
 	static weir_log_limit limit;
+	bool has_key = global->process || !weir_is_null(record->key);
 
-	if (!weir_is_null(record->key) && readable(global, record->value, &err))
+	if (has_key && readable(global, record->value, object, &err))
 		return true;
 	weir_log_limited(&limit, 60000, WEIR_LOG_WARN, "global",
 			 "record left out topic=%s partition=%d offset=%lld: %s", record->topic,
 			 (int)record->partition, (long long)record->offset, err.message);
-	if (!weir_is_null(record->key) && g->app->settings.stop_on_unreadable) {
+	if (has_key && g->app->settings.stop_on_unreadable) {
 		weir_wrap(&err, "record %s/%d@%lld of a global table cannot be read (errors.deserialization=stop)",
 			  record->topic, (int)record->partition, (long long)record->offset);
 		fail(g, &err);
@@ -242,26 +331,40 @@ static bool wanted(struct globals *g, struct global *global, const weir_kafka_re
 	return false;
 }
 
+static void take(struct globals *g, struct global *global, const weir_kafka_record *record, const void *object)
+{
+	weir_error err = { .code = WEIR_OK };
+
+	pthread_mutex_lock(&global->lock);
+	if (global->process) {
+		if (!weir__global_process(global->process, record, object, &err))
+			fail(g, &err);
+	} else if (!atomic_load_explicit(&g->ready, memory_order_relaxed)) {
+		weir__store_restore_put(global->store, record->key, record->value, record->timestamp_ms);
+	} else {
+		weir_store_put(global->store, record->key, record->value, record->timestamp_ms);
+	}
+	pthread_mutex_unlock(&global->lock);
+}
+
 static bool on_record(const weir_kafka_record *record, void *user)
 {
 	struct globals *g = user;
 	struct global_partition *p = record->user;
 	struct global *global = p->global;
+	const void *object;
 
 	if (record->offset < p->position)
 		return true;
-	if (wanted(g, global, record)) {
-		pthread_mutex_lock(&global->lock);
-		if (!atomic_load_explicit(&g->ready, memory_order_relaxed))
-			weir__store_restore_put(global->store, record->key, record->value, record->timestamp_ms);
-		else
-			weir_store_put(global->store, record->key, record->value, record->timestamp_ms);
-		pthread_mutex_unlock(&global->lock);
+	if (wanted(g, global, record, &object)) {
+		take(g, global, record, object);
 		p->restored += p->restoring;
 	}
+	if (g->failed)
+		return false; /* it has not been taken, or not as a whole */
 	p->position = record->offset + 1;
 	global->changed = true;
-	return !g->failed && !atomic_load_explicit(&g->stopping, memory_order_relaxed);
+	return !atomic_load_explicit(&g->stopping, memory_order_relaxed);
 }
 
 /* Behind markers, too. */
@@ -275,16 +378,6 @@ static void take_positions(struct globals *g, struct global *global)
 	}
 }
 
-/* Grows with each record, as a changelog's offset does. */
-static int64_t taken(const struct global *global)
-{
-	int64_t sum = 0;
-
-	for (int32_t i = 0; i < global->count; i++)
-		sum += global->parts[i].position;
-	return sum;
-}
-
 static bool ignore_change(const struct store_change *change, void *user)
 {
 	(void)change, (void)user;
@@ -292,35 +385,40 @@ static bool ignore_change(const struct store_change *change, void *user)
 }
 
 /* What is in a committed log is committed. */
-static void commit_puts(struct globals *g, struct global *global)
+static void commit_puts(struct global *global)
 {
-	const struct settings *s = &g->app->settings;
-
 	weir__store_flush(global->store, ignore_change, NULL);
 	weir__store_committed(global->store, taken(global));
-	weir__store_shrink(global->store, (size_t)s->memory_bytes_max / 16 / g->count);
 }
 
 static bool checkpoint(struct globals *g, struct global *global, weir_error *err)
 {
+	int64_t offset = taken(global);
+
 	global->checkpoint_us = weir__now_us(g->app);
-	if (weir__store_changed(global->store))
-		commit_puts(g, global);
+	if (weir__store_changed(global->store) || global->process)
+		commit_puts(global);
 	if (!global->changed || weir__store_spec(global->store)->in_memory)
 		return true;
 	global->changed = false;
-	if (!weir__store_checkpoint(global->store, true, err))
+	if (!global->process)
+		return weir__store_checkpoint(global->store, true, err) && notes_put(g, global, offset, err);
+	if (!notes_put(g, global, offset, err) || !weir__store_checkpoint(global->store, true, err))
 		return false;
-	for (int32_t i = 0; i < global->count; i++) {
-		char *name = note_name(&global->parts[i]), text[32];
+	global->saved = offset;
+	for (int32_t i = 0; i < global->count; i++)
+		global->parts[i].saved = global->parts[i].position;
+	return true;
+}
 
-		snprintf(text, sizeof text, "%lld", (long long)global->parts[i].position);
-		bool ok = weir__state_note_put(g->app->state, name, text, err);
+/* Of a processor's store nothing may go to disk before all of it does. */
+static bool keep_memory(struct globals *g, struct global *global, weir_error *err)
+{
+	size_t bytes = (size_t)g->app->settings.memory_bytes_max / 16 / g->count;
 
-		free(name);
-		if (!ok)
-			return false;
-	}
+	if (global->process && weir__store_memory_bytes(global->store) > bytes && !checkpoint(g, global, err))
+		return false;
+	weir__store_shrink(global->store, bytes);
 	return true;
 }
 
@@ -338,41 +436,54 @@ static bool become_ready(struct globals *g, weir_error *err)
 	if (!at_the_ends(g))
 		return true;
 	for (size_t i = 0; i < g->count; i++) {
-		if (!weir__store_restore_done(g->items[i].store, taken(&g->items[i]), err) ||
-		    !checkpoint(g, &g->items[i], err))
+		struct global *global = &g->items[i];
+		bool restored = global->process || weir__store_restore_done(global->store, taken(global), err);
+
+		if (!restored || !checkpoint(g, global, err))
 			return false;
-		weir_log(WEIR_LOG_INFO, "global", "ready table=%s", g->items[i].graph->name);
-		tell_all(g, &g->items[i], WEIR_RESTORE_END);
+		weir_log(WEIR_LOG_INFO, "global", "ready table=%s", global->graph->name);
+		tell_all(g, global, WEIR_RESTORE_END);
 	}
 	atomic_store_explicit(&g->ready, true, memory_order_release);
 	return true;
 }
 
-static bool after_poll(struct globals *g, weir_error *err)
+static bool settle(struct globals *g, struct global *global, weir_error *err)
 {
 	const struct settings *s = &g->app->settings;
 
+	if (weir__store_changed(global->store)) {
+		commit_puts(global);
+		if (!keep_memory(g, global, err))
+			return false;
+	}
+	if (weir__store_tail(global->store) < s->checkpoint_records &&
+	    weir__now_us(g->app) - global->checkpoint_us < s->checkpoint_interval_ms * 1000)
+		return true;
+	return checkpoint(g, global, err);
+}
+
+static bool after_poll(struct globals *g, weir_error *err)
+{
+	bool ready = atomic_load_explicit(&g->ready, memory_order_relaxed);
+
 	for (size_t i = 0; i < g->count; i++)
 		take_positions(g, &g->items[i]);
-	for (size_t i = 0; i < g->count && !atomic_load_explicit(&g->ready, memory_order_relaxed); i++)
+	for (size_t i = 0; i < g->count && !ready; i++)
 		tell_all(g, &g->items[i], WEIR_RESTORE_BATCH);
-	if (!atomic_load_explicit(&g->ready, memory_order_relaxed))
-		return become_ready(g, err);
 	for (size_t i = 0; i < g->count; i++) {
 		struct global *global = &g->items[i];
 		bool ok = true;
 
+		if (!ready && !global->process)
+			continue;
 		pthread_mutex_lock(&global->lock);
-		if (weir__store_changed(global->store))
-			commit_puts(g, global);
-		if (weir__store_tail(global->store) >= s->checkpoint_records ||
-		    weir__now_us(g->app) - global->checkpoint_us >= s->checkpoint_interval_ms * 1000)
-			ok = checkpoint(g, global, err);
+		ok = settle(g, global, err);
 		pthread_mutex_unlock(&global->lock);
 		if (!ok)
 			return false;
 	}
-	return true;
+	return ready || become_ready(g, err);
 }
 
 static bool open_consumer(struct globals *g, weir_error *err)
@@ -486,6 +597,14 @@ bool weir__globals_open(weir_app *app, weir_error *err)
 	return e == 0 || weir_fail(err, WEIR_IO, "start the thread of the global tables: error %d", e);
 }
 
+/* What it holds may be kept. */
+static bool is_whole(const struct globals *g, const struct global *global)
+{
+	if (global->graph->process)
+		return global->process && !g->failed;
+	return global->store && atomic_load(&g->ready);
+}
+
 void weir__globals_close(weir_app *app)
 {
 	struct globals *g = app->globals;
@@ -501,9 +620,10 @@ void weir__globals_close(weir_app *app)
 		struct global *global = &g->items[i];
 
 		tell_all(g, global, WEIR_RESTORE_SUSPENDED);
-		if (global->store && !app->crash && atomic_load(&g->ready) && !checkpoint(g, global, &err))
+		if (is_whole(g, global) && !app->crash && !checkpoint(g, global, &err))
 			weir_log(WEIR_LOG_WARN, "global", "checkpoint at close table=%s: %s", global->graph->name,
 				 err.message);
+		weir__global_process_free(global->process);
 		weir__store_close(global->store);
 		weir__arena_release(&global->decode_cx.arena);
 		pthread_mutex_destroy(&global->lock);

@@ -9,8 +9,9 @@
  *
  * Files: app.c (start, stop, state), settings.c, topics.c (internal topics), worker.c (the loop), group.c
  * (rebalances), task.c (a task's life), input.c (records in, in time order), commit.c (the transaction), restore.c,
- * services.c (what operators ask for), globals.c (global tables), positions.c (metadata of committed offsets),
- * query.c (the mailbox), purge.c, caught_up.c, own.c (files and metrics of a task's processors), listener.c.
+ * services.c (what operators ask for), globals.c (global tables), global_process.c (processors before them),
+ * positions.c (metadata of committed offsets), query.c (the mailbox), purge.c, caught_up.c, own.c (files and
+ * metrics of a task's processors), listener.c.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -468,6 +469,10 @@ struct letter {
 };
 /** To the dead-letter topic, in the open transaction; counted and logged. */
 void weir__dead_letter(struct task *t, const struct letter *letter);
+
+/** What is to become of what the current step has failed at: whoever is to be asked says so. The application has
+ * been stopped, if so. */
+weir_answer weir__failure_answer(struct task *t, const weir_record *r, const char *message);
 
 /* --- refused.c --------------------------------------------------------------------------------------------------
  * */

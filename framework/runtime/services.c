@@ -167,11 +167,10 @@ static weir_answer answer(struct task *t, const weir_record *r, const char *mess
 	return s->stop_on_failure || !s->dead_letter_topic ? WEIR_ANSWER_STOP : WEIR_ANSWER_DEAD_LETTER;
 }
 
-static void service_failed(weir_context *cx, const weir_record *r, const char *message, int64_t now_ms)
+weir_answer weir__failure_answer(struct task *t, const weir_record *r, const char *message)
 {
-	struct task *t = (struct task *)cx;
 	const struct settings *s = &t->worker->app->settings;
-	const weir_record nothing = { .timestamp_ms = now_ms, .headers = &(weir_headers){ 0 }, .cx = cx };
+	weir_context *cx = &t->cx;
 	weir_answer what = answer(t, r, message);
 
 	cx->failure = NULL; /* the handler's own failure is none */
@@ -183,8 +182,18 @@ static void service_failed(weir_context *cx, const weir_record *r, const char *m
 			  t->worker->app->topology->on_failure ? "as the topology's handler has answered"
 			  : s->stop_on_failure                 ? "errors.processing=stop"
 					       : "errors.processing=dead-letter, dead-letter topic not set");
-		return;
 	}
+	return what;
+}
+
+static void service_failed(weir_context *cx, const weir_record *r, const char *message, int64_t now_ms)
+{
+	struct task *t = (struct task *)cx;
+	const weir_record nothing = { .timestamp_ms = now_ms, .headers = &(weir_headers){ 0 }, .cx = cx };
+	weir_answer what = weir__failure_answer(t, r, message);
+
+	if (what == WEIR_ANSWER_STOP)
+		return;
 	weir__dead_letter(t, &(struct letter){ .source = cx->source,
 					       .result = r ? r : &nothing,
 					       .code = "PROCESSING",

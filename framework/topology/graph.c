@@ -31,7 +31,11 @@ void weir_topology_config(weir_topology *t, const weir_config_key *keys, size_t 
 
 void weir_topology_wrap(weir_topology *t, weir_wrapper wrapper)
 {
-	if (t->node_count || t->wrapper)
+	bool late = t->node_count || t->wrapper;
+
+	for (size_t i = 0; i < t->global_count; i++)
+		late |= t->globals[i]->process != NULL;
+	if (late)
 		weir__graph_mistake(t, t->name, "it is to be wrapped once, before its first step");
 	t->wrapper = weir__arena_copy(&t->arena, weir_bytes_of(&wrapper, sizeof wrapper)).data;
 }

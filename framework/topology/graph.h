@@ -69,6 +69,8 @@ struct graph_global {
 	const char *name, *store, *topic;
 	const weir_serde *value; /* NULL = bytes */
 	bool in_memory, ordered;
+	const struct node *process;    /* makes its rows of the records; NULL = they are the rows */
+	const weir_serde *topic_value; /* of the records; NULL = bytes */
 };
 
 struct subtopology {

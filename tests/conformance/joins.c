@@ -67,6 +67,67 @@ static void build_join_global(struct graph *g, const struct step *s)
 			 &weir_utf8);
 }
 
+/* --- a processor before a global store ------------------------------------------------------------------------ */
+
+struct before_store {
+	const char *store;
+	struct bound *key;
+};
+
+/* The row of a key made of the record: how many times, the newest value, and where it lay. */
+static void put_row(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	const struct before_store *b = user;
+	weir_store *store = weir_context_store(cx, b->store);
+	const char *key = b->key->map(cx, key_text(r), value_text(r), b->key->argument), *value = value_text(r);
+	weir_metadata m = weir_record_metadata(cx);
+
+	(void)state;
+	if (!key)
+		key = "none";
+	if (!value) {
+		weir_store_put(store, weir_str(key), WEIR_NULL, r->timestamp_ms);
+		return;
+	}
+	weir_bytes old = weir_store_get(store, weir_str(key), NULL);
+	int n = weir_is_null(old) ? 1 : atoi(bytes_text(cx, old)) + 1;
+	const char *row = format(cx, "%d:%s:%s/%d/%lld", n, value, m.topic, (int)m.partition, (long long)m.offset);
+
+	weir_store_put(store, weir_str(key), weir_str(row), r->timestamp_ms);
+}
+
+static void build_global_store(struct graph *g, const struct step *s)
+{
+	struct before_store *b = weir__arena_alloc(&g->arena, sizeof *b);
+	weir_global_opts opts = { .topic = step_option(s, "topic"), .value = &weir_utf8 };
+	weir_processor p = { .process = put_row, .user = b };
+
+	*b = (struct before_store){ s->name, bind(g, "mapper", step_option(s, "key")) };
+	graph_put_table(g, s->name, (weir_table *)weir_global_store(g->t, s->name, opts, p), &weir_utf8);
+}
+
+/* The row of the record's key, as a processor finds it. */
+static void tell_row(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	int64_t ms = 0;
+	const weir_bytes *row = weir_global_get(cx, user, r->key, &ms);
+	weir_record out = *r;
+
+	(void)state;
+	weir_set_value(&out,
+		       text_object(cx, row ? format(cx, "%s@%lld", bytes_text(cx, *row), (long long)ms) : "~"));
+	weir_forward(cx, &out);
+}
+
+static void build_tell_global(struct graph *g, const struct step *s)
+{
+	weir_processor p = {
+		.process = tell_row, .value = &weir_utf8, .keeps_key = true, .user = input(g, s, 1)->table
+	};
+
+	graph_put_stream(g, s->name, weir_process(input(g, s, 0)->stream, s->name, p), &weir_utf8);
+}
+
 /* --- of two streams ------------------------------------------------------------------------------------------- */
 
 static void build_stream_join(struct graph *g, const struct step *s)
@@ -92,6 +153,8 @@ const struct builder join_builders[] = {
 	{ "join-table", build_join_table },
 	{ "left-join-table", build_join_table },
 	{ "global-table", build_global },
+	{ "global-store", build_global_store },
+	{ "tell-global", build_tell_global },
 	{ "join-global", build_join_global },
 	{ "left-join-global", build_join_global },
 	{ NULL, NULL },

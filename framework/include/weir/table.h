@@ -212,6 +212,24 @@ typedef struct weir_global_opts {
 /** The topic as a global table (Kafka Streams' GlobalKTable). The handle belongs to the topology. */
 weir_global *weir_global_table(weir_topology *t, const char *name, weir_global_opts opts);
 
+/*
+ * A processor of one's own before a global store (Kafka Streams' addGlobalStore). The records of the topic are not
+ * its rows: `processor` is given each of them, null keys too, and puts into the store what it likes (by
+ * weir_context_store, with the store's name). The store has no changelog: where it is not on disk, the processor
+ * makes it again from the beginning of the topic. Each record counts once: what is on disk says how far it has got.
+ *
+ * The processor runs apart from all tasks, one for each instance. It forwards nothing and sets no timers (either
+ * stops the application), has no times of a task or step, and no store but its own; weir_global_get finds other
+ * global tables as they happen to be then. weir_request_commit does nothing. Its task is called "global_<n>", its
+ * partition is 0. It has no transaction: what would be a dead letter, a failure of its own (weir_step_fail) too,
+ * is logged and not sent.
+ */
+
+/** opts.value: of the topic's values; processor.value: of those in the store, as weir_global_get and joins give
+ * them (NULL = as the topic's). processor.stores names nothing, or the store. A wrapper (weir_topology_wrap) is put
+ * around it, too, and must have no stores then. The handle belongs to the topology. */
+weir_global *weir_global_store(weir_topology *t, const char *name, weir_global_opts opts, weir_processor processor);
+
 /** In any callback: the value's object, NULL if there is none; it lasts as long as the record at work.
  * *timestamp_ms (may be NULL) gets its time. */
 const void *weir_global_get(weir_context *cx, const weir_global *global, weir_bytes key, int64_t *timestamp_ms);

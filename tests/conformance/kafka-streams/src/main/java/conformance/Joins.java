@@ -7,6 +7,7 @@ import conformance.Graph.Keys;
 import conformance.Graph.Node;
 import java.time.Duration;
 import org.apache.kafka.common.serialization.Serde;
+import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.GlobalKTable;
 import org.apache.kafka.streams.kstream.JoinWindows;
@@ -16,6 +17,16 @@ import org.apache.kafka.streams.kstream.KeyValueMapper;
 import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.StreamJoined;
 import org.apache.kafka.streams.kstream.ValueJoinerWithKey;
+import org.apache.kafka.streams.processor.api.ContextualFixedKeyProcessor;
+import org.apache.kafka.streams.processor.api.FixedKeyProcessorContext;
+import org.apache.kafka.streams.processor.api.FixedKeyRecord;
+import org.apache.kafka.streams.processor.api.Processor;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.processor.api.RecordMetadata;
+import org.apache.kafka.streams.state.Stores;
+import org.apache.kafka.streams.state.TimestampedKeyValueStore;
+import org.apache.kafka.streams.state.ValueAndTimestamp;
 
 /** Joins of streams; the same names as in tests/conformance/joins.c. */
 class Joins {
@@ -51,6 +62,75 @@ class Joins {
 		return in.with(made, Graph.TEXT);
 	}
 
+	/** The row of a key made of the record: how many times, the newest value, and where it lay. */
+	static class BeforeStore implements Processor<Object, Object, Void, Void> {
+		private final Step step;
+		private final Functions.Mapper key;
+		private ProcessorContext<Void, Void> context;
+		private TimestampedKeyValueStore<String, String> rows;
+
+		BeforeStore(Step step) {
+			this.step = step;
+			key = Functions.mapper(step.option("key", ""));
+		}
+
+		@Override
+		public void init(ProcessorContext<Void, Void> context) {
+			this.context = context;
+			rows = context.getStateStore(step.name());
+		}
+
+		@Override
+		public void process(Record<Object, Object> r) {
+			String mapped = key.map(text(r.key()), text(r.value())), k = mapped == null ? "none" : mapped;
+			if (r.value() == null) {
+				rows.delete(k);
+				return;
+			}
+			ValueAndTimestamp<String> old = rows.get(k);
+			int n = old == null ? 1 : Integer.parseInt(old.value().substring(0, old.value().indexOf(':'))) + 1;
+			RecordMetadata m = context.recordMetadata().orElseThrow();
+			String row = n + ":" + text(r.value()) + ":" + m.topic() + "/" + m.partition() + "/" + m.offset();
+			rows.put(k, ValueAndTimestamp.make(row, r.timestamp()));
+		}
+	}
+
+	/** The row of the record's key, as a processor finds it. */
+	static class RowTeller extends ContextualFixedKeyProcessor<Object, Object, Object> {
+		private final String store;
+		private TimestampedKeyValueStore<String, String> rows;
+
+		RowTeller(String store) {
+			this.store = store;
+		}
+
+		@Override
+		public void init(FixedKeyProcessorContext<Object, Object> context) {
+			super.init(context);
+			rows = context.getStateStore(store);
+		}
+
+		@Override
+		public void process(FixedKeyRecord<Object, Object> r) {
+			ValueAndTimestamp<String> row = r.key() == null ? null : rows.get(text(r.key()));
+			context().forward(r.withValue(row == null ? "~" : row.value() + "@" + row.timestamp()));
+		}
+	}
+
+	private static Node globalStore(Graph g, Step s) {
+		g.builder.addGlobalStore(
+				Stores.timestampedKeyValueStoreBuilder(Stores.inMemoryKeyValueStore(s.name()), Serdes.String(),
+						Serdes.String()),
+				s.option("topic", s.name()), Consumed.with(Graph.TEXT, Graph.TEXT), () -> new BeforeStore(s));
+		return new Node(s.name(), Keys.TEXT, 0, Graph.TEXT);
+	}
+
+	private static Node tellGlobal(Graph g, Step s) {
+		String store = (String) g.input(s, 1).made();
+		return g.input(s).with(g.input(s).stream().processValues(() -> new RowTeller(store), Named.as(s.name())),
+				Graph.TEXT);
+	}
+
 	private static Node joinStreams(Graph g, Step s) {
 		Node l = g.input(s, 0), r = g.input(s, 1);
 		Duration before = Windows.ms(s, "before"), after = Windows.ms(s, "after"), grace = Windows.ms(s, "grace");
@@ -77,6 +157,8 @@ class Joins {
 						g.builder.globalTable(s.option("topic", s.name()), Consumed.with(Graph.TEXT, Graph.TEXT),
 								Graph.keyValueStore(s, Graph.TEXT, Graph.TEXT)),
 						Keys.TEXT, 0, Graph.TEXT));
+		Steps.register("global-store", Joins::globalStore);
+		Steps.register("tell-global", Joins::tellGlobal);
 		Steps.register("join-global", Joins::joinGlobal);
 		Steps.register("left-join-global", Joins::joinGlobal);
 	}

@@ -1,0 +1,381 @@
+/* Global stores with a processor of one's own before them. */
+#include "tests/topology/topology_test.h"
+
+#include "framework/runtime/runtime.h"
+
+/* What has become of a key: "how many times:newest value"; null deletes, keys may be null. */
+static void count_up(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	weir_store *store = weir_context_store(cx, "seen");
+	weir_bytes key = weir_is_null(r->key) ? weir_str("none") : r->key, old = weir_store_get(store, key, NULL);
+	const weir_bytes *value = weir_value(r);
+
+	(void)state, (void)user;
+	if (!value)
+		weir_store_put(store, key, WEIR_NULL, r->timestamp_ms);
+	else
+		weir_store_put(store, key,
+			       *text(cx, "%d:%.*s", weir_is_null(old) ? 1 : atoi(old.data) + 1, (int)value->len,
+				     (const char *)value->data),
+			       r->timestamp_ms);
+}
+
+static weir_global *seen;
+
+static const void *with_seen(weir_context *cx, const weir_record *r, void *user)
+{
+	int64_t ms = -1;
+	const weir_bytes *row = weir_global_get(cx, *(weir_global **)user, r->key, &ms);
+
+	return row ? text(cx, "%.*s/%lld", (int)row->len, (const char *)row->data, (long long)ms) : NULL;
+}
+
+/* "in" comes out with what "events" have made of the same key. */
+static weir_topology *before_a_store(weir_processor processor)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	seen = weir_global_store(t, "seen", (weir_global_opts){ .topic = "events", .value = &weir_utf8 },
+				 processor);
+	weir_sink(weir_map_values(text_source(t, "in"), "with-seen", with_seen, &weir_utf8, &seen), "out",
+		  (weir_sink_opts){ 0 });
+	return t;
+}
+
+static weir_topology *counting(void)
+{
+	return before_a_store((weir_processor){ .process = count_up, .stores = { "seen" } });
+}
+
+static void assert_seen(weir_driver *d, const char *key, const char *row)
+{
+	assert_bytes(weir_store_get(weir_driver_store(d, "seen", 0), weir_str(key), NULL), row);
+}
+
+static void rows_are_what_the_processor_makes(void **state)
+{
+	weir_driver *d = driver(counting(), (weir_driver_opts){ 0 });
+
+	(void)state;
+	weir_driver_pipe(d, "in", "a", "", 10);
+	weir_driver_pipe(d, "events", "a", "x", 20);
+	weir_driver_pipe(d, "events", "a", "y", 15);
+	weir_driver_pipe(d, "in", "a", "", 11);
+	weir_driver_pipe(d, "events", "a", NULL, 30);
+	weir_driver_pipe(d, "in", "a", "", 12);
+	weir_driver_pipe_record(d, "events", -1, WEIR_NULL, weir_str("z"), 40, NULL);
+	weir_driver_pipe(d, "in", "none", "", 13);
+	assert_text(d, "out", "a=null@10", "a=2:y/15@11", "a=null@12", "none=1:z/40@13");
+	weir_driver_free(d);
+}
+
+/* In memory and on disk, after a clean end and a crash: the processor makes it again, or goes on; tasks wait. */
+static void each_record_counts_once(void **state)
+{
+	for (int on_disk = 0; on_disk < 2; on_disk++)
+		for (int crash = 0; crash < 2; crash++) {
+			char *dir = temporary_directory();
+			weir_driver *d = driver(counting(), (weir_driver_opts){ .state_dir = on_disk ? dir : NULL,
+										.partitions = 3 });
+
+			for (int i = 0; i < 20; i++) {
+				char row[20];
+
+				put_waiting(d, "events", i % 3, "k", "early", i); /* of several partitions */
+				weir_driver_stop(d, crash);
+				weir_driver_pipe(d, "events", "k", "waits", i);
+				weir_driver_pipe(d, "in", "k", "", i);
+				must(weir_driver_start(d, NULL, &err));
+				weir_driver_advance(d, i % 4 * 200000); /* a checkpoint each 300 s */
+				weir_driver_pipe(d, "events", "k", "late", i);
+				snprintf(row, sizeof row, "%d:late", 3 * (i + 1));
+				assert_seen(d, "k", row);
+			}
+			weir_driver_free(d);
+			remove_directory(dir);
+		}
+	(void)state;
+}
+
+/* The disk breaks after each number of writes in turn: in the midst of a checkpoint, too. */
+static void a_checkpoint_that_breaks_off_counts_nothing_twice(void **state)
+{
+	char *dir = temporary_directory();
+	weir_driver *d = driver(counting(), (weir_driver_opts){ .state_dir = dir, .partitions = 3 });
+	int records = 0, broken = 0;
+	char row[20];
+
+	(void)state;
+	for (int writes = 0; writes < 12; writes++) {
+		weir_error why = { .code = WEIR_OK };
+
+		weir__state_break_after(weir_driver_app(d)->state, writes);
+		for (int i = 0; i < 3; i++, records++)
+			put_waiting(d, "events", i, "k", "v", 1);
+		weir_driver_advance(d, 400000);
+		broken += weir_app_state_get(weir_driver_app(d), &why) == WEIR_APP_ERROR;
+		must(weir_driver_restart(d, true, &err));
+		snprintf(row, sizeof row, "%d:v", records);
+		assert_seen(d, "k", row);
+	}
+	assert_in_range(broken, 3, 11);
+	weir_driver_free(d);
+	remove_directory(dir);
+}
+
+/* It goes on where it was, whatever the topic has lost, and only begins again where there is nothing. */
+static void what_is_on_disk_is_not_processed_again(void **state)
+{
+	char *dir = temporary_directory();
+	weir_driver *d = driver(counting(), (weir_driver_opts){ .state_dir = dir });
+	weir_partition first = { .topic = "events", .partition = 0, .offset = 1 };
+
+	(void)state;
+	weir_driver_pipe(d, "events", "k", "a", 1);
+	weir_driver_pipe(d, "events", "k", "b", 2);
+	weir_driver_stop(d, false);
+	must(weir_records_delete(weir_driver_cluster(d), &first, 1, &err));
+	must(weir_driver_start(d, NULL, &err));
+	weir_driver_pipe(d, "events", "k", "c", 3);
+	assert_seen(d, "k", "3:c");
+	weir_driver_free(d);
+	remove_directory(dir);
+}
+
+static void what_was_made_without_the_processor_is_made_again(void **state)
+{
+	char *dir = temporary_directory();
+	weir_topology *t = weir_topology_new("app");
+
+	(void)state;
+	seen = weir_global_table(t, "seen", (weir_global_opts){ .topic = "events", .value = &weir_utf8 });
+	weir_sink(text_source(t, "in"), "out", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ .state_dir = dir });
+
+	weir_driver_pipe(d, "events", "k", "a", 1);
+	weir_driver_pipe_record(d, "events", -1, WEIR_NULL, weir_str("z"), 2, NULL);
+	weir_driver_stop(d, false);
+	must(weir_driver_start(d, counting(), &err));
+	assert_seen(d, "k", "1:a");
+	assert_seen(d, "none", "1:z");
+	weir_driver_stop(d, false);
+	t = weir_topology_new("app");
+	weir_global_table(t, "seen", (weir_global_opts){ .topic = "events", .value = &weir_utf8 });
+	weir_sink(text_source(t, "in"), "out", (weir_sink_opts){ 0 });
+	must(weir_driver_start(d, t, &err));
+	assert_seen(d, "k", "a");
+	assert_true(weir_is_null(weir_store_get(weir_driver_store(d, "seen", 0), weir_str("none"), NULL)));
+	weir_driver_free(d);
+	remove_directory(dir);
+}
+
+/* --- what it may do ------------------------------------------------------------------------------------------- */
+
+static const weir_metric_def told_def = {
+	"test_told_total", WEIR_COUNTER, { "task", "step" }, 0, "Records that have been told.",
+};
+
+static int closed;
+
+static void tell_begin(weir_context *cx, void *state, void *user)
+{
+	(void)user;
+	*(weir_counter **)state = weir_task_counter(cx, &told_def, NULL);
+}
+
+static void tell(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	weir_counter *told = *(weir_counter **)state;
+	weir_metadata m = weir_record_metadata(cx);
+	weir_bytes header = weir_headers_last(weir_record_headers(r), "h");
+
+	(void)user;
+	weir_counter_add_single(told, 1);
+	weir_request_commit(cx);
+	weir_store_put(weir_context_store(cx, "seen"), r->key,
+		       *text(cx, "%s/%d/%lld %s %s %d %.*s %llu", m.topic, (int)m.partition, (long long)m.offset,
+			     weir_application_id(cx), weir_task_id(cx), (int)weir_task_partition(cx),
+			     (int)header.len, (const char *)header.data,
+			     (unsigned long long)weir_counter_value(told)),
+		       weir_now_ms(cx));
+}
+
+static void tell_end(void *state, void *user)
+{
+	(void)state, (void)user;
+	closed++;
+}
+
+static void it_knows_where_it_is(void **state)
+{
+	weir_driver *d = driver(before_a_store((weir_processor){ .state_size = sizeof(weir_counter *),
+								 .init = tell_begin,
+								 .process = tell,
+								 .close = tell_end }),
+				(weir_driver_opts){ 0 });
+	weir_headers headers = { (weir_header[]){ { "h", weir_str("head") } }, 1 };
+
+	(void)state;
+	closed = 0;
+	weir_driver_pipe(d, "events", "k", "a", 1);
+	weir_driver_pipe_record(d, "events", -1, weir_str("k"), weir_str("b"), 2, &headers);
+	assert_seen(d, "k", "events/0/1 app global_0 0 head 2");
+	weir_driver_free(d);
+	assert_int_equal(closed, 1);
+}
+
+static void count_twice(weir_context *cx, const weir_record *r, weir_wrapped *inner, void *state, void *user)
+{
+	(void)state, (void)user;
+	weir_wrapped_process(inner, cx, r);
+	weir_wrapped_process(inner, cx, r);
+}
+
+static void a_wrapper_is_put_around_it(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	(void)state;
+	weir_topology_wrap(t, (weir_wrapper){ .process = count_twice });
+	weir_global_store(t, "seen", (weir_global_opts){ .topic = "events", .value = &weir_utf8 },
+			  (weir_processor){ .process = count_up });
+	text_source(t, "in");
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	weir_driver_pipe(d, "events", "k", "a", 1);
+	assert_seen(d, "k", "2:a");
+	weir_driver_free(d);
+}
+
+/* --- what goes wrong ------------------------------------------------------------------------------------------ */
+
+static void misbehave(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	(void)state;
+	weir_store_put(weir_context_store(cx, "seen"), r->key, weir_str("half"), r->timestamp_ms);
+	if (weir_bytes_equal(weir_value_bytes(r), weir_str("good")))
+		return;
+	if (strcmp(user, "forward") == 0)
+		weir_forward(cx, r);
+	else if (strcmp(user, "schedule") == 0)
+		weir_schedule(cx, 10, WEIR_WALL_CLOCK_TIME, NULL);
+	else if (strcmp(user, "letter") == 0)
+		weir_dead_letter(cx, r, "not wanted");
+	else
+		weir_step_fail(cx, "no use");
+}
+
+static weir_driver *misbehaving(const char *how, const char *const (*config)[2], size_t n, const char *dir)
+{
+	return driver(before_a_store((weir_processor){ .process = misbehave, .user = (void *)how }),
+		      (weir_driver_opts){ .config = config, .config_count = n, .state_dir = dir });
+}
+
+static void what_it_must_not_do_stops_the_application(void **state)
+{
+	static const char *const ways[][2] = {
+		{ "forward", "step \"seen\" forwards a record" },
+		{ "schedule", "step \"seen\" schedules a timer" },
+		{ "fail", "step \"seen\" has failed at events/0/1: no use (errors.processing=stop)" },
+	};
+	static const char *const config[][2] = { { "errors.processing", "stop" } };
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(ways); i++) {
+		char *dir = temporary_directory();
+		weir_driver *d = misbehaving(ways[i][0], config, 1, dir);
+
+		weir_driver_pipe(d, "events", "k", "good", 1);
+		weir_driver_pipe(d, "events", "other", "bad", 2);
+		assert_int_equal(weir_app_state_get(weir_driver_app(d), NULL), WEIR_APP_ERROR);
+		/* Nothing of a record that has not been taken is kept: it comes again, to a better one. */
+		weir_driver_stop(d, false);
+		must(weir_driver_start(d, counting(), &err));
+		assert_seen(d, "other", "1:bad");
+		weir_driver_free(d);
+		remove_directory(dir);
+	}
+}
+
+static void a_failure_may_be_passed_over(void **state)
+{
+	static const char *const config[][2] = { { "errors.processing", "dead-letter" },
+						 { "errors.dead.letter.queue.topic.name", "dead-letters" } };
+
+	(void)state;
+	for (int fails = 0; fails < 2; fails++) {
+		weir_driver *d = misbehaving(fails ? "fail" : "letter", config, 2, NULL);
+
+		weir_driver_pipe(d, "events", "a", "bad", 1);
+		weir_driver_pipe(d, "events", "b", "good", 2);
+		assert_seen(d, "a", "half"); /* what it has put before stays, as in any step */
+		assert_seen(d, "b", "half");
+		assert_nothing(d, "dead-letters");
+		weir_driver_free(d);
+	}
+}
+
+static void what_cannot_be_read_is_not_given_to_it(void **state)
+{
+	static const char *const config[][2] = { { "errors.deserialization", "stop" } };
+
+	for (int stops = 0; stops < 2; stops++) {
+		weir_topology *t = weir_topology_new("app");
+
+		weir_global_store(t, "seen", (weir_global_opts){ .topic = "events", .value = &weir_int64 },
+				  (weir_processor){ .process = tell,
+						    .init = tell_begin,
+						    .state_size = sizeof(weir_counter *),
+						    .value = &weir_utf8 });
+		text_source(t, "in");
+		weir_driver *d = driver(t, (weir_driver_opts){ .config = config, .config_count = (size_t)stops });
+
+		weir_driver_pipe(d, "events", "k", "not a number", 1);
+		if (stops)
+			assert_stopped(d, "cannot be read");
+		else
+			assert_true(
+				weir_is_null(weir_store_get(weir_driver_store(d, "seen", 0), weir_str("k"), NULL)));
+		weir_driver_free(d);
+	}
+	(void)state;
+}
+
+static void mistakes_are_told(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_error why = { .code = WEIR_OK };
+
+	(void)state;
+	weir_topology_wrap(t, (weir_wrapper){ .stores = { "around" } });
+	weir_global_store(t, "idle", (weir_global_opts){ 0 }, (weir_processor){ 0 });
+	weir_global_store(t, "greedy", (weir_global_opts){ .store.unlogged = true },
+			  (weir_processor){ .process = count_up, .stores = { "another" } });
+	weir_topology_wrap(t, (weir_wrapper){ 0 });
+	text_source(t, "in");
+	assert_false(weir_topology_check(t, &why));
+	assert_contains(why.message, "it has no process function");
+	assert_contains(why.message, "what is around it has stores");
+	assert_contains(why.message, "before a global store there is no other store");
+	assert_contains(why.message, "it cannot be unlogged");
+	weir_topology_free(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rows_are_what_the_processor_makes),
+		cmocka_unit_test(each_record_counts_once),
+		cmocka_unit_test(a_checkpoint_that_breaks_off_counts_nothing_twice),
+		cmocka_unit_test(what_is_on_disk_is_not_processed_again),
+		cmocka_unit_test(what_was_made_without_the_processor_is_made_again),
+		cmocka_unit_test(it_knows_where_it_is),
+		cmocka_unit_test(a_wrapper_is_put_around_it),
+		cmocka_unit_test(what_it_must_not_do_stops_the_application),
+		cmocka_unit_test(a_failure_may_be_passed_over),
+		cmocka_unit_test(what_cannot_be_read_is_not_given_to_it),
+		cmocka_unit_test(mistakes_are_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
