@@ -130,17 +130,26 @@ static bool made_otherwise(struct globals *g, const struct global *global)
 	return weir__store_checkpoint_offset(global->store) >= 0 && (global->graph->process ? !all : !any);
 }
 
+/* How old what is on disk may be. A topic that is not compacted drops nothing but its beginning. */
+static int64_t age_ms_max(struct globals *g, const struct global *global)
+{
+	const char *topic = global->graph->topic;
+	char text[64];
+
+	if (weir_topic_config(g->app->cluster, topic, "cleanup.policy", text, sizeof text, NULL) &&
+	    !strstr(text, "compact"))
+		return INT64_MAX;
+	return weir_topic_config(g->app->cluster, topic, "delete.retention.ms", text, sizeof text, NULL)
+		       ? strtoll(text, NULL, 10)
+		       : WEIR_DAYS(1);
+}
+
 /* Why what is on disk cannot be brought up to date; NULL = it can. */
 static const char *stale(struct globals *g, struct global *global)
 {
-	char text[32];
 	int64_t wall_ms = weir__store_checkpoint_wall_ms(global->store);
-	int64_t age_ms = g->app->clock->wall_ms(g->app->clock) - wall_ms;
 
-	if (wall_ms >= 0 && age_ms > (weir_topic_config(g->app->cluster, global->graph->topic,
-							"delete.retention.ms", text, sizeof text, NULL)
-					      ? strtoll(text, NULL, 10)
-					      : WEIR_DAYS(1)))
+	if (wall_ms >= 0 && g->app->clock->wall_ms(g->app->clock) - wall_ms > age_ms_max(g, global))
 		return "it is older than delete.retention.ms: compaction may have dropped deletions that it never "
 		       "saw";
 	if (made_otherwise(g, global))
