@@ -336,6 +336,15 @@ static int64_t linger_ms(const weir_producer_opts *opts)
 	return most_ms < TXN_LINGER_MS ? most_ms : TXN_LINGER_MS;
 }
 
+/* What is on its way is there twice, as records and in its request. The largest record must fit, or it would never
+ * find room. */
+static int64_t queue_kbytes(const struct rdk_producer *p, int64_t bytes)
+{
+	int64_t half = bytes / 2, kbytes = (half > weir_record_bytes_max(p->cluster->cfg) ? half : bytes) / 1024;
+
+	return kbytes < 1 ? 1 : kbytes > INT32_MAX ? INT32_MAX : kbytes;
+}
+
 static struct rdk_conf configure(struct rdk_producer *p)
 {
 	const weir_producer_opts *opts = &p->opts;
@@ -344,10 +353,7 @@ static struct rdk_conf configure(struct rdk_producer *p)
 	int64_t records = bytes / RECORD_BYTES > 1000 ? bytes / RECORD_BYTES : 1000;
 
 	weir__rdk_set(&cf, "linger.ms", "%lld", (long long)linger_ms(opts));
-	weir__rdk_set(&cf, "queue.buffering.max.kbytes", "%lld",
-		      (long long)(bytes / 1024 > INT32_MAX ? INT32_MAX
-				  : bytes < 1024           ? 1
-							   : bytes / 1024));
+	weir__rdk_set(&cf, "queue.buffering.max.kbytes", "%lld", (long long)queue_kbytes(p, bytes));
 	weir__rdk_set(&cf, "queue.buffering.max.messages", "%lld", (long long)(records > INT32_MAX ? 0 : records));
 	weir__rdk_pass(&cf, p->cluster, opts->client_id);
 	weir__rdk_set(&cf, "enable.idempotence", "true");
