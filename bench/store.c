@@ -148,6 +148,20 @@ static void update_windows(weir_store *store, int64_t updates, uint32_t distinct
 	report(what, updates);
 }
 
+/* What a commit does: each row that has changed as a record of the changelog. */
+static void flush(weir_store *store, uint32_t distinct, const char *what)
+{
+	int64_t taken = 0;
+	bool created;
+
+	for (uint32_t i = 0; i < distinct; i++)
+		++*(int64_t *)weir__store_object(store, (weir_bytes){ keys[i], 16 }, 0, i + 1, &created);
+	begin();
+	weir__store_flush(store, take, &taken);
+	report(what, distinct);
+	weir__store_committed(store, distinct);
+}
+
 static void restore(weir_store *store, int64_t records, uint32_t distinct, bool in_order, const char *what)
 {
 	weir_rng rng = weir_rng_seeded(2);
@@ -238,6 +252,9 @@ int main(int argc, char **argv)
 	weir__store_close(store);
 	store = open_store(state, "many-tight", counts);
 	update(store, 4000000, 1000000, 32 << 20, "update 1M keys, cache of 32 MB");
+	weir__store_close(store);
+	store = open_store(state, "flushed", counts);
+	flush(store, 1000000, "changelog records of 1M changed keys");
 	weir__store_close(store);
 	store = open_store(state, "restored", plain);
 	restore(store, 5000000, 5000000, true, "restore 5M records, 5M keys in order");

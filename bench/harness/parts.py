@@ -42,19 +42,20 @@ def port(broker, runs):
     broker.data("drop", "bench-in", "bench-out")
 
 
-def store(runs):
-    for _ in range(runs_done("store:_close_(of_a_million)"), runs):
+def printed(name, last, runs, *command):
+    """A program that prints what each of its parts costs; `last` is the part that it ends with."""
+    for _ in range(runs_done(f"{name}:_{last}"), runs):
         bench.Budget.check()
-        bench.say("store")
-        said = bench.call([bench.BUILD / "bench-store", bench.DIR / "state/parts"])
-        bench.remove_state("parts")
-        for line in said.splitlines():
-            found = re.match(r"(.*?) +[0-9]+ ns wall +([0-9.]+) CPU-s per million", line)
+        bench.say(name)
+        for line in bench.call(command).splitlines():
+            found = re.match(r"(.*?) +(?:[0-9]+ ns wall +)?([0-9.]+) CPU-s per million", line)
             if found:
-                bench.add_result("parts", {"part": "store:_" + found[1].replace(" ", "_"),
+                bench.add_result("parts", {"part": f"{name}:_" + found[1].replace(" ", "_"),
                                            "commit": bench.commit(), "cpu_per_M": found[2]})
 
 
 def parts(broker, runs):
-    store(runs)
+    printed("record_loop", "windowed_count_of_5k_keys", runs, bench.BUILD / "bench-record_loop")
+    printed("store", "close_(of_a_million)", runs, bench.BUILD / "bench-store", bench.DIR / "state/parts")
+    bench.remove_state("parts")
     port(broker, runs)
