@@ -31,51 +31,44 @@ static bool external_counts(weir_app *app, weir_error *err)
 	return true;
 }
 
-/* Most partitions among the topics of a sub-topology; 0 while one of them is not known. */
-static int32_t most_partitions(weir_app *app, const struct subtopology *sub)
+/* Takes one more topic into `most`; false: it is not known yet, and all must be. */
+static bool count_in(int32_t partitions, bool all, int32_t *most)
+{
+	*most = partitions > *most ? partitions : *most;
+	return partitions > 0 || !all;
+}
+
+/* Most partitions among the topics of a sub-topology; 0 while one of them is not known, or (not all) none. */
+static int32_t most_partitions(weir_app *app, const struct subtopology *sub, bool all)
 {
 	int32_t most = 0;
 
-	for (size_t i = 0; i < sub->topic_count; i++) {
-		int32_t n = weir__app_topic(app, sub->topics[i])->partitions;
-
-		if (n == 0)
+	for (size_t i = 0; i < sub->topic_count; i++)
+		if (!count_in(weir__app_topic(app, sub->topics[i])->partitions, all, &most))
 			return 0;
-		most = n > most ? n : most;
-	}
 	return most;
 }
 
-/* Most partitions among the topics above a step; 0 while one of them is not known. */
-static int32_t most_above(weir_app *app, const struct node *n)
+/* Most partitions among the topics above a step; 0 while one of them is not known, or (not all) none. */
+static int32_t most_above(weir_app *app, const struct node *n, bool all)
 {
 	int32_t most = 0;
 
-	for (size_t i = 0; i < app->topology->topic_count; i++) {
-		int32_t read = app->topics[i].partitions;
-
-		if (app->topics[i].graph->source != n)
-			continue;
-		if (read == 0)
+	for (size_t i = 0; i < app->topology->topic_count; i++)
+		if (app->topics[i].graph->source == n && !count_in(app->topics[i].partitions, all, &most))
 			return 0;
-		most = read > most ? read : most;
-	}
-	for (size_t i = 0; i < n->parent_count; i++) {
-		int32_t above = most_above(app, n->parents[i]);
-
-		if (above == 0)
+	for (size_t i = 0; i < n->parent_count; i++)
+		if (!count_in(most_above(app, n->parents[i], all), all, &most))
 			return 0;
-		most = above > most ? above : most;
-	}
 	return most;
 }
 
-static int32_t wanted_partitions(weir_app *app, const struct graph_topic *g)
+static int32_t wanted_partitions(weir_app *app, const struct graph_topic *g, bool all)
 {
 	if (g->partitions_wanted)
 		return g->partitions_wanted;
-	return g->like ? most_above(app, g->like)
-		       : most_partitions(app, &app->topology->subtopologies[g->writer->subtopology]);
+	return g->like ? most_above(app, g->like, all)
+		       : most_partitions(app, &app->topology->subtopologies[g->writer->subtopology], all);
 }
 
 /* Whether each topic's records reach a step that reads or writes the store. */
@@ -128,9 +121,33 @@ static void match_counts(weir_app *app, bool by_largest)
 	}
 }
 
+/* Where a step's inputs come out of its own repartition, as of a stream merged with what lies behind it, the topics
+ * wait for each other: of those that are known the most counts, as in Kafka Streams. Counts only grow, up to the
+ * largest input, so that the order of the topics does not matter and there is an end. */
+static void loop_counts(weir_app *app)
+{
+	size_t n = app->topology->topic_count;
+	bool *open = weir__calloc(n, sizeof *open), grown = true;
+
+	for (size_t i = 0; i < n; i++)
+		open[i] = app->topics[i].partitions == 0;
+	while (grown) {
+		grown = false;
+		for (size_t i = 0; i < n; i++) {
+			int32_t wanted = open[i] ? wanted_partitions(app, app->topics[i].graph, false) : 0;
+
+			if (wanted <= app->topics[i].partitions)
+				continue;
+			app->topics[i].partitions = wanted;
+			grown = true;
+		}
+	}
+	free(open);
+}
+
 /* A repartition topic has as many partitions as what it is joined with, or else as the inputs of the step that
  * fills it, which may come out of another one. */
-static bool repartition_counts(weir_app *app, weir_error *err)
+static void repartition_counts(weir_app *app)
 {
 	weir_topology *t = app->topology;
 
@@ -140,16 +157,13 @@ static bool repartition_counts(weir_app *app, weir_error *err)
 			struct app_topic *topic = &app->topics[i];
 
 			if (topic->partitions == 0)
-				topic->partitions = wanted_partitions(app, topic->graph);
+				topic->partitions = wanted_partitions(app, topic->graph, true);
 		}
+	loop_counts(app);
+	/* What is written to has a step above it that reads, and so in the end a topic from outside. */
 	for (size_t i = 0; i < t->topic_count; i++)
-		if (app->topics[i].partitions == 0)
-			return weir_fail(
-				err, WEIR_TOPOLOGY,
-				"the partitions of \"%s\" depend on themselves: set them in weir_repartition",
-				app->topics[i].graph->name);
+		weir_assert(app->topics[i].partitions > 0);
 	match_counts(app, true);
-	return true;
 }
 
 /* Records of one key must reach the same task whichever topic they come through, or each would find its own part of
@@ -319,11 +333,13 @@ bool weir__topics_prepare(weir_app *app, weir_error *err)
 					      : weir__asprintf("%s-%s-%s", app->settings.application_id, g->name,
 							       g->suffix ? g->suffix : "repartition");
 	}
-	if (!external_counts(app, err) || !check_written(app, err) || !repartition_counts(app, err) ||
-	    !check_co_partitioning(app, err))
+	if (!external_counts(app, err) || !check_written(app, err))
+		return false;
+	repartition_counts(app);
+	if (!check_co_partitioning(app, err))
 		return false;
 	for (size_t i = 0; i < t->subtopology_count; i++)
-		app->task_counts[i] = most_partitions(app, &t->subtopologies[i]);
+		app->task_counts[i] = most_partitions(app, &t->subtopologies[i], true);
 	for (size_t i = 0; i < t->topic_count; i++)
 		if (app->topics[i].graph->kind == TOPIC_REPARTITION &&
 		    !make_or_check(app, app->topics[i].name, app->topics[i].partitions, repartition, 3, err))

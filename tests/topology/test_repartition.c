@@ -196,6 +196,68 @@ static void repartitions_can_follow_each_other(void **state)
 	weir_driver_free(d);
 }
 
+static void a_stream_is_merged_with_what_lies_behind_its_own_repartition(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_stream *in = text_source(t, "in");
+	weir_stream *again = weir_repartition(weir_key_by(in, "by-value", value_as_key, NULL), "again",
+					      (weir_repartition_opts){ 0 });
+	weir_stream *both = weir_merge(in, "both", again);
+
+	(void)state;
+	weir_sink(weir_changes(weir_count(both, "counts", (weir_window){ 0 })), "out", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ .partitions = 3 });
+
+	assert_int_equal(partitions_of(d, "app-again-repartition"), 3);
+	assert_int_equal(partitions_of(d, "app-counts-changelog"), 3);
+	weir_driver_pipe(d, "in", "a", "b", 1);
+	weir_driver_pipe(d, "in", "b", "b", 2);
+	weir_driver_pipe(d, "in", "b", "a", 3);
+	assert_numbers(d, "out", "a=1@1", "a=2@3", "b=1@1", "b=2@2", "b=3@2", "b=4@3"); /* by partition */
+	weir_driver_stop(d, true);
+	weir_driver_pipe(d, "in", "a", "a", 4);
+	must(weir_driver_start(d, NULL, &err));
+	assert_numbers(d, "out", "a=3@4", "a=4@4");
+	weir_driver_free(d);
+}
+
+static void repartitions_that_wait_for_each_other_have_as_many_partitions_as_the_largest_input(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_stream *few = text_source(t, "few");
+	weir_stream *many =
+		weir_repartition(text_source(t, "in"), "many", (weir_repartition_opts){ .partitions = 5 });
+	/* the task of `few` writes x and reads y, that of `many` reads x and writes y */
+	weir_stream *x = weir_repartition(few, "x", (weir_repartition_opts){ 0 });
+	weir_stream *y = weir_repartition(weir_merge(many, "many-and-x", x), "y", (weir_repartition_opts){ 0 });
+
+	(void)state;
+	weir_sink(weir_merge(few, "few-and-y", y), "out", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ .partitions = 2 });
+
+	assert_int_equal(partitions_of(d, "app-x-repartition"), 5);
+	assert_int_equal(partitions_of(d, "app-y-repartition"), 5);
+	weir_driver_pipe(d, "few", "k", "v", 1);
+	assert_text(d, "out", "k=v@1", "k=v@1");
+	weir_driver_pipe(d, "in", "k", "w", 2);
+	assert_text(d, "out", "k=w@2");
+	weir_driver_free(d);
+}
+
+static void a_loop_of_repartitions_that_feeds_a_store_unevenly_is_refused(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_stream *in = text_source(t, "in");
+	weir_stream *again = weir_repartition(in, "again", (weir_repartition_opts){ .partitions = 5 });
+	weir_error err = { .code = WEIR_OK };
+
+	(void)state;
+	weir_sink(weir_changes(weir_count(weir_merge(in, "both", again), "counts", (weir_window){ 0 })), "out",
+		  (weir_sink_opts){ 0 });
+	assert_null(weir_driver_new(t, (weir_driver_opts){ .partitions = 3 }, &err));
+	assert_contains(err.message, "\"in\" (3 partitions) and \"app-again-repartition\" (5)");
+}
+
 static void a_repartition_topic_is_purged_behind_the_commit(void **state)
 {
 	weir_topology *t = weir_topology_new("app");
@@ -277,6 +339,10 @@ int main(void)
 		cmocka_unit_test(null_values_pass_through_and_null_keys_are_dead_letters),
 		cmocka_unit_test(a_repartition_put_in_passes_null_keys_on_only_to_joins_that_want_them),
 		cmocka_unit_test(repartitions_can_follow_each_other),
+		cmocka_unit_test(a_stream_is_merged_with_what_lies_behind_its_own_repartition),
+		cmocka_unit_test(
+			repartitions_that_wait_for_each_other_have_as_many_partitions_as_the_largest_input),
+		cmocka_unit_test(a_loop_of_repartitions_that_feeds_a_store_unevenly_is_refused),
 		cmocka_unit_test(a_repartition_topic_is_purged_behind_the_commit),
 		cmocka_unit_test(a_source_deletes_what_is_older_than_it_retains),
 		cmocka_unit_test(a_future_date_does_not_make_the_present_look_old),
