@@ -153,6 +153,11 @@ static inline bool weir__old_failed(weir_context *cx)
 	return failed;
 }
 
+/** A change's new row has failed. True: the change goes on without it, for somebody below wants old values
+ * (old_wanted): what the row was is part of something there, and once this one is the old row, nobody can tell any
+ * more what that was. It has been told about then, and is over. Else nothing goes on. */
+bool weir__goes_on_without(struct instance *in, weir_context *cx, const weir_record *change, bool old_wanted);
+
 /** Runs a step. A callback that fails leaves its message in cx->failure and returns; from there on nothing of the
  * step is passed on, sent or put into tables, and here it ends. */
 static inline void weir__process(struct instance *in, weir_context *cx, const weir_record *r)

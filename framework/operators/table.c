@@ -28,6 +28,14 @@ bool weir__new_of(const weir_record *change, weir_record *new_one)
 	return true;
 }
 
+bool weir__goes_on_without(struct instance *in, weir_context *cx, const weir_record *change, bool old_wanted)
+{
+	if (!old_wanted || !change->has_old)
+		return false;
+	weir__failed(in, cx, change, change->timestamp_ms);
+	return !cx->failed;
+}
+
 bool weir__look_up(struct instance *table, weir_context *cx, const weir_record *of, enum table_view view,
 		   weir_record *row)
 {

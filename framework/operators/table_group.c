@@ -107,8 +107,11 @@ static void group_process(struct instance *in, weir_context *cx, const weir_reco
 	if (r->superseded) /* KIP-914 */
 		return;
 	bool has_new = weir__new_of(r, &row) && regroup(in, cx, &row, &is);
-	if (cx->failure)
+	bool failed = cx->failure != NULL;
+
+	if (failed && !weir__goes_on_without(in, cx, r, true))
 		return;
+	has_new &= !failed;
 	bool has_old = weir__old_of(r, &row) && regroup(in, cx, &row, &was);
 
 	has_old &= !weir__old_failed(cx);

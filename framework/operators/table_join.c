@@ -46,11 +46,17 @@ static void side_process(struct instance *in, weir_context *cx, const weir_recor
 	if (has_other && other.timestamp_ms > out.timestamp_ms)
 		out.timestamp_ms = other.timestamp_ms;
 	weir_set_value(&out, with_other(cx, j, has_new ? &is : NULL, has_other ? &other : NULL));
-	if (cx->failure)
+	bool failed = cx->failure != NULL;
+
+	if (failed && !weir__goes_on_without(in, cx, r, !j->has_store && in->node->children[0]->old_wanted))
 		return;
+	if (failed)
+		weir_set_value(&out, NULL);
 	out.old_object = with_other(cx, j, has_old ? &was : NULL, has_other ? &other : NULL);
 	if (weir__old_failed(cx))
 		out.old_object = NULL;
+	if (failed && !out.old_object)
+		return;
 	out.old_encoded = WEIR_NULL;
 	weir__pass_on(in, cx, &out);
 }
@@ -118,12 +124,12 @@ static weir_table *add(weir_table *left_table, const char *name, weir_table *rig
 	if (left->windowed != right->windowed)
 		weir__graph_mistake(t, name, "one of its tables has windows, the other has not");
 	value = value ? value : left->value;
+	j.has_store = opts.store != NULL;
 	struct node *from_left = add_side(left, right, name, &j, value);
 
 	j.is_right = true;
 	struct node *from_right = add_side(right, left, name, &j, value);
 
-	j.has_store = opts.store != NULL;
 	struct node *n = weir__graph_add(t, from_left, name, &join_op, &j, sizeof j);
 
 	n->value = value;

@@ -53,12 +53,16 @@ static void transform_process(struct instance *in, weir_context *cx, const weir_
 	if (!weir__new_of(r, &out))
 		out = without_value(r);
 	transform(in, cx, &out);
-	if (cx->failure)
-		return;
 	if (((const struct transform *)in->node->opts)->has_store) {
 		weir__table_put(in, cx, &out);
 		return;
 	}
+	bool failed = cx->failure != NULL;
+
+	if (failed && !weir__goes_on_without(in, cx, r, in->node->old_wanted))
+		return;
+	if (failed)
+		weir_set_value(&out, NULL);
 	/* Not if nobody wants it: a transformer may count how often it is asked. */
 	out.has_old = in->node->old_wanted && r->has_old;
 	if (out.has_old) {
@@ -67,6 +71,8 @@ static void transform_process(struct instance *in, weir_context *cx, const weir_
 		transform(in, cx, &old);
 		out.old_object = weir__old_failed(cx) ? NULL : old.object;
 	}
+	if (failed && !out.old_object)
+		return;
 	weir__pass_on(in, cx, &out);
 }
 

@@ -35,11 +35,16 @@ static void view_process(struct instance *in, weir_context *cx, const weir_recor
 		weir__table_put(in, cx, is ? &out : &row);
 		return;
 	}
-	if (cx->failure)
+	bool failed = cx->failure != NULL;
+
+	if (failed && !weir__goes_on_without(in, cx, r, in->node->old_wanted))
 		return;
+	is &= !failed;
 	bool was = weir__old_of(r, &old) && compute(in, cx, &old);
 
 	was &= !weir__old_failed(cx);
+	if (failed && !was)
+		return;
 	if (v->predicate && r->has_old && !is && !was && !v->versioned)
 		return;
 	if (is) {

@@ -389,6 +389,81 @@ static void a_transformed_table_does_so_too(void **state)
 	weir_driver_free(d);
 }
 
+static const void *left_or_fail(weir_context *cx, weir_bytes key, const void *left, const void *right, void *user)
+{
+	(void)key, (void)user;
+	if (left && weir_bytes_equal(*(const weir_bytes *)left, weir_str("bad")))
+		weir_step_fail(cx, "bad is not good");
+	return right ? left : NULL;
+}
+
+static void group_or_fail(weir_context *cx, const weir_record *in, weir_record *out, void *user)
+{
+	same_group(cx, in, out, user);
+	check(cx, in, NULL);
+}
+
+enum { MAPPED, TRANSFORMED, JOINED, GROUPED, WAYS };
+
+/* The lengths of all rows that do not fail, which they do in one of those steps. */
+static weir_topology *sum_of_good_ones(int way, const char *store)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_table *rows = weir_table_source(t, "in", (weir_table_source_opts){ .value = &weir_utf8 });
+	weir_table_opts opts = { .store = store };
+	weir_table_aggregator a = {
+		.value = &weir_int64, .init = begin_at_100, .add = add_length, .subtract = subtract_length
+	};
+
+	if (way == MAPPED)
+		rows = weir_table_map_values(rows, "good", check, &weir_utf8, opts, NULL);
+	else if (way == TRANSFORMED)
+		rows = weir_table_transform_values(rows, "good", (weir_value_transformer){ .transform = transform },
+						   opts);
+	else if (way == JOINED)
+		rows = weir_table_join(
+			rows, "good",
+			weir_table_source(t, "other", (weir_table_source_opts){ .value = &weir_utf8 }),
+			left_or_fail, NULL, opts, NULL);
+	weir_sink(weir_changes(weir_grouped_aggregate(
+			  weir_table_group_by(rows, "by-all", way == GROUPED ? group_or_fail : same_group,
+					      (weir_group_by_opts){ 0 }, NULL),
+			  "sum", a, (weir_table_opts){ 0 })),
+		  "out", (weir_sink_opts){ 0 });
+	return t;
+}
+
+/* What it was before is taken back: once the bad one is the old row, nobody can tell any more what that was. With a
+ * store of its own it stays, for there it can be told. */
+static void a_row_that_fails_is_none_where_it_is_part_of_something(void **state)
+{
+	for (int i = 0; i < 2 * WAYS - 1; i++) {
+		bool stored = i >= WAYS;
+		weir_driver *d = driver(sum_of_good_ones(i % WAYS, stored ? "stored" : NULL), going_on);
+
+		if (i % WAYS == JOINED)
+			weir_driver_pipe(d, "other", "k", "x", 0);
+		weir_driver_pipe(d, "in", "k", "four", 1);
+		assert_numbers(d, "out", "all=104@1");
+		weir_driver_pipe(d, "in", "k", "bad", 2);
+		assert_dead_letter(d, "bad", "bad is not good");
+		if (stored)
+			assert_nothing(d, "out");
+		else
+			assert_numbers(d, "out", "all=100@2");
+		weir_driver_pipe(d, "in", "k", "bad", 3);
+		assert_dead_letter(d, "bad", "bad is not good");
+		assert_nothing(d, "out");
+		weir_driver_pipe(d, "in", "k", "sixsix", 4);
+		assert_numbers(d, "out", "all=106@4");
+		weir_driver_pipe(d, "in", "k", NULL, 5);
+		assert_numbers(d, "out", "all=100@5");
+		assert_nothing(d, "dead-letters");
+		weir_driver_free(d);
+	}
+	(void)state;
+}
+
 /* --- joins -----------------------------------------------------------------------------------------------------
  * */
 
@@ -645,6 +720,7 @@ int main(void)
 		cmocka_unit_test(what_was_taken_out_is_put_back_where_the_new_row_fails),
 		cmocka_unit_test(a_table_recovers_from_a_row_that_failed),
 		cmocka_unit_test(a_transformed_table_does_so_too),
+		cmocka_unit_test(a_row_that_fails_is_none_where_it_is_part_of_something),
 		cmocka_unit_test(what_comes_out_alone_and_fails_is_a_letter_of_its_own),
 		cmocka_unit_test(a_sink_whose_choice_fails_sends_nothing),
 		cmocka_unit_test(a_value_that_cannot_be_written_is_not_sent),
