@@ -60,7 +60,7 @@ static bool settle(weir_driver *d)
 		bool was_open = w->in_transaction;
 
 		w->commit_now = w->in_transaction;
-		if (!weir__worker_step(w, 0)) {
+		if (!weir__worker_step(w, 0) && !weir__worker_replace(w)) {
 			weir__app_failed(d->app, &w->error);
 			return false;
 		}
@@ -87,7 +87,7 @@ static bool run_app(weir_driver *d, weir_error *err)
 	struct worker *w = worker_of(d);
 
 	for (int i = 0; i < START_MS_MAX && !all_run(w); i++) {
-		if (!weir__worker_step(w, 0)) {
+		if (!weir__worker_step(w, 0) && !weir__worker_replace(w)) {
 			weir__app_failed(d->app, &w->error);
 			if (err)
 				*err = w->error;

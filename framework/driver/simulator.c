@@ -182,6 +182,27 @@ static void crash(weir_simulation *s, struct sim_instance *in)
 		end_instance(s, in);
 }
 
+/* Of its own errors another worker takes the place; the others end the instance. */
+static const char injected[] = "the simulator's error";
+
+static weir_uncaught_answer answer_uncaught(weir_app *app, int worker, const weir_error *error, void *user)
+{
+	(void)app, (void)worker, (void)user;
+	return strcmp(error->message, injected) == 0 ? WEIR_UNCAUGHT_REPLACE : WEIR_UNCAUGHT_STOP;
+}
+
+/* A step, and what follows from its end, or from an error in the midst of whatever it has begun. */
+static bool step_or_replace(weir_simulation *s, struct sim_instance *in, struct worker *w)
+{
+	bool ok = weir__worker_step(w, 0);
+
+	if (ok && !in->dead && weir__sim_happens(s, SIM_WORKER_ERROR)) {
+		w->failed = w->stop = true;
+		ok = weir_fail(&w->error, WEIR_USER, "%s", injected);
+	}
+	return ok || (!in->dead && weir__worker_replace(w));
+}
+
 static void start_instance(weir_simulation *s, struct sim_instance *in)
 {
 	weir_error err = { .code = WEIR_OK };
@@ -189,7 +210,9 @@ static void start_instance(weir_simulation *s, struct sim_instance *in)
 	weir__sim_note(s, 10 + (uint64_t)in->number);
 	in->cfg = make_config(s, in, &err);
 	in->app = in->cfg ? weir_app_new(s->topology, in->cfg, s->cluster,
-					 (weir_app_opts){ .clock = &in->clock.clock }, &err)
+					 (weir_app_opts){ .clock = &in->clock.clock,
+							  .listener = { .uncaught = answer_uncaught } },
+					 &err)
 			  : NULL;
 	if (!in->app) {
 		weir__sim_fail(s, "an instance cannot be made: %s", err.message);
@@ -271,7 +294,7 @@ static void step_worker(weir_simulation *s, struct sim_instance *in, int index)
 	in->busy++;
 	in->stepping = w;
 	s->current = in;
-	bool ok = weir__worker_step(w, 0);
+	bool ok = step_or_replace(s, in, w);
 
 	s->current = NULL;
 	in->stepping = paused;
@@ -467,6 +490,8 @@ static bool make_topics(weir_simulation *s, weir_error *err)
 		if (t->topics[i]->kind == TOPIC_EXTERNAL)
 			ok = make_topic(s, t->topics[i]->name, false, NULL, 0, err);
 	}
+	for (size_t i = 0; ok && i < t->global_count; i++)
+		ok = make_topic(s, t->globals[i]->topic, false, NULL, 0, err);
 	for (size_t i = 0; ok && i < t->node_count; i++) {
 		const char *name = t->nodes[i]->op == &weir__sink_op ? weir__sink_topic(t->nodes[i]) : NULL;
 
@@ -601,6 +626,13 @@ bool weir_simulate(weir_topology *topology, weir_simulation_opts opts, weir_simu
 		report(s, to);
 	simulation_free(s);
 	return ok;
+}
+
+weir_store *weir_simulation_global(weir_simulation *s, int instance, const char *name)
+{
+	return instance < s->instance_count && s->instances[instance].app
+		       ? weir__global_store(s->instances[instance].app, name)
+		       : NULL;
 }
 
 int32_t weir_simulation_partitions(const weir_simulation *s)

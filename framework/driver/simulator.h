@@ -58,7 +58,8 @@ enum { INSTANCES_MAX = 4, WORKERS_MAX = 4 };
 	X(CLOCK_SKEW, "wall-clock-skew", 0.0005) \
 	X(COMPACT, "compaction", 0.002) \
 	X(DISK_BREAKS, "disk-breaks", 0.1) \
-	X(OLD_POSITIONS, "old-positions", 0.02) /* of questions for committed ones */
+	X(OLD_POSITIONS, "old-positions", 0.02) /* of questions for committed ones */ \
+	X(WORKER_ERROR, "worker-error", 0.0008) /* another worker takes its place */
 
 enum sim_fault {
 #define X(id, name, chance, point, fault) SIM_##id,

@@ -68,12 +68,21 @@ static bool some_open(weir_simulation *s)
 	return false;
 }
 
+/* Of all instances, whose global tables are there beside the tasks. */
+static bool globals_behind(weir_simulation *s)
+{
+	for (int i = 0; i < s->instance_count; i++)
+		if (s->instances[i].app && !weir__globals_at_ends(s->instances[i].app))
+			return true;
+	return false;
+}
+
 bool weir__sim_settled(weir_simulation *s)
 {
 	int32_t partition;
 	int64_t at, end;
 
-	return all_run(s) && !some_open(s) && !behind(s, &partition, &at, &end);
+	return all_run(s) && !some_open(s) && !behind(s, &partition, &at, &end) && !globals_behind(s);
 }
 
 void weir__sim_tell_unsettled(weir_simulation *s)
@@ -87,6 +96,8 @@ void weir__sim_tell_unsettled(weir_simulation *s)
 			       (int)partition, (long long)at, (long long)end);
 	else if (some_open(s))
 		weir__sim_fail(s, "it does not settle: a transaction stays open");
+	else if (globals_behind(s))
+		weir__sim_fail(s, "it does not settle: a global table does not come to its end");
 	else
 		weir__sim_fail(s, "it does not settle: not all tasks run");
 }

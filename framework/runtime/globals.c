@@ -571,6 +571,7 @@ static void *run(void *globals)
 	weir__log_prefix("global");
 	while (!atomic_load_explicit(&g->stopping, memory_order_acquire))
 		if (!step(g, 100, &err)) {
+			weir__tell_uncaught(g->app, -1, &err);
 			weir__app_failed(g->app, &err);
 			break;
 		}
@@ -650,6 +651,19 @@ weir_consumer *weir__globals_cut_off(weir_app *app)
 	if (app->globals)
 		app->globals->consumer = NULL;
 	return consumer;
+}
+
+bool weir__globals_at_ends(weir_app *app)
+{
+	const struct globals *g = app->globals;
+	int64_t end;
+
+	for (size_t i = 0; g && i < g->count; i++)
+		for (int32_t j = 0; j < g->items[i].count; j++)
+			if (!weir_offsets_range(app->cluster, g->items[i].graph->topic, j, NULL, &end, NULL) ||
+			    g->items[i].parts[j].position < end)
+				return false;
+	return true;
 }
 
 /* --- looked at ------------------------------------------------------------------------------------ */

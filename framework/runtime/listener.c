@@ -1,4 +1,4 @@
-/* What the program is told of the application: its state, and stores that are restored. */
+/* What the program is told of the application: its state, stores that are restored, and errors that end workers. */
 #include "framework/runtime/runtime.h"
 
 void weir__tell_state(weir_app *app)
@@ -24,6 +24,12 @@ void weir__tell_state_of(struct worker *w)
 		return;
 	w->told_not_running = not_running;
 	weir__tell_state(w->app);
+}
+
+bool weir__tell_uncaught(weir_app *app, int worker, const weir_error *error)
+{
+	return app->listener.uncaught &&
+	       app->listener.uncaught(app, worker, error, app->listener.user) == WEIR_UNCAUGHT_REPLACE;
 }
 
 void weir__tell_restore(struct task_store *s, weir_restore_event event)

@@ -42,6 +42,7 @@ struct arguments {
 	bool exit_at_end, describe, print_config, help;
 	int32_t create_partitions; /* of topics that are missing; 0 = make none */
 	weir_format format;
+	weir_app_opts opts;
 };
 
 static bool set_pair(weir_config *cfg, const char *pair, weir_error *err)
@@ -143,7 +144,7 @@ static int run(const char *program, struct arguments *a, weir_topology *t)
 	weir_error err = { .code = WEIR_OK };
 	weir_cluster *cluster = weir_cluster_open(a->cfg, &err);
 	bool ready = cluster && create_topics(a, t, cluster, &err);
-	weir_app *app = ready ? weir_app_new(t, a->cfg, cluster, (weir_app_opts){ 0 }, &err) : NULL;
+	weir_app *app = ready ? weir_app_new(t, a->cfg, cluster, a->opts, &err) : NULL;
 	bool ok = app && weir_app_start(app, &err);
 
 	while (ok && !signals && weir_app_state_get(app, &err) != WEIR_APP_ERROR) {
@@ -187,9 +188,9 @@ static int with_config(const char *program, struct arguments *a, weir_topology *
 	return run(program, a, t);
 }
 
-int weir_main(int argc, char **argv, weir_build_fn *build)
+int weir_main_with(int argc, char **argv, weir_build_fn *build, weir_app_opts opts)
 {
-	struct arguments a = { .cfg = weir_config_new() };
+	struct arguments a = { .cfg = weir_config_new(), .opts = opts };
 	weir_topology *t = build();
 	weir_error err;
 	int code = USAGE;
@@ -205,4 +206,9 @@ int weir_main(int argc, char **argv, weir_build_fn *build)
 	weir_topology_free(t);
 	weir_config_free(a.cfg);
 	return code;
+}
+
+int weir_main(int argc, char **argv, weir_build_fn *build)
+{
+	return weir_main_with(argc, argv, build, (weir_app_opts){ 0 });
 }

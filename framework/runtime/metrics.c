@@ -13,6 +13,11 @@ static const weir_metric_def defs[] = {
 	  { "worker" },
 	  0,
 	  "Transactions aborted; what they had touched was read again as committed." },
+	{ "weir_worker_failures_total",
+	  WEIR_COUNTER,
+	  { "worker" },
+	  0,
+	  "Errors that ended the worker: another took its place, or the instance stopped." },
 	{ "weir_dead_letters_total",
 	  WEIR_COUNTER,
 	  { "worker" },
@@ -48,7 +53,7 @@ static const weir_metric_def defs[] = {
 	  "error." },
 };
 
-enum { WORKER_WATCHES = 9, APP_WATCHES = 1, LOOK_US = 1000000 };
+enum { WORKER_WATCHES = 10, APP_WATCHES = 1, LOOK_US = 1000000 };
 
 struct worker_watch {
 	weir_metric_watch *all[WORKER_WATCHES + APP_WATCHES];
@@ -62,6 +67,7 @@ struct worker_watch {
 READ_COUNT(records)
 READ_COUNT(commits)
 READ_COUNT(aborts)
+READ_COUNT(failures)
 READ_COUNT(dead_letters)
 READ_COUNT(restored)
 READ_COUNT(restore_left)
@@ -103,8 +109,8 @@ void weir__metrics_describe(weir_metrics *m)
 void weir__metrics_register(weir_app *app)
 {
 	static weir_metric_read_fn *const reads[WORKER_WATCHES] = {
-		read_records,      read_commits,     read_aborts, read_dead_letters,      read_restored,
-		read_restore_left, read_cache_bytes, read_lag,    read_tasks_not_running,
+		read_records,  read_commits,      read_aborts,      read_failures, read_dead_letters,
+		read_restored, read_restore_left, read_cache_bytes, read_lag,      read_tasks_not_running,
 	};
 
 	weir__metrics_describe(app->metrics);

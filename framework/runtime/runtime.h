@@ -215,8 +215,9 @@ struct worker {
 	bool row_refused; /* what has failed the open transaction is one of those */
 	struct written_topic *written;
 	/* Trouble that calls deep inside could not return: handled by the loop. */
-	bool failed; /* the open transaction must be aborted: see error */
-	bool stop;   /* and the application ends with that error */
+	bool failed;        /* the open transaction must be aborted: see error */
+	bool stop;          /* and the application ends with that error, or another worker takes its place */
+	bool global_failed; /* the reader of global tables, which it steps: no other worker would help */
 	weir_error error;
 	bool broken_producer; /* it must be made anew */
 	int64_t broken_since_us;
@@ -236,7 +237,7 @@ struct worker {
 	atomic_bool has_share, done;
 	weir_histogram *commit_time;
 	struct worker_watch *watches;
-	atomic_llong cache_bytes, records, commits, aborts, dead_letters, restored, restore_left, lag;
+	atomic_llong cache_bytes, records, commits, aborts, failures, dead_letters, restored, restore_left, lag;
 };
 
 struct app_topic {
@@ -303,6 +304,8 @@ void weir__tell_state(weir_app *app);
 void weir__tell_state_of(struct worker *w);
 /** Of a store with something to restore, from its worker. What it has restored since then is the next batch. */
 void weir__tell_restore(struct task_store *s, weir_restore_event event);
+/** Of an error that ends a worker (-1: the reader of global tables). True: the worker is to be replaced. */
+bool weir__tell_uncaught(weir_app *app, int worker, const weir_error *error);
 /** Whether the listener wants to know about restoring. */
 static inline bool weir__restore_is_told(const weir_app *app)
 {
@@ -336,6 +339,9 @@ bool weir__worker_fenced(struct worker *w, weir_error *err);
  * why, if it failed). */
 bool weir__worker_step(struct worker *w, int64_t wait_ms);
 void weir__worker_close(struct worker *w);
+/** A step was the last one. True: the program wants another worker in its place, and this is now one, at its first
+ * step. */
+bool weir__worker_replace(struct worker *w);
 /** How many of its tasks do not run; also noted for other threads. */
 int weir__worker_count_tasks(struct worker *w);
 void *weir__worker_main(void *worker);
@@ -446,6 +452,8 @@ weir_bytes weir__global_get(weir_context *cx, const struct graph_global *global,
 bool weir__global_query(weir_app *app, const char *store, weir_query_fn *fn, void *user);
 /** For the driver: the store of that name; NULL = there is none. */
 weir_store *weir__global_store(weir_app *app, const char *name);
+/** For the simulator: whether all that is in their topics has been taken. */
+bool weir__globals_at_ends(weir_app *app);
 /** For the simulator's crashes: takes the consumer away. NULL = there is none. */
 weir_consumer *weir__globals_cut_off(weir_app *app);
 

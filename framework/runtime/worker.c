@@ -396,6 +396,7 @@ bool weir__worker_step(struct worker *w, int64_t wait_ms)
 	if (take_first(w) && !mend_producer(w))
 		return !w->stop;
 	if (!weir__globals_step(w->app, &err)) {
+		w->global_failed = true;
 		worker_stop(w, &err);
 		return false;
 	}
@@ -476,13 +477,49 @@ void weir__worker_close(struct worker *w)
 	w->positions = NULL;
 }
 
+/* As a new member of the group; nothing is left of the old worker but what it has counted. Its id is the same: the
+ * producer, made in the first step, settles what the old one may have left open. */
+static bool begin_anew(struct worker *w, weir_error *err)
+{
+	weir__worker_close(w);
+	w->failed = w->stop = w->commit_now = w->row_refused = false;
+	w->error = (weir_error){ .code = WEIR_OK };
+	w->kept = w->aborts_in_a_row = 0;
+	w->restore_failing_since_us = w->restore_told_us = 0;
+	w->broken_producer = true;
+	w->broken_since_us = 0;
+	atomic_store(&w->has_share, false);
+	weir__worker_count_tasks(w);
+	set_up(w);
+	return open_consumers(w, err);
+}
+
+bool weir__worker_replace(struct worker *w)
+{
+	weir_app *app = w->app;
+	weir_error err;
+
+	while (w->stop && !app->crash && !atomic_load_explicit(&app->stopping, memory_order_acquire)) {
+		atomic_fetch_add_explicit(&w->failures, 1, memory_order_relaxed);
+		if (!weir__tell_uncaught(app, w->global_failed ? -1 : w->index, &w->error) || w->global_failed)
+			return false;
+		weir_log(WEIR_LOG_ERROR, "app", "worker replaced: %s", w->error.message);
+		if (begin_anew(w, &err))
+			return true;
+		worker_stop(w, &err);
+		if (app->threaded)
+			usleep(100000);
+	}
+	return false;
+}
+
 void *weir__worker_main(void *worker)
 {
 	struct worker *w = worker;
 
 	weir__log_prefix("worker=%d", w->index);
 	while (!atomic_load_explicit(&w->app->stopping, memory_order_acquire)) {
-		if (!weir__worker_step(w, WAIT_MS))
+		if (!weir__worker_step(w, WAIT_MS) && !weir__worker_replace(w))
 			break;
 		if (w->broken_producer)
 			usleep(100000);

@@ -25,6 +25,18 @@ static void set(weir_config *cfg, const char *name, const char *value)
 	must(weir_config_set(cfg, name, value, WEIR_FROM_COMMAND_LINE, "test", &err));
 }
 
+enum { FAILS_EACH = 1500 };
+
+static atomic_bool fails; /* the first look at each 1500th record */
+static atomic_int stopped;
+
+static weir_uncaught_answer replace(weir_app *app, int worker, const weir_error *error, void *user)
+{
+	(void)app, (void)worker, (void)user;
+	atomic_fetch_add(&stopped, strstr(error->message, "now and then") != NULL);
+	return atomic_load(&fails) ? WEIR_UNCAUGHT_REPLACE : WEIR_UNCAUGHT_STOP;
+}
+
 static struct running start(weir_topology *t, const char *instance, const char *workers, const char *state_dir,
 			    const char *commit_interval)
 {
@@ -36,7 +48,7 @@ static struct running start(weir_topology *t, const char *instance, const char *
 	set(r.cfg, "num.stream.threads", workers);
 	set(r.cfg, "state.dir", state_dir);
 	set(r.cfg, "commit.interval.ms", commit_interval);
-	r.app = weir_app_new(t, r.cfg, cluster, (weir_app_opts){ 0 }, &why);
+	r.app = weir_app_new(t, r.cfg, cluster, (weir_app_opts){ .listener = { .uncaught = replace } }, &why);
 	if (!r.app || !weir_app_start(r.app, &why))
 		fail_msg("%s: %s", instance, why.message);
 	return r;
@@ -113,6 +125,17 @@ static weir_bytes value_as_key(weir_context *cx, const weir_record *r, void *use
 	return *(const weir_bytes *)weir_value(r);
 }
 
+static atomic_bool looked[RECORDS / FAILS_EACH];
+
+static void stop_now_and_then(weir_context *cx, const weir_record *r, void *user)
+{
+	int i = (int)((r->timestamp_ms - 1) % WEIR_MINUTES(1)); /* see produce */
+
+	(void)user;
+	if (atomic_load(&fails) && i % FAILS_EACH == 0 && !atomic_exchange(&looked[i / FAILS_EACH], true))
+		weir_stop(cx, "now and then");
+}
+
 /* A store before the repartition and one behind it. */
 static weir_topology *counting(void)
 {
@@ -121,6 +144,7 @@ static weir_topology *counting(void)
 
 	weir_count(in, "by-key", (weir_window){ 0 });
 	weir_sink(in, "copy", (weir_sink_opts){ 0 });
+	in = weir_peek(in, "look", stop_now_and_then, NULL);
 	weir_table *counts = weir_count(weir_key_by(in, "by-value", value_as_key, NULL), "counts",
 					(weir_window){ .size_ms = WEIR_MINUTES(1), .grace_ms = WEIR_HOURS(1) });
 
@@ -291,6 +315,36 @@ static void counts_on_disk_are_exact_while_instances_come_and_go(void **state)
 {
 	(void)state;
 	counts_are_exact_while_instances_come_and_go(true);
+}
+
+static void counts_are_exact_while_workers_fail_and_are_replaced(void **state)
+{
+	char *dir = temporary_directory();
+	pthread_t thread;
+
+	(void)state;
+	open_cluster();
+	atomic_store(&producer_done, false);
+	atomic_store(&rounds, 3);
+	atomic_store(&stopped, 0);
+	atomic_store(&fails, true);
+	struct running instances[2] = { start(counting(), "one", "2", "", "20ms"),
+					start(counting(), "two", "3", dir, "20ms") };
+
+	assert_int_equal(pthread_create(&thread, NULL, produce, NULL), 0);
+	pthread_join(thread, NULL);
+	WAIT_UNTIL(weir_app_caught_up(instances[0].app));
+	WAIT_UNTIL(all_run(instances, 2));
+	struct seen seen = read_results();
+
+	assert_exact(&seen);
+	assert_int_equal(sum_of(instances, 2), RECORDS);
+	assert_int_equal(atomic_load(&stopped), RECORDS / FAILS_EACH);
+	for (int i = 0; i < 2; i++)
+		stop(&instances[i]);
+	atomic_store(&fails, false);
+	remove_directory(dir);
+	close_cluster();
 }
 
 /* --- commits and queries ----------------------------------------------------------------------------------------
@@ -732,6 +786,7 @@ int main(void)
 		cmocka_unit_test(what_was_let_in_gets_into_the_applications_own_topics),
 		cmocka_unit_test(counts_in_memory_are_exact_while_instances_come_and_go),
 		cmocka_unit_test(counts_on_disk_are_exact_while_instances_come_and_go),
+		cmocka_unit_test(counts_are_exact_while_workers_fail_and_are_replaced),
 		cmocka_unit_test(a_query_sees_only_what_is_committed_unless_it_asks_for_more),
 		cmocka_unit_test(a_timer_can_ask_for_a_commit),
 		cmocka_unit_test(an_input_of_which_all_was_aborted_is_caught_up_with),

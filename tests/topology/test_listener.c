@@ -99,6 +99,122 @@ static void an_application_that_never_ran_is_not_running(void **state)
 	weir_topology_free(t);
 }
 
+/* --- errors that end a worker ----------------------------------------------------------------------------------
+ * */
+
+struct uncaught {
+	weir_uncaught_answer answer;
+	int left; /* so many times; then it is to stop */
+};
+
+static weir_uncaught_answer note_uncaught(weir_app *app, int worker, const weir_error *error, void *user)
+{
+	struct uncaught *u = user;
+
+	assert_int_not_equal(weir_app_state_get(app, NULL), WEIR_APP_ERROR);
+	note("worker %d: %s; ", worker, error->message);
+	return u->left-- > 0 ? u->answer : WEIR_UNCAUGHT_STOP;
+}
+
+static void state_too(weir_app *app, weir_app_state now, weir_app_state before, void *user)
+{
+	(void)app, (void)before, (void)user;
+	note("%s; ", weir_app_state_name(now));
+}
+
+static int bad_left;
+
+/* What is bad gets better. */
+static void stop_at_times(weir_context *cx, const weir_record *r, void *user)
+{
+	(void)user;
+	if (weir_bytes_equal(weir_value_bytes(r), weir_str("bad")) && bad_left-- > 0)
+		weir_stop(cx, "too bad");
+}
+
+static weir_driver *uncaught_driver(struct uncaught *u, int times, const char *state_dir)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_table *counts = weir_count(text_source(t, "in"), "counts", (weir_window){ 0 });
+
+	weir_sink(weir_peek(weir_changes(counts), "out-look", stop_at_times, NULL), "changes",
+		  (weir_sink_opts){ .topic = "out" });
+	weir_sink(weir_peek(text_source(t, "other"), "look", stop_at_times, NULL), "copies", (weir_sink_opts){ 0 });
+	bad_left = times;
+	told[0] = 0;
+	return driver(
+		t, (weir_driver_opts){ .state_dir = state_dir,
+				       .listener = { .state = state_too, .uncaught = note_uncaught, .user = u } });
+}
+
+static void a_worker_is_replaced_as_often_as_the_program_wants(void **state)
+{
+	for (int on_disk = 0; on_disk < 2; on_disk++) {
+		char *dir = temporary_directory();
+		struct uncaught u = { WEIR_UNCAUGHT_REPLACE, 3 };
+		weir_driver *d = uncaught_driver(&u, 3, on_disk ? dir : NULL);
+
+		weir_driver_pipe(d, "in", "k", "v", 1);
+		weir_driver_pipe(d, "other", "k", "good", 1);
+		told[0] = 0;
+		weir_driver_pipe(d, "other", "k", "bad", 2);
+		assert_told("worker 0: task 1_0: too bad; REBALANCING; worker 0: task 1_0: too bad; "
+			    "worker 0: task 1_0: too bad; RUNNING; ");
+		weir_driver_pipe(d, "in", "k", "v", 3);
+		assert_text(d, "copies", "k=good@1", "k=bad@2");
+		assert_numbers(d, "out", "k=1@1", "k=2@3");
+		assert_int_equal((int)weir_metrics_value(weir_app_metrics(weir_driver_app(d)),
+							 "weir_worker_failures_total",
+							 (const char *const[]){ "0" }),
+				 3);
+		must(weir_driver_restart(d, false, &err));
+		told[0] = 0;
+		bad_left = 1;
+		weir_driver_pipe(d, "other", "k", "bad", 4); /* it has had enough */
+		assert_told("worker 0: task 1_0: too bad; ERROR; ");
+		weir_driver_free(d);
+		remove_directory(dir);
+	}
+	(void)state;
+}
+
+static void without_an_answer_the_instance_ends(void **state)
+{
+	struct uncaught u = { WEIR_UNCAUGHT_STOP, 1 };
+	weir_driver *d = uncaught_driver(&u, 1, NULL);
+
+	(void)state;
+	told[0] = 0;
+	weir_driver_pipe(d, "other", "k", "bad", 1);
+	assert_told("worker 0: task 1_0: too bad; ERROR; ");
+	assert_nothing(d, "copies");
+	must(weir_driver_restart(d, false, &err));
+	assert_text(d, "copies", "k=bad@1");
+	weir_driver_free(d);
+}
+
+static void nobody_takes_the_place_of_the_reader_of_global_tables(void **state)
+{
+	static const char *const config[][2] = { { "errors.deserialization", "stop" } };
+	struct uncaught u = { WEIR_UNCAUGHT_REPLACE, 100 };
+	weir_topology *t = weir_topology_new("app");
+
+	(void)state;
+	weir_global_table(t, "rates", (weir_global_opts){ .value = &weir_int64 });
+	weir_sink(text_source(t, "in"), "out", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(
+		t, (weir_driver_opts){ .config = config,
+				       .config_count = 1,
+				       .listener = { .state = state_too, .uncaught = note_uncaught, .user = &u } });
+
+	told[0] = 0;
+	weir_driver_pipe(d, "rates", "k", "not a number", 1);
+	assert_contains(told, "worker -1: ");
+	assert_contains(told, "; ERROR; ");
+	assert_int_equal(u.left, 99);
+	weir_driver_free(d);
+}
+
 /* Whoever is told links on to what was told last, whatever threads do. */
 struct chain {
 	weir_app_state last;
@@ -292,6 +408,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_change_of_the_state_is_told),
 		cmocka_unit_test(an_application_that_never_ran_is_not_running),
+		cmocka_unit_test(a_worker_is_replaced_as_often_as_the_program_wants),
+		cmocka_unit_test(without_an_answer_the_instance_ends),
+		cmocka_unit_test(nobody_takes_the_place_of_the_reader_of_global_tables),
 		cmocka_unit_test(states_of_many_workers_are_told_one_after_the_other),
 		cmocka_unit_test(a_store_that_is_restored_is_told_from_its_start_to_its_end),
 		cmocka_unit_test(only_what_is_new_is_told),

@@ -87,11 +87,46 @@ static void settings_come_from_a_file_too_and_the_command_line_is_stronger(void 
 	unlink(path);
 }
 
+static char told[200];
+
+static void note_state(weir_app *app, weir_app_state now, weir_app_state before, void *user)
+{
+	weir_error err;
+	size_t n = strlen(told);
+
+	assert_string_equal(user, "mine");
+	snprintf(told + n, sizeof told - n, "%s>%s ", weir_app_state_name(before), weir_app_state_name(now));
+	if (weir_app_state_get(app, &err) == WEIR_APP_ERROR && now == WEIR_APP_ERROR)
+		assert_contains(err.message, "/proc/none");
+}
+
+static weir_topology *nothing_much(void)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	weir_sink(text_source(t, "in"), "out", (weir_sink_opts){ 0 });
+	return t;
+}
+
+static void a_program_may_bring_its_own_listener(void **state)
+{
+	char program[] = "program", b[] = "-b", nowhere[] = "127.0.0.1:1", x[] = "-X",
+	     dir[] = "state.dir=/proc/none";
+	char *arguments[] = { program, b, nowhere, x, dir, NULL }, mine[] = "mine";
+	weir_app_opts opts = { .listener = { .state = note_state, .user = mine } };
+
+	(void)state;
+	assert_int_equal(weir_main_with(5, arguments, nothing_much, opts), 1);
+	assert_string_equal(told, "CREATED>ERROR ");
+	weir_log_set(NULL, NULL, WEIR_LOG_ERROR);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_it_can_say_without_a_broker_it_says),
 		cmocka_unit_test(wrong_usage_ends_with_two_and_says_what_is_wrong),
+		cmocka_unit_test(a_program_may_bring_its_own_listener),
 		cmocka_unit_test(settings_come_from_a_file_too_and_the_command_line_is_stronger),
 	};
 

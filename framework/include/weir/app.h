@@ -47,9 +47,15 @@ typedef struct weir_restore {
 	int64_t batch;    /* ... since the event before */
 } weir_restore;
 
-/* Told what happens to an application (KafkaStreams.setStateListener, setGlobalStateRestoreListener). A function
- * that is NULL is not told. They must return soon, for the worker waits, and may call nothing of the application
- * but weir_app_state_get, weir_app_instance_id and weir_app_metrics. What they are given lasts for the call. */
+typedef enum weir_uncaught_answer {
+	WEIR_UNCAUGHT_STOP,    /* this instance ends with that error, as without being asked (SHUTDOWN_CLIENT) */
+	WEIR_UNCAUGHT_REPLACE, /* the worker begins anew, from what is committed (REPLACE_THREAD) */
+} weir_uncaught_answer;
+
+/* Told what happens to an application (KafkaStreams.setStateListener, setGlobalStateRestoreListener,
+ * setUncaughtExceptionHandler). A function that is NULL is not told. They must return soon, for the worker waits,
+ * and may call nothing of the application but weir_app_state_get, weir_app_instance_id and weir_app_metrics. What
+ * they are given lasts for the call. */
 typedef struct weir_listener {
 	/** Each change of the state, in their order, one call at a time; from a worker, or from whoever starts or
 	 * stops the application. Short-lived ones may be missing; `before` is what was told last, CREATED at first.
@@ -58,6 +64,13 @@ typedef struct weir_listener {
 	/** Of a store that has something to restore, the events in order; stores of several workers at once. From
 	 * the worker; of global tables from their own thread, the start from whoever starts the application. */
 	void (*restore)(weir_app *app, weir_restore_event event, const weir_restore *restore, void *user);
+	/** Of an error that ends a worker (KIP-671): what is to be done. Its open transaction is aborted, whatever
+	 * the answer; the state is not ERROR yet. From the worker, of several at once. What comes again with its
+	 * record, as weir_stop, or with a broken disk fails each new one, too: whoever answers "replace" counts.
+	 * worker -1: the reader of global tables, in whose place there is no other; the answer does not matter.
+	 * Not told of a start that fails, whose error weir_app_start returns, nor once the application is being
+	 * stopped. */
+	weir_uncaught_answer (*uncaught)(weir_app *app, int worker, const weir_error *error, void *user);
 	void *user;
 } weir_listener;
 
@@ -123,5 +136,7 @@ typedef weir_topology *weir_build_fn(void);
  * done, 1 failed, 2 wrong usage. application.id defaults to the topology's name.
  */
 int weir_main(int argc, char **argv, weir_build_fn *build);
+/** The same with a listener of the program's (or metrics, or a clock). opts.listener.user must outlive it. */
+int weir_main_with(int argc, char **argv, weir_build_fn *build, weir_app_opts opts);
 
 #endif

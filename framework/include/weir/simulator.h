@@ -57,7 +57,7 @@ typedef struct weir_simulation_opts {
 	size_t config_count;
 } weir_simulation_opts;
 
-#define WEIR_SIMULATION_FAULTS_MAX 40
+#define WEIR_SIMULATION_FAULTS_MAX 48
 
 typedef struct weir_simulation_report {
 	uint64_t digest; /* of all that has happened: the same for the same seed */
@@ -82,6 +82,8 @@ bool weir_simulation_read(weir_simulation *s, const char *topic, weir_simulation
 			  weir_error *err);
 /** A store's partition, wherever it is held; NULL if it is not. For reading. */
 weir_store *weir_simulation_store(weir_simulation *s, const char *name, int32_t partition);
+/** A global table or store as an instance has it; instances count from 0. NULL: there is no such one. */
+weir_store *weir_simulation_global(weir_simulation *s, int instance, const char *name);
 int32_t weir_simulation_partitions(const weir_simulation *s);
 weir_cluster *weir_simulation_cluster(weir_simulation *s);
 
