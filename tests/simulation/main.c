@@ -41,7 +41,7 @@ static void usage(FILE *to)
 		    "  --topology T     windowed, repartition, pass, process, merged, tables, foreign,\n"
 		    "                   sessions, hostile, joined, join-table, closing,\n"
 		    "                   closing-sessions, versioned, custom, recent,\n"
-		    "                   suppressed, failing\n"
+		    "                   suppressed, failing, looped, global-store\n"
 		    "                   default: by the seed\n"
 		    "  --records N      of input\n"
 		    "  --disk N         one seed in N has its stores on disk; default 4, 0 = none\n"

@@ -366,6 +366,35 @@ static bool check_repartition(weir_simulation *s, void *user, weir_error *err)
 	return check_counts(s, (const char *const[]){ "in", NULL }, expect_digit, err);
 }
 
+/* --- a stream merged with what lies behind its own repartition ---------------------------------------------------
+ * */
+
+static weir_topology *build_looped(void)
+{
+	weir_topology *t = weir_topology_new("looped");
+	weir_stream *in = weir_source(t, "in", (weir_source_opts){ .value = &weir_utf8 });
+	weir_stream *again = weir_repartition(weir_key_by(in, "by-digit", by_last_digit, NULL), "again",
+					      (weir_repartition_opts){ 0 });
+
+	weir_sink(weir_changes(weir_count(weir_merge(in, "both", again), "counts", (weir_window){ 0 })), "out",
+		  (weir_sink_opts){ 0 });
+	return t;
+}
+
+static void expect_both(const weir_kafka_record *r, void *user)
+{
+	char name[16];
+
+	++*tally_at(&((struct recount *)user)->wanted, text_of(r->key, name, sizeof name));
+	expect_digit(r, user);
+}
+
+static bool check_looped(weir_simulation *s, void *user, weir_error *err)
+{
+	(void)user;
+	return check_counts(s, (const char *const[]){ "in", NULL }, expect_both, err);
+}
+
 /* --- pass-through ------------------------------------------------------------------------------------------------
  * */
 
@@ -627,5 +656,7 @@ const struct simulated simulated[] = {
 	{ "versioned", build_versioned, feed_versioned, check_versioned },
 	{ "suppressed", build_suppressed, feed_closing, check_closing },
 	{ "failing", build_failing, feed_failing, check_failing },
+	{ "looped", build_looped, feed_numbers, check_looped },
+	{ "global-store", build_global_store, feed_global_store, check_global_store },
 };
 const size_t simulated_count = sizeof simulated / sizeof *simulated;

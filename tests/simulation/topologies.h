@@ -53,6 +53,11 @@ weir_topology *build_recent(void);
 weir_simulation_feed_fn feed_recent;
 weir_simulation_check_fn check_recent;
 
+/* global_store.c */
+weir_topology *build_global_store(void);
+weir_simulation_feed_fn feed_global_store;
+weir_simulation_check_fn check_global_store;
+
 /* versioned.c */
 weir_topology *build_versioned(void);
 weir_simulation_feed_fn feed_versioned;
