@@ -13,9 +13,11 @@ static struct graph_global *global_new(weir_topology *t, const char *name, const
 		.topic = weir__arena_strdup(&t->arena, opts->topic ? opts->topic : name),
 		.value = opts->value,
 		.topic_value = opts->value,
-		.in_memory = opts->store.in_memory,
-		.ordered = opts->store.ordered,
 	};
+	g->spec = weir__graph_store_spec(t, name, &opts->of);
+	g->spec.name = g->store;
+	g->spec.in_memory |= opts->store.in_memory;
+	g->spec.ordered |= opts->store.ordered;
 	if (opts->store.unlogged)
 		weir__graph_mistake(t, name, "its topic is its changelog: it cannot be unlogged");
 	if (opts->store.versioned)
@@ -27,12 +29,15 @@ weir_global *weir_global_table(weir_topology *t, const char *name, weir_global_o
 {
 	struct graph_global *g = global_new(t, name, &opts);
 
+	if (g->spec.kind != STORE_KEY_VALUE || g->spec.entries_max || g->spec.headers)
+		weir__graph_mistake(t, name, "a global table has keys and values: `of` is for weir_global_store");
 	weir__graph_global_add(t, g);
 	return (weir_global *)g;
 }
 
 weir_global *weir_global_store(weir_topology *t, const char *name, weir_global_opts opts, weir_processor processor)
 {
+	opts.of.unlogged = true; /* as in Kafka Streams: the topic is there for it */
 	struct graph_global *g = global_new(t, name, &opts);
 
 	g->process = weir__process_apart(t, g->name, g->store, opts.value, processor);
@@ -46,7 +51,10 @@ bool weir__global_look_up(weir_context *cx, const weir_global *global, weir_byte
 	const struct graph_global *g = (const struct graph_global *)global;
 
 	*row = (weir_record){ .key = key, .has_encoded = true, .serde = g->value, .cx = cx };
-	if (!weir_is_null(key))
+	if (g->spec.kind != STORE_KEY_VALUE)
+		weir_stop(cx, "the global store \"%s\" has no keys with a value each: see weir_global_read",
+			  g->store);
+	else if (!weir_is_null(key))
 		row->encoded = cx->ops->global_get(cx, g, key, &row->timestamp_ms);
 	return !weir_is_null(row->encoded);
 }
@@ -60,4 +68,9 @@ const void *weir_global_get(weir_context *cx, const weir_global *global, weir_by
 	if (timestamp_ms)
 		*timestamp_ms = row.timestamp_ms;
 	return weir_value(&row);
+}
+
+void weir_global_read(weir_context *cx, const weir_global *global, weir_global_read_fn *fn, void *user)
+{
+	cx->ops->global_read(cx, (const struct graph_global *)global, fn, user);
 }

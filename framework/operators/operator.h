@@ -77,6 +77,9 @@ struct context_ops {
 	/* The value of a key, copied for the record at work; null = there is none. */
 	weir_bytes (*global_get)(weir_context *cx, const struct graph_global *global, weir_bytes key,
 				 int64_t *timestamp_ms);
+	/* Calls fn with the store, locked. */
+	void (*global_read)(weir_context *cx, const struct graph_global *global, weir_global_read_fn *fn,
+			    void *user);
 	/* start_ms: NULL = not anchored. */
 	weir_timer *(*schedule)(weir_context *cx, const int64_t *start_ms, int64_t interval_ms, weir_time time,
 				weir_punctuate_fn *fn);

@@ -63,6 +63,16 @@ static weir_bytes ask_global_get(weir_context *cx, const struct graph_global *gr
 	return weir__arena_copy(&cx->arena, weir_store_get(p->stores[0], key, timestamp_ms)); /* it is locked */
 }
 
+static void ask_global_read(weir_context *cx, const struct graph_global *graph, weir_global_read_fn *fn, void *user)
+{
+	struct global_process *p = (struct global_process *)cx;
+
+	if (graph != p->graph)
+		weir__global_read(cx, graph, fn, user);
+	else
+		fn(p->stores[0], user);
+}
+
 /* --- its life ------------------------------------------------------------------------------------- */
 
 static void make(struct global_process *p, weir_app *app)
@@ -82,6 +92,7 @@ static void make(struct global_process *p, weir_app *app)
 	p->ops.failed = ask_failed;
 	p->ops.schedule = ask_schedule;
 	p->ops.global_get = ask_global_get;
+	p->ops.global_read = ask_global_read;
 	t->cx.ops = &p->ops;
 	t->cx.clock = app->clock;
 	t->cx.stream_time_ms = INT64_MIN;

@@ -218,11 +218,7 @@ static bool open_process(struct globals *g, struct global *global, weir_error *e
 static bool open_one(struct globals *g, struct global *global, weir_error *err)
 {
 	const struct graph_global *graph = global->graph;
-	struct store_spec spec = { .name = graph->store,
-				   .kind = STORE_KEY_VALUE,
-				   .in_memory = graph->in_memory,
-				   .ordered = graph->ordered,
-				   .logged = graph->process == NULL };
+	struct store_spec spec = graph->spec;
 
 	global->count = weir_topic_partitions(g->app->cluster, graph->topic, err);
 	if (global->count < 0)
@@ -400,6 +396,16 @@ static void commit_puts(struct global *global)
 	weir__store_committed(global->store, taken(global));
 }
 
+/* What is past retention. On disk only behind a checkpoint, which has the time that hides it: what begins again at
+ * the one before finds all that there was then. */
+static void expire(struct global *global)
+{
+	const struct store_spec *spec = weir__store_spec(global->store);
+
+	if (weir__store_kind_timed(spec->kind) || spec->kind == STORE_VERSIONED)
+		weir__store_expire(global->store, weir__store_time(global->store));
+}
+
 static bool checkpoint(struct globals *g, struct global *global, weir_error *err)
 {
 	int64_t offset = taken(global);
@@ -407,6 +413,8 @@ static bool checkpoint(struct globals *g, struct global *global, weir_error *err
 	global->checkpoint_us = weir__now_us(g->app);
 	if (weir__store_changed(global->store) || global->process)
 		commit_puts(global);
+	if (weir__store_spec(global->store)->in_memory)
+		expire(global);
 	if (!global->changed || weir__store_spec(global->store)->in_memory)
 		return true;
 	global->changed = false;
@@ -417,6 +425,7 @@ static bool checkpoint(struct globals *g, struct global *global, weir_error *err
 	global->saved = offset;
 	for (int32_t i = 0; i < global->count; i++)
 		global->parts[i].saved = global->parts[i].position;
+	expire(global);
 	return true;
 }
 
@@ -684,6 +693,16 @@ weir_bytes weir__global_get(weir_context *cx, const struct graph_global *graph, 
 
 	pthread_mutex_unlock(&global->lock);
 	return value;
+}
+
+void weir__global_read(weir_context *cx, const struct graph_global *graph, weir_global_read_fn *fn, void *user)
+{
+	struct globals *g = ((struct task *)cx)->worker->app->globals;
+	struct global *global = &g->items[graph->id];
+
+	pthread_mutex_lock(&global->lock);
+	fn(global->store, user);
+	pthread_mutex_unlock(&global->lock);
 }
 
 static struct global *find(weir_app *app, const char *store)

@@ -448,6 +448,8 @@ bool weir__globals_ready(const weir_app *app);
 /** One value, copied into cx's memory; from a worker's thread. */
 weir_bytes weir__global_get(weir_context *cx, const struct graph_global *global, weir_bytes key,
 			    int64_t *timestamp_ms);
+/** Calls fn with the store, locked; from a worker's thread. */
+void weir__global_read(weir_context *cx, const struct graph_global *global, weir_global_read_fn *fn, void *user);
 /** Calls fn with that store, from any thread. False: there is no such one, or it is not ready. */
 bool weir__global_query(weir_app *app, const char *store, weir_query_fn *fn, void *user);
 /** For the driver: the store of that name; NULL = there is none. */

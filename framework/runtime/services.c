@@ -342,6 +342,7 @@ const struct context_ops weir__context_ops = {
 	.input_topic = service_input_topic,
 	.partition_time = service_partition_time,
 	.global_get = weir__global_get,
+	.global_read = weir__global_read,
 	.schedule = weir__timer_add,
 	.task_id = service_task_id,
 	.config = service_config,

@@ -273,38 +273,45 @@ struct graph_topic *weir__graph_topic_add(weir_topology *t, const char *name, en
 	return topic;
 }
 
-void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts)
+struct store_spec weir__graph_store_spec(weir_topology *t, const char *name, const weir_store_opts *opts)
 {
 	struct store_spec spec = {
-		.kind = opts.sessions    ? STORE_SESSION
-			: opts.windowed  ? STORE_WINDOW
-			: opts.versioned ? STORE_VERSIONED
-					 : STORE_KEY_VALUE,
-		.retention_ms = opts.versioned ? opts.history_ms : opts.retain_ms,
-		.window_size_ms = opts.window_size_ms,
-		.in_memory = opts.in_memory || opts.entries_max > 0,
-		.logged = !opts.unlogged,
-		.entries_max = opts.entries_max,
-		.headers = opts.headers,
-		.ordered = opts.ordered,
-		.duplicates = opts.duplicates,
+		.kind = opts->sessions    ? STORE_SESSION
+			: opts->windowed  ? STORE_WINDOW
+			: opts->versioned ? STORE_VERSIONED
+					  : STORE_KEY_VALUE,
+		.retention_ms = opts->versioned ? opts->history_ms : opts->retain_ms,
+		.window_size_ms = opts->window_size_ms,
+		.in_memory = opts->in_memory || opts->entries_max > 0,
+		.logged = !opts->unlogged,
+		.entries_max = opts->entries_max,
+		.headers = opts->headers,
+		.ordered = opts->ordered,
+		.duplicates = opts->duplicates,
 	};
 
-	if ((opts.windowed || opts.sessions) && opts.retain_ms <= 0)
+	if ((opts->windowed || opts->sessions) && opts->retain_ms <= 0)
 		weir__graph_mistake(t, name, "a store of windows or sessions needs retain_ms > 0");
-	if (opts.windowed + opts.sessions + opts.versioned > 1)
+	if (opts->windowed + opts->sessions + opts->versioned > 1)
 		weir__graph_mistake(t, name, "a store has one of windows, sessions and versions");
-	if (opts.history_ms < 0)
+	if (opts->history_ms < 0)
 		weir__graph_mistake(t, name, "history_ms must not be negative");
-	if (opts.entries_max < 0 || (opts.entries_max && (opts.windowed || opts.sessions || opts.versioned)))
+	if (opts->entries_max < 0 || (opts->entries_max && (opts->windowed || opts->sessions || opts->versioned)))
 		weir__graph_mistake(t, name, "entries_max is for keys and values, and not negative");
-	if (opts.headers && opts.versioned)
+	if (opts->headers && opts->versioned)
 		weir__graph_mistake(t, name, "versions have no headers");
-	if (opts.duplicates && !opts.windowed)
+	if (opts->duplicates && !opts->windowed)
 		weir__graph_mistake(t, name, "only a windowed store can have duplicates");
-	if (opts.duplicates && opts.unlogged && !opts.in_memory)
+	if (opts->duplicates && opts->unlogged && !opts->in_memory)
 		weir__graph_mistake(
 			t, name, "a store with duplicates on disk needs its changelog, by which it numbers them");
+	return spec;
+}
+
+void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts)
+{
+	struct store_spec spec = weir__graph_store_spec(t, name, &opts);
+
 	weir__graph_store_add(t, name, &spec, NULL);
 }
 

@@ -68,7 +68,7 @@ struct graph_global {
 	int id;
 	const char *name, *store, *topic;
 	const weir_serde *value; /* NULL = bytes */
-	bool in_memory, ordered;
+	struct store_spec spec;
 	const struct node *process;    /* makes its rows of the records; NULL = they are the rows */
 	const weir_serde *topic_value; /* of the records; NULL = bytes */
 };
@@ -126,6 +126,8 @@ void weir__graph_mistake(weir_topology *t, const char *step, const char *format,
 	__attribute__((format(printf, 3, 4)));
 struct graph_store *weir__graph_store_add(weir_topology *t, const char *name, const struct store_spec *spec,
 					  const weir_serde *value);
+/** What a store of a processor's is to be; mistakes are remembered. */
+struct store_spec weir__graph_store_spec(weir_topology *t, const char *name, const weir_store_opts *opts);
 struct graph_store *weir__graph_store_find(const weir_topology *t, const char *name);
 /** Connects a step with a store by name, which must have been added. */
 void weir__graph_store_use(struct node *node, const char *store_name);

@@ -1,6 +1,8 @@
 /* Joins of streams; the same names as in kafka-streams/.../Joins.java. */
 #include "tests/conformance/conformance.h"
 
+#include "framework/topology/graph.h"
+
 struct joining {
 	struct bound *join, *key;
 	const weir_serde *left, *right;
@@ -72,7 +74,27 @@ static void build_join_global(struct graph *g, const struct step *s)
 struct before_store {
 	const char *store;
 	struct bound *key;
+	int64_t size_ms; /* of windows and sessions */
+	bool sessions;
 };
+
+static weir_bytes get_row(const struct before_store *b, weir_store *store, const char *key, int64_t start)
+{
+	return b->sessions  ? weir_session_get(store, weir_str(key), start, start + b->size_ms, NULL)
+	       : b->size_ms ? weir_window_get(store, weir_str(key), start, NULL)
+			    : weir_store_get(store, weir_str(key), NULL);
+}
+
+static void set_row(const struct before_store *b, weir_store *store, const char *key, weir_bytes row, int64_t start,
+		    int64_t ms)
+{
+	if (b->sessions)
+		weir_session_put(store, weir_str(key), row, start, start + b->size_ms, ms);
+	else if (b->size_ms)
+		weir_window_put(store, weir_str(key), row, start, ms);
+	else
+		weir_store_put(store, weir_str(key), row, ms);
+}
 
 /* The row of a key made of the record: how many times, the newest value, and where it lay. */
 static void put_row(weir_context *cx, const weir_record *r, void *state, void *user)
@@ -80,20 +102,21 @@ static void put_row(weir_context *cx, const weir_record *r, void *state, void *u
 	const struct before_store *b = user;
 	weir_store *store = weir_context_store(cx, b->store);
 	const char *key = b->key->map(cx, key_text(r), value_text(r), b->key->argument), *value = value_text(r);
+	int64_t ms = r->timestamp_ms, start = b->size_ms ? ms - ms % b->size_ms : 0;
 	weir_metadata m = weir_record_metadata(cx);
 
 	(void)state;
 	if (!key)
 		key = "none";
 	if (!value) {
-		weir_store_put(store, weir_str(key), WEIR_NULL, r->timestamp_ms);
+		set_row(b, store, key, WEIR_NULL, start, ms);
 		return;
 	}
-	weir_bytes old = weir_store_get(store, weir_str(key), NULL);
+	weir_bytes old = get_row(b, store, key, start);
 	int n = weir_is_null(old) ? 1 : atoi(bytes_text(cx, old)) + 1;
 	const char *row = format(cx, "%d:%s:%s/%d/%lld", n, value, m.topic, (int)m.partition, (long long)m.offset);
 
-	weir_store_put(store, weir_str(key), weir_str(row), r->timestamp_ms);
+	set_row(b, store, key, weir_str(row), start, ms);
 }
 
 static void build_global_store(struct graph *g, const struct step *s)
@@ -102,8 +125,46 @@ static void build_global_store(struct graph *g, const struct step *s)
 	weir_global_opts opts = { .topic = step_option(s, "topic"), .value = &weir_utf8 };
 	weir_processor p = { .process = put_row, .user = b };
 
-	*b = (struct before_store){ s->name, bind(g, "mapper", step_option(s, "key")) };
+	*b = (struct before_store){ s->name, bind(g, "mapper", step_option(s, "key")), step_number(s, "size", 0),
+				    step_number(s, "sessions", 0) != 0 };
+	opts.of = (weir_store_opts){ .windowed = b->size_ms && !b->sessions,
+				     .sessions = b->sessions,
+				     .window_size_ms = b->sessions ? 0 : b->size_ms,
+				     .retain_ms = step_number(s, "retain", 0) };
 	graph_put_table(g, s->name, (weir_table *)weir_global_store(g->t, s->name, opts, p), &weir_utf8);
+}
+
+struct reading {
+	weir_context *cx;
+	const struct graph_global *global;
+	weir_bytes key;
+	const char *all;
+};
+
+/* What there is of the key. */
+static void read_rows(weir_store *store, void *user)
+{
+	struct reading *r = user;
+	weir_iterator *it = r->global->spec.kind == STORE_SESSION
+				    ? weir_session_find(store, r->key, 0, INT64_MAX, false)
+				    : weir_window_fetch(store, r->key, 0, INT64_MAX, false);
+	weir_entry e;
+
+	while (weir_iterator_next(it, &e))
+		r->all = format(r->cx, "%s%lld=%s;", r->all, (long long)e.start_ms, bytes_text(r->cx, e.value));
+	weir_iterator_close(it);
+}
+
+static void tell_rows(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	struct reading reading = { cx, user, r->key, "" };
+	weir_record out = *r;
+
+	(void)state;
+	if (!weir_is_null(r->key))
+		weir_global_read(cx, user, read_rows, &reading);
+	weir_set_value(&out, text_object(cx, reading.all));
+	weir_forward(cx, &out);
 }
 
 /* The row of the record's key, as a processor finds it. */
@@ -121,9 +182,11 @@ static void tell_row(weir_context *cx, const weir_record *r, void *state, void *
 
 static void build_tell_global(struct graph *g, const struct step *s)
 {
-	weir_processor p = {
-		.process = tell_row, .value = &weir_utf8, .keeps_key = true, .user = input(g, s, 1)->table
-	};
+	const struct graph_global *global = (const struct graph_global *)input(g, s, 1)->table;
+	weir_processor p = { .process = global->spec.kind == STORE_KEY_VALUE ? tell_row : tell_rows,
+			     .value = &weir_utf8,
+			     .keeps_key = true,
+			     .user = (void *)global };
 
 	graph_put_stream(g, s->name, weir_process(input(g, s, 0)->stream, s->name, p), &weir_utf8);
 }

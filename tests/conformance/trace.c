@@ -315,7 +315,8 @@ static void finish(struct run *r)
 				   t->stores[i]->value, &lines);
 	}
 	for (size_t i = 0; i < t->global_count; i++)
-		list_store(r, t->globals[i]->store, STORE_KEY_VALUE, true, t->globals[i]->value, &lines);
+		list_store(r, t->globals[i]->store, t->globals[i]->spec.kind,
+			   t->globals[i]->spec.kind != STORE_SESSION, t->globals[i]->value, &lines);
 	add_sorted(r, &lines);
 	for (size_t i = 0; i < r->last_count; i++)
 		text_add(&lines, "log %s%s\n", r->last[i].key, r->last[i].rest);

@@ -135,6 +135,137 @@ static void a_checkpoint_that_breaks_off_counts_nothing_twice(void **state)
 	remove_directory(dir);
 }
 
+/* --- of other kinds ------------------------------------------------------------------------------------------- */
+
+enum { SIZE_MS = 10, RETAIN_MS = 200000 };
+
+/* How many of each key in each window, or in each session of one length. */
+static void count_in_window(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	weir_store *store = weir_context_store(cx, "seen");
+	int64_t ms = r->timestamp_ms, start = ms - ms % SIZE_MS;
+	bool sessions = user != NULL;
+	weir_bytes old = sessions ? weir_session_get(store, r->key, start, start + SIZE_MS, NULL)
+				  : weir_window_get(store, r->key, start, NULL);
+	const weir_bytes *now = text(cx, "%d", weir_is_null(old) ? 1 : atoi(old.data) + 1);
+
+	(void)state;
+	if (sessions)
+		weir_session_put(store, r->key, *now, start, start + SIZE_MS, ms);
+	else
+		weir_window_put(store, r->key, *now, start, ms);
+}
+
+struct reading {
+	weir_bytes key;
+	bool sessions;
+	char all[200];
+};
+
+static void read_all(weir_store *store, void *user)
+{
+	struct reading *r = user;
+	weir_iterator *it = r->sessions ? weir_session_find(store, r->key, 0, INT64_MAX, false)
+					: weir_window_fetch(store, r->key, 0, INT64_MAX, false);
+	weir_entry e;
+
+	while (weir_iterator_next(it, &e)) {
+		size_t n = strlen(r->all);
+
+		snprintf(r->all + n, sizeof r->all - n, "%s%lld:%.*s", n ? "," : "", (long long)e.start_ms,
+			 (int)e.value.len, (const char *)e.value.data);
+	}
+	weir_iterator_close(it);
+}
+
+static const void *with_all(weir_context *cx, const weir_record *r, void *user)
+{
+	struct reading reading = { .key = r->key, .sessions = user != NULL };
+
+	weir_global_read(cx, seen, read_all, &reading);
+	return text(cx, "%s", reading.all);
+}
+
+static weir_topology *in_windows(bool sessions, bool in_memory)
+{
+	static int yes;
+	weir_topology *t = weir_topology_new("app");
+	weir_store_opts of = { .windowed = !sessions,
+			       .sessions = sessions,
+			       .window_size_ms = sessions ? 0 : SIZE_MS,
+			       .retain_ms = RETAIN_MS,
+			       .in_memory = in_memory };
+
+	seen = weir_global_store(t, "seen", (weir_global_opts){ .topic = "events", .value = &weir_utf8, .of = of },
+				 (weir_processor){ .process = count_in_window,
+						   .user = sessions ? &yes : NULL,
+						   .stores = { "seen" } });
+	weir_sink(weir_map_values(text_source(t, "in"), "with-all", with_all, &weir_utf8, sessions ? &yes : NULL),
+		  "out", (weir_sink_opts){ 0 });
+	return t;
+}
+
+/* In memory and on disk, after clean ends and crashes; what is past retention is gone, from the disk as well. */
+static void windows_and_sessions_count_each_record_once_too(void **state)
+{
+	for (int i = 0; i < 16; i++) {
+		bool on_disk = i & 2, crash = i & 4;
+		char *dir = temporary_directory();
+		weir_driver *d =
+			driver(in_windows(i & 1, i & 8), (weir_driver_opts){ .state_dir = on_disk ? dir : NULL });
+
+		for (int n = 1; n <= 4; n++) {
+			char all[80];
+
+			weir_driver_pipe(d, "events", "k", "v", 12);
+			weir_driver_pipe(d, "events", "k", "v", 25);
+			weir_driver_advance(d, n % 2 ? 1 : 400000); /* a checkpoint each 300 s */
+			must(weir_driver_restart(d, crash, &err));
+			weir_driver_pipe(d, "events", "k", "v", 27);
+			weir_driver_pipe(d, "in", "k", "", 1);
+			snprintf(all, sizeof all, "k=10:%d,20:%d@1", n, 2 * n);
+			assert_text(d, "out", all);
+		}
+		weir_driver_pipe(d, "events", "k", "v", 10 * RETAIN_MS);
+		weir_driver_advance(d, 400000);
+		weir_driver_pipe(d, "in", "k", "", 2);
+		assert_text(d, "out", "k=2000000:1@2");
+		must(weir_driver_restart(d, crash, &err));
+		weir_driver_pipe(d, "in", "k", "", 3);
+		assert_text(d, "out", "k=2000000:1@3");
+		weir_driver_free(d);
+		remove_directory(dir);
+	}
+	(void)state;
+}
+
+static void looked_up_as_a_table_it_stops(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_error why = { .code = WEIR_OK };
+
+	(void)state;
+	seen = weir_global_store(
+		t, "seen",
+		(weir_global_opts){ .topic = "events",
+				    .value = &weir_utf8,
+				    .of = { .windowed = true, .window_size_ms = SIZE_MS, .retain_ms = RETAIN_MS } },
+		(weir_processor){ .process = count_in_window });
+	weir_sink(weir_map_values(text_source(t, "in"), "with-seen", with_seen, &weir_utf8, &seen), "out",
+		  (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	weir_driver_pipe(d, "in", "k", "", 1);
+	assert_stopped(d, "see weir_global_read");
+	weir_driver_free(d);
+	t = weir_topology_new("app");
+	weir_global_table(t, "table", (weir_global_opts){ .of = { .entries_max = 3 } });
+	text_source(t, "in");
+	assert_false(weir_topology_check(t, &why));
+	assert_contains(why.message, "`of` is for weir_global_store");
+	weir_topology_free(t);
+}
+
 /* It goes on where it was, whatever the topic has lost, and only begins again where there is nothing. */
 static void what_is_on_disk_is_not_processed_again(void **state)
 {
@@ -410,6 +541,8 @@ int main(void)
 		cmocka_unit_test(rows_are_what_the_processor_makes),
 		cmocka_unit_test(each_record_counts_once),
 		cmocka_unit_test(a_checkpoint_that_breaks_off_counts_nothing_twice),
+		cmocka_unit_test(windows_and_sessions_count_each_record_once_too),
+		cmocka_unit_test(looked_up_as_a_table_it_stops),
 		cmocka_unit_test(what_is_on_disk_is_not_processed_again),
 		cmocka_unit_test(what_is_old_is_made_again_if_the_topic_is_compacted),
 		cmocka_unit_test(what_was_made_without_the_processor_is_made_again),

@@ -208,6 +208,8 @@ typedef struct weir_global_opts {
 	const char *topic;       /* NULL = the name */
 	const weir_serde *value; /* NULL = bytes */
 	weir_table_opts store;   /* name: NULL = the table's; one partition, 0. Not `unlogged` or `versioned`. */
+	/* Of weir_global_store: what kind of store, as in weir_add_store; without a changelog in any case. */
+	weir_store_opts of;
 } weir_global_opts;
 /** The topic as a global table (Kafka Streams' GlobalKTable). The handle belongs to the topology. */
 weir_global *weir_global_table(weir_topology *t, const char *name, weir_global_opts opts);
@@ -233,5 +235,10 @@ weir_global *weir_global_store(weir_topology *t, const char *name, weir_global_o
 /** In any callback: the value's object, NULL if there is none; it lasts as long as the record at work.
  * *timestamp_ms (may be NULL) gets its time. */
 const void *weir_global_get(weir_context *cx, const weir_global *global, weir_bytes key, int64_t *timestamp_ms);
+
+typedef void weir_global_read_fn(weir_store *store, void *user);
+/** In any callback: `fn` reads what it likes of it (store.h): ranges, windows, sessions, versions. Nothing is put
+ * meanwhile: it is to be quick, to put nothing, to look at no other global table, and to copy (weir_alloc). */
+void weir_global_read(weir_context *cx, const weir_global *global, weir_global_read_fn *fn, void *user);
 
 #endif

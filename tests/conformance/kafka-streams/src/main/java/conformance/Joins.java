@@ -6,8 +6,10 @@ import conformance.Case.Step;
 import conformance.Graph.Keys;
 import conformance.Graph.Node;
 import java.time.Duration;
+import java.time.Instant;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.GlobalKTable;
 import org.apache.kafka.streams.kstream.JoinWindows;
@@ -17,6 +19,8 @@ import org.apache.kafka.streams.kstream.KeyValueMapper;
 import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.StreamJoined;
 import org.apache.kafka.streams.kstream.ValueJoinerWithKey;
+import org.apache.kafka.streams.kstream.Windowed;
+import org.apache.kafka.streams.kstream.internals.SessionWindow;
 import org.apache.kafka.streams.processor.api.ContextualFixedKeyProcessor;
 import org.apache.kafka.streams.processor.api.FixedKeyProcessorContext;
 import org.apache.kafka.streams.processor.api.FixedKeyRecord;
@@ -24,9 +28,14 @@ import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.processor.api.RecordMetadata;
+import org.apache.kafka.streams.state.KeyValueIterator;
+import org.apache.kafka.streams.state.SessionStore;
+import org.apache.kafka.streams.state.StoreBuilder;
 import org.apache.kafka.streams.state.Stores;
 import org.apache.kafka.streams.state.TimestampedKeyValueStore;
+import org.apache.kafka.streams.state.TimestampedWindowStore;
 import org.apache.kafka.streams.state.ValueAndTimestamp;
+import org.apache.kafka.streams.state.WindowStoreIterator;
 
 /** Joins of streams; the same names as in tests/conformance/joins.c. */
 class Joins {
@@ -67,41 +76,101 @@ class Joins {
 		private final Step step;
 		private final Functions.Mapper key;
 		private ProcessorContext<Void, Void> context;
+		private final long size;
 		private TimestampedKeyValueStore<String, String> rows;
+		private TimestampedWindowStore<String, String> windows;
+		private SessionStore<String, String> sessions;
 
 		BeforeStore(Step step) {
 			this.step = step;
 			key = Functions.mapper(step.option("key", ""));
+			size = step.number("size");
 		}
 
 		@Override
 		public void init(ProcessorContext<Void, Void> context) {
 			this.context = context;
-			rows = context.getStateStore(step.name());
+			if (step.number("sessions") > 0)
+				sessions = context.getStateStore(step.name());
+			else if (size > 0)
+				windows = context.getStateStore(step.name());
+			else
+				rows = context.getStateStore(step.name());
+		}
+
+		private String get(String k, long start) {
+			if (sessions != null)
+				return sessions.fetchSession(k, start, start + size);
+			ValueAndTimestamp<String> old = windows != null ? windows.fetch(k, start) : rows.get(k);
+			return old == null ? null : old.value();
+		}
+
+		private void put(String k, String row, long start, long time) {
+			if (sessions != null)
+				sessions.put(new Windowed<>(k, new SessionWindow(start, start + size)), row);
+			else if (windows != null)
+				windows.put(k, ValueAndTimestamp.make(row, time), start);
+			else
+				rows.put(k, ValueAndTimestamp.make(row, time));
 		}
 
 		@Override
 		public void process(Record<Object, Object> r) {
 			String mapped = key.map(text(r.key()), text(r.value())), k = mapped == null ? "none" : mapped;
+			long start = size > 0 ? r.timestamp() - r.timestamp() % size : 0;
 			if (r.value() == null) {
-				rows.delete(k);
+				put(k, null, start, r.timestamp());
 				return;
 			}
-			ValueAndTimestamp<String> old = rows.get(k);
-			int n = old == null ? 1 : Integer.parseInt(old.value().substring(0, old.value().indexOf(':'))) + 1;
+			String old = get(k, start);
+			int n = old == null ? 1 : Integer.parseInt(old.substring(0, old.indexOf(':'))) + 1;
 			RecordMetadata m = context.recordMetadata().orElseThrow();
 			String row = n + ":" + text(r.value()) + ":" + m.topic() + "/" + m.partition() + "/" + m.offset();
-			rows.put(k, ValueAndTimestamp.make(row, r.timestamp()));
+			put(k, row, start, r.timestamp());
 		}
 	}
 
 	/** The row of the record's key, as a processor finds it. */
 	static class RowTeller extends ContextualFixedKeyProcessor<Object, Object, Object> {
 		private final String store;
-		private TimestampedKeyValueStore<String, String> rows;
+		private Object rows;
 
 		RowTeller(String store) {
 			this.store = store;
+		}
+
+		@SuppressWarnings("unchecked")
+		private String row(String key) {
+			ValueAndTimestamp<String> row = ((TimestampedKeyValueStore<String, String>) rows).get(key);
+			return row == null ? "~" : row.value() + "@" + row.timestamp();
+		}
+
+		/** All that there is of the key. */
+		@SuppressWarnings("unchecked")
+		private String windows(String key) {
+			StringBuilder all = new StringBuilder();
+			try (WindowStoreIterator<ValueAndTimestamp<String>> it =
+					((TimestampedWindowStore<String, String>) rows).fetch(key, Instant.ofEpochMilli(0),
+							Instant.ofEpochMilli(1L << 50))) {
+				while (it.hasNext()) {
+					KeyValue<Long, ValueAndTimestamp<String>> e = it.next();
+					all.append(e.key).append('=').append(e.value.value()).append(';');
+				}
+			}
+			return all.toString();
+		}
+
+		@SuppressWarnings("unchecked")
+		private String sessions(String key) {
+			StringBuilder all = new StringBuilder();
+			try (KeyValueIterator<Windowed<String>, String> it =
+					((SessionStore<String, String>) rows).findSessions(key, 0, Long.MAX_VALUE)) {
+				while (it.hasNext()) {
+					KeyValue<Windowed<String>, String> e = it.next();
+					all.append(e.key.window().start()).append('=').append(e.value).append(';');
+				}
+			}
+			return all.toString();
 		}
 
 		@Override
@@ -112,16 +181,23 @@ class Joins {
 
 		@Override
 		public void process(FixedKeyRecord<Object, Object> r) {
-			ValueAndTimestamp<String> row = r.key() == null ? null : rows.get(text(r.key()));
-			context().forward(r.withValue(row == null ? "~" : row.value() + "@" + row.timestamp()));
+			boolean one = rows instanceof TimestampedKeyValueStore;
+			String key = text(r.key());
+			context().forward(r.withValue(key == null ? (one ? "~" : "") : one ? row(key)
+					: rows instanceof SessionStore ? sessions(key) : windows(key)));
 		}
 	}
 
 	private static Node globalStore(Graph g, Step s) {
-		g.builder.addGlobalStore(
-				Stores.timestampedKeyValueStoreBuilder(Stores.inMemoryKeyValueStore(s.name()), Serdes.String(),
-						Serdes.String()),
-				s.option("topic", s.name()), Consumed.with(Graph.TEXT, Graph.TEXT), () -> new BeforeStore(s));
+		Duration size = Windows.ms(s, "size"), retain = Windows.ms(s, "retain");
+		StoreBuilder<?> rows = s.number("sessions") > 0
+				? Stores.sessionStoreBuilder(Stores.inMemorySessionStore(s.name(), retain), Serdes.String(), Serdes.String())
+				: s.number("size") > 0
+						? Stores.timestampedWindowStoreBuilder(Stores.inMemoryWindowStore(s.name(), retain, size, false),
+								Serdes.String(), Serdes.String())
+						: Stores.timestampedKeyValueStoreBuilder(Stores.inMemoryKeyValueStore(s.name()), Serdes.String(),
+								Serdes.String());
+		g.builder.addGlobalStore(rows, s.option("topic", s.name()), Consumed.with(Graph.TEXT, Graph.TEXT), () -> new BeforeStore(s));
 		return new Node(s.name(), Keys.TEXT, 0, Graph.TEXT);
 	}
 
