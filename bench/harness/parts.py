@@ -43,7 +43,7 @@ def port(broker, runs):
 
 
 def printed(name, last, runs, *command):
-    """A program that prints what each of its parts costs; `last` is the part that it ends with."""
+    """A program that prints what each of its parts costs; `last` is the part that it ends with. Its files go."""
     for _ in range(runs_done(f"{name}:_{last}"), runs):
         bench.Budget.check()
         bench.say(name)
@@ -52,10 +52,10 @@ def printed(name, last, runs, *command):
             if found:
                 bench.add_result("parts", {"part": f"{name}:_" + found[1].replace(" ", "_"),
                                            "commit": bench.commit(), "cpu_per_M": found[2]})
+        bench.remove_state("parts")
 
 
 def parts(broker, runs):
     printed("record_loop", "windowed_count_of_5k_keys", runs, bench.BUILD / "bench-record_loop")
     printed("store", "close_(of_a_million)", runs, bench.BUILD / "bench-store", bench.DIR / "state/parts")
-    bench.remove_state("parts")
     port(broker, runs)

@@ -5,14 +5,14 @@ static int64_t at_least(int64_t least, int64_t n)
 	return n > least ? n : least;
 }
 
-/* One budget for the instance. An eighth is for what nobody counts: threads, the gaps of the allocator, accounts of
- * the clients. Of the rest half is for caches (of which up to an eighth is for what waits to be due, and three
- * quarters at most for what is being restored: the more of it meets in memory, the less is written twice), a
- * quarter is for RocksDB, an eighth for what is fetched, a sixteenth each for what waits for its turn and for what
- * is produced. */
+/* One budget for the instance. A quarter is for what nobody counts: threads, the gaps of the allocator,
+ * accounts of the clients. Of the rest half is for caches (of which up to an eighth is for what waits to be due,
+ * and three quarters at most for what is being restored: the more of it meets in memory, the less is written
+ * twice), a quarter is for RocksDB, an eighth for what is fetched, a sixteenth each for what waits for its turn and
+ * for what is produced. */
 static void share_memory(struct settings *s)
 {
-	int64_t counted = s->memory_bytes_max / 8 * 7, each = counted / s->workers;
+	int64_t counted = s->memory_bytes_max / 4 * 3, each = counted / s->workers;
 
 	s->state_bytes_max = counted / 4;
 	s->cache_bytes_max = each / 2;
