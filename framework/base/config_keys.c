@@ -45,6 +45,8 @@ const weir_config_key weir__config_keys[] = {
 	  .help = "Time without a heartbeat after which a worker's partitions go to others." },
 	{ "max.poll.interval.ms", DURATION, "5m", 1000, DAY_MS,
 	  .help = "Time between two polls after which a worker counts as stuck and its partitions go to others." },
+	{ "metadata.max.age.ms", DURATION, "5m", 1, DAY_MS,
+	  .help = "Time between two looks at which topics match the pattern of a source." },
 	{ "max.task.idle.ms", DURATION, "0", 0, DAY_MS,
 	  .help = "How long a task with several inputs waits for the empty ones before it takes a record out of"
 		  " time order." },

@@ -148,10 +148,11 @@ static bool configure(weir_driver *d, const weir_driver_opts *opts, weir_error *
 	return true;
 }
 
+/* Event times of a test are its own affair: nothing may expire by the clock. */
+static const char *const forever[][2] = { { "retention.ms", "-1" } };
+
 static bool make_topics(weir_driver *d, weir_error *err)
 {
-	/* Event times of a test are its own affair: nothing may expire by the clock. */
-	static const char *const forever[][2] = { { "retention.ms", "-1" } };
 	weir_topic_spec like = { .partitions = d->partitions, .configs = forever, .config_count = 1 };
 
 	return weir__topics_create_external(d->topology, d->cluster,
@@ -222,6 +223,28 @@ bool weir_driver_restart(weir_driver *d, bool crash, weir_error *err)
 
 /* --- in ------------------------------------------------------------------------------------------ */
 
+/* A name that no topic has yet, and that some source's pattern matches, is one from now on. */
+static void find_topic(weir_driver *d, const char *topic)
+{
+	weir_topic_spec spec = {
+		.name = topic, .partitions = d->partitions, .configs = forever, .config_count = 1
+	};
+	bool matches = false;
+	weir_error err;
+
+	for (size_t i = 0; i < d->topology->topic_count; i++)
+		matches |= d->topology->topics[i]->kind == TOPIC_PATTERN &&
+			   weir__graph_matches(d->topology->topics[i], topic);
+	if (!matches || weir_topic_partitions(d->cluster, topic, &err) > 0)
+		return;
+	if (!weir_topics_create(d->cluster, &spec, 1, &err))
+		weir_log(WEIR_LOG_ERROR, "driver", "pipe: %s", err.message);
+	if (d->app) {
+		worker_of(d)->next_match_us = 0;
+		settle(d);
+	}
+}
+
 void weir_driver_pipe_record(weir_driver *d, const char *topic, int32_t partition, weir_bytes key, weir_bytes value,
 			     int64_t timestamp_ms, const weir_headers *headers)
 {
@@ -233,6 +256,7 @@ void weir_driver_pipe_record(weir_driver *d, const char *topic, int32_t partitio
 			    .headers = headers };
 	weir_error err;
 
+	find_topic(d, topic);
 	if (!weir_producer_send(d->producer, &p, &err) || !weir_producer_flush(d->producer, 1000, &err)) {
 		weir_log(WEIR_LOG_ERROR, "driver", "pipe: %s", err.message);
 		if (d->app)

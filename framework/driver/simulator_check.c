@@ -29,7 +29,7 @@ static bool all_run(weir_simulation *s)
 			return false;
 		wanted = 0;
 		for (size_t k = 0; k < s->topology->subtopology_count; k++)
-			wanted += (size_t)app->task_counts[k];
+			wanted += (size_t)atomic_load(&app->task_counts[k]);
 	}
 	return tasks == wanted;
 }
@@ -63,7 +63,7 @@ static bool some_open(weir_simulation *s)
 
 	for (size_t i = 0; i < e->topic_count; i++)
 		for (int32_t p = 0; p < e->topics[i]->partitions; p++)
-			if (e->topics[i]->journals[p].open_count)
+			if (e->topics[i]->journals[p]->open_count)
 				return true;
 	return false;
 }

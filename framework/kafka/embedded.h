@@ -41,7 +41,7 @@ struct topic_config {
 struct topic {
 	const char *name; /* interned */
 	int32_t partitions;
-	struct journal *journals;
+	struct journal **journals;
 	struct topic_config config;
 	char *(*settings)[2]; /* as given */
 	size_t setting_count;
@@ -57,6 +57,7 @@ struct topic *weir__topic_use(struct embedded *e, const char *name, weir_error *
 struct journal *weir__topic_journal(struct embedded *e, const char *name, int32_t partition, weir_error *err);
 bool weir__embedded_topics_create(weir_cluster *cluster, const weir_topic_spec *specs, size_t n, weir_error *err);
 bool weir__embedded_topics_delete(weir_cluster *cluster, const char *const *names, size_t n, weir_error *err);
+bool weir__embedded_topic_widen(weir_cluster *cluster, const char *topic, int32_t partitions, weir_error *err);
 bool weir__embedded_topic_config(weir_cluster *cluster, const char *topic, const char *name, char *buf, size_t size,
 				 weir_error *err);
 /** Reads one setting into *config; false = unknown name or bad value. */

@@ -81,6 +81,7 @@ enum producer_state {
 struct target {
 	const char *address; /* of the name as last given */
 	struct topic *topic; /* a reference */
+	int32_t partitions;  /* that it is known to have; all have a slot */
 	struct target_slot {
 		int64_t delivered;
 		uint64_t txn_serial; /* the transaction that has this partition already */

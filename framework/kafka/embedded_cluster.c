@@ -23,7 +23,7 @@ static void sweep_retention(struct embedded *e, int64_t now_ms)
 	e->retained_ms = now_ms;
 	for (size_t i = 0; i < e->topic_count; i++)
 		for (int32_t p = 0; p < e->topics[i]->partitions; p++)
-			weir__journal_retain(&e->topics[i]->journals[p], true, now_ms);
+			weir__journal_retain(e->topics[i]->journals[p], true, now_ms);
 }
 
 void weir__embedded_sweep(struct embedded *e)
@@ -126,6 +126,7 @@ static const struct cluster_ops ops = {
 	.id = cluster_id,
 	.topics_create = weir__embedded_topics_create,
 	.topics_delete = weir__embedded_topics_delete,
+	.topic_widen = weir__embedded_topic_widen,
 	.topic_partitions = weir__embedded_topic_partitions,
 	.topic_config = weir__embedded_topic_config,
 	.topics_each = weir__embedded_topics_each,

@@ -48,7 +48,7 @@ static void add(struct embedded_consumer *c, const weir_partition *from)
 			    .known_end = -1 };
 	if (t && from->partition < t->partitions) {
 		p->topic = weir__topic_ref(t);
-		p->journal = &t->journals[from->partition];
+		p->journal = t->journals[from->partition];
 		p->next_reader = p->journal->readers;
 		p->journal->readers = p;
 	}
@@ -242,6 +242,18 @@ static bool subscribe(weir_consumer *consumer, const char *const *topics, size_t
 	return true;
 }
 
+static bool rejoin(weir_consumer *consumer, weir_error *err)
+{
+	struct embedded_consumer *c = consumer_of(consumer);
+
+	if (!c->topics)
+		return weir_fail(err, WEIR_USAGE, "rejoin: the consumer has no subscription");
+	weir__embedded_enter(c->cluster);
+	c->subscription_changed = true;
+	weir__embedded_leave(c->cluster);
+	return true;
+}
+
 static bool lost(weir_consumer *consumer)
 {
 	struct embedded_consumer *c = consumer_of(consumer);
@@ -289,6 +301,7 @@ static void consumer_close(weir_consumer *consumer)
 static const struct consumer_ops ops = {
 	.close = consumer_close,
 	.subscribe = subscribe,
+	.rejoin = rejoin,
 	.assign = assign,
 	.unassign = unassign,
 	.seek = seek,

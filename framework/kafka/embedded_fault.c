@@ -32,8 +32,8 @@ void weir__embedded_compact(weir_cluster *cluster, const char *topic)
 	struct topic *t = weir__topic_find(e, topic);
 
 	for (int32_t p = 0; t && t->config.compact && p < t->partitions; p++) {
-		weir__journal_clean(e, &t->journals[p]);
-		t->journals[p].roll_next = true; /* what is there now, the next time */
+		weir__journal_clean(e, t->journals[p]);
+		t->journals[p]->roll_next = true; /* what is there now, the next time */
 	}
 	weir__embedded_leave(e);
 }

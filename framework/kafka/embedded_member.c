@@ -7,9 +7,9 @@
 /* Runs on_group without the lock. Partitions that are taken away and that it has not let go of are dropped. */
 static void tell(struct embedded_consumer *c, weir_group_event event, const struct places *list)
 {
-	if (list->count == 0)
+	if (list->count == 0 && event != WEIR_GROUP_ASSIGNED)
 		return;
-	weir_partition *partitions = weir__calloc(list->count, sizeof *partitions);
+	weir_partition *partitions = weir__calloc(list->count + 1, sizeof *partitions);
 
 	for (size_t i = 0; i < list->count; i++)
 		partitions[i] = (weir_partition){ .topic = list->items[i].topic,
@@ -69,8 +69,8 @@ static void join_again(struct embedded_consumer *c, struct member *m)
 	}
 }
 
-/* Gives up what the generation takes away, takes what it gives. True = a callback ran. */
-static bool act_on_generation(struct embedded_consumer *c, struct member *m)
+/* Gives up what the generation takes away, takes what it gives. */
+static void act_on_generation(struct embedded_consumer *c, struct member *m)
 {
 	struct places revoked = { 0 }, added = { 0 };
 	bool gave_up = false;
@@ -88,18 +88,15 @@ static bool act_on_generation(struct embedded_consumer *c, struct member *m)
 		m->owned = kept;
 		gave_up = true;
 	}
-	if (added.count && !m->evicted && !m->fenced) {
+	if ((added.count || !revoked.count) && !m->evicted && !m->fenced) {
 		for (size_t i = 0; i < added.count; i++)
 			weir__places_add(&m->owned, added.items[i].topic, added.items[i].partition);
 		tell(c, WEIR_GROUP_ASSIGNED, &added);
 	}
-	bool told = revoked.count + added.count > 0;
-
 	weir__places_release(&revoked);
 	weir__places_release(&added);
 	if (gave_up && !m->evicted && !m->fenced)
 		join_again(c, m);
-	return told;
 }
 
 /* Topics of the subscription that are not there: reported once. */
@@ -174,7 +171,8 @@ bool weir__consumer_serve_group(struct embedded_consumer *c, bool *served, weir_
 		}
 		m->seen_ms = weir__embedded_now(e);
 		if (m->out_of_date) {
-			*served |= act_on_generation(c, m);
+			act_on_generation(c, m);
+			*served = true;
 			if (!c->broken)
 				continue;
 			if (err)

@@ -72,6 +72,16 @@ static void target_drop(struct embedded_producer *p, struct target *t)
 	p->target_last = 0;
 }
 
+/* Lock held. */
+static void learn_partitions(struct target *t)
+{
+	if (t->partitions == t->topic->partitions)
+		return;
+	t->slots = weir__realloc(t->slots, (size_t)t->topic->partitions * sizeof *t->slots);
+	for (; t->partitions < t->topic->partitions; t->partitions++)
+		t->slots[t->partitions] = (struct target_slot){ .delivered = WEIR_OFFSET_NONE };
+}
+
 static struct target *target_find(struct embedded_producer *p, const char *topic, weir_error *err)
 {
 	if (p->target_last < p->target_count) {
@@ -88,15 +98,15 @@ static struct target *target_find(struct embedded_producer *p, const char *topic
 
 		if (found)
 			weir__topic_ref(found);
+		if (found) {
+			WEIR__GROW(p->targets, p->target_count, p->target_room);
+			t = &p->targets[p->target_count++];
+			*t = (struct target){ .topic = found };
+			learn_partitions(t);
+		}
 		weir__embedded_leave(p->cluster);
 		if (!found)
 			return NULL;
-		WEIR__GROW(p->targets, p->target_count, p->target_room);
-		t = &p->targets[p->target_count++];
-		*t = (struct target){ .topic = found };
-		t->slots = weir__calloc((size_t)found->partitions, sizeof *t->slots);
-		for (int32_t i = 0; i < found->partitions; i++)
-			t->slots[i].delivered = WEIR_OFFSET_NONE;
 	}
 	t->address = topic;
 	p->target_last = (size_t)(t - p->targets);
@@ -150,7 +160,8 @@ static bool accepts(struct embedded_producer *p, const struct topic *t, const we
 /* Appends; lock held. */
 static int64_t store(struct embedded_producer *p, struct target *t, int32_t partition, const weir_produced *r)
 {
-	struct journal *j = &t->topic->journals[partition];
+	learn_partitions(t); /* for the next ones */
+	struct journal *j = t->topic->journals[partition];
 	struct target_slot *slot = &t->slots[partition];
 	struct append what = {
 		r->timestamp_ms > 0 ? r->timestamp_ms : 1, r->key, r->value, r->headers, p->producer, 0
@@ -177,7 +188,7 @@ static int64_t store(struct embedded_producer *p, struct target *t, int32_t part
 	return offset;
 }
 
-static int32_t partition_of(struct embedded_producer *p, const struct topic *t, const weir_produced *r)
+static int32_t partition_of(struct embedded_producer *p, const struct target *t, const weir_produced *r)
 {
 	if (r->partition >= 0)
 		return r->partition;
@@ -190,13 +201,18 @@ static bool send_to(struct embedded_producer *p, struct target *t, const weir_pr
 		    weir_error *err)
 {
 	const char *topic = t->topic->name;
-	int32_t partition = partition_of(p, t->topic, r);
+	int32_t partition = partition_of(p, t, r);
 	int64_t offset = WEIR_OFFSET_NONE;
 	weir_error error;
 
-	if (partition >= t->topic->partitions)
+	if (partition >= t->partitions) {
+		pthread_mutex_lock(&p->cluster->lock);
+		learn_partitions(t);
+		pthread_mutex_unlock(&p->cluster->lock);
+	}
+	if (partition >= t->partitions)
 		return weir_fail(err, WEIR_NOT_FOUND, "send: topic %s: there is no partition %d of %d", topic,
-				 partition, t->topic->partitions);
+				 partition, t->partitions);
 	if (!accepts(p, t->topic, r, bytes, &error)) {
 		refuse(p, topic, partition, r->tag, &error);
 		return true;
@@ -281,8 +297,7 @@ static int64_t producer_delivered(weir_producer *producer, const char *topic, in
 {
 	const struct target *t = target_by_name(producer_of(producer), topic);
 
-	return t && partition >= 0 && partition < t->topic->partitions ? t->slots[partition].delivered
-								       : WEIR_OFFSET_NONE;
+	return t && partition >= 0 && partition < t->partitions ? t->slots[partition].delivered : WEIR_OFFSET_NONE;
 }
 
 void weir__producer_free(struct embedded_producer *p)

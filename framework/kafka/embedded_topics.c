@@ -128,8 +128,10 @@ void weir__topic_unref(struct topic *t)
 {
 	if (!t || --t->refs)
 		return;
-	for (int32_t p = 0; p < t->partitions; p++)
-		weir__journal_release(&t->journals[p]);
+	for (int32_t p = 0; p < t->partitions; p++) {
+		weir__journal_release(t->journals[p]);
+		free(t->journals[p]);
+	}
 	for (size_t i = 0; i < t->setting_count; i++) {
 		free(t->settings[i][0]);
 		free(t->settings[i][1]);
@@ -179,6 +181,16 @@ static bool spec_check(const struct embedded *e, const weir_topic_spec *spec, st
 	return true;
 }
 
+/* Others hold pointers to the journals that are there. */
+static void widen(struct topic *t, int32_t partitions)
+{
+	t->journals = weir__realloc(t->journals, (size_t)partitions * sizeof *t->journals);
+	for (; t->partitions < partitions; t->partitions++) {
+		t->journals[t->partitions] = weir__calloc(1, sizeof **t->journals);
+		weir__journal_init(t->journals[t->partitions], t, t->partitions);
+	}
+}
+
 static struct topic *make(struct embedded *e, const weir_topic_spec *spec, const struct topic_config *config)
 {
 	struct topic *t = weir__calloc(1, sizeof *t);
@@ -186,10 +198,7 @@ static struct topic *make(struct embedded *e, const weir_topic_spec *spec, const
 	t->name = weir__embedded_intern(e, spec->name);
 	t->refs = 1;
 	t->config = *config;
-	t->partitions = spec->partitions;
-	t->journals = weir__calloc((size_t)t->partitions, sizeof *t->journals);
-	for (int32_t p = 0; p < t->partitions; p++)
-		weir__journal_init(&t->journals[p], t, p);
+	widen(t, spec->partitions);
 	t->settings = weir__calloc(spec->config_count, sizeof *t->settings);
 	for (t->setting_count = 0; t->setting_count < spec->config_count; t->setting_count++) {
 		t->settings[t->setting_count][0] = weir__strdup(spec->configs[t->setting_count][0]);
@@ -253,6 +262,27 @@ bool weir__embedded_topics_delete(weir_cluster *cluster, const char *const *name
 	return done;
 }
 
+bool weir__embedded_topic_widen(weir_cluster *cluster, const char *topic, int32_t partitions, weir_error *err)
+{
+	struct embedded *e = weir__embedded(cluster);
+
+	weir__embedded_enter(e);
+	struct topic *t = weir__topic_find(e, topic);
+	bool done = t && partitions <= PARTITIONS_MAX;
+
+	if (!t)
+		weir_fail(err, WEIR_NOT_FOUND, "widen topic %s: there is none", topic);
+	else if (!done)
+		weir_fail(err, WEIR_CONFIG, "widen topic %s: wanted at most %d partitions, got %d", topic,
+			  PARTITIONS_MAX, (int)partitions);
+	else if (partitions > t->partitions) {
+		widen(t, partitions);
+		weir__groups_topic_changed(e, t->name);
+	}
+	weir__embedded_leave(e);
+	return done;
+}
+
 struct topic *weir__topic_use(struct embedded *e, const char *name, weir_error *err)
 {
 	weir_topic_spec spec = { .name = name, .partitions = e->opts.partitions };
@@ -273,7 +303,7 @@ struct journal *weir__topic_journal(struct embedded *e, const char *name, int32_
 	struct topic *t = weir__topic_find(e, name);
 
 	if (t && partition >= 0 && partition < t->partitions)
-		return &t->journals[partition];
+		return t->journals[partition];
 	if (t)
 		weir_fail(err, WEIR_NOT_FOUND, "topic %s: there is no partition %d of %d", name, partition,
 			  t->partitions);

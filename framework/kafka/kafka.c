@@ -54,6 +54,11 @@ bool weir_topics_delete(weir_cluster *cluster, const char *const *names, size_t 
 	return cluster->ops->topics_delete(cluster, names, n, err);
 }
 
+bool weir_topic_widen(weir_cluster *cluster, const char *topic, int32_t partitions, weir_error *err)
+{
+	return cluster->ops->topic_widen(cluster, topic, partitions, err);
+}
+
 int32_t weir_topic_partitions(weir_cluster *cluster, const char *topic, weir_error *err)
 {
 	return cluster->ops->topic_partitions(cluster, topic, err);
@@ -127,6 +132,11 @@ void weir_consumer_close(weir_consumer *consumer)
 bool weir_consumer_subscribe(weir_consumer *consumer, const char *const *topics, size_t n, weir_error *err)
 {
 	return consumer->ops->subscribe(consumer, topics, n, err);
+}
+
+bool weir_consumer_rejoin(weir_consumer *consumer, weir_error *err)
+{
+	return consumer->ops->rejoin(consumer, err);
 }
 
 bool weir_consumer_assign(weir_consumer *consumer, const weir_partition *list, size_t n, weir_error *err)

@@ -11,6 +11,7 @@ struct cluster_ops {
 	const char *(*id)(weir_cluster *, weir_error *);
 	bool (*topics_create)(weir_cluster *, const weir_topic_spec *, size_t, weir_error *);
 	bool (*topics_delete)(weir_cluster *, const char *const *, size_t, weir_error *);
+	bool (*topic_widen)(weir_cluster *, const char *, int32_t, weir_error *);
 	int32_t (*topic_partitions)(weir_cluster *, const char *, weir_error *);
 	bool (*topic_config)(weir_cluster *, const char *, const char *, char *, size_t, weir_error *);
 	bool (*topics_each)(weir_cluster *, weir_topic_fn *, void *, weir_error *);
@@ -28,6 +29,7 @@ struct cluster_ops {
 struct consumer_ops {
 	void (*close)(weir_consumer *);
 	bool (*subscribe)(weir_consumer *, const char *const *, size_t, weir_error *);
+	bool (*rejoin)(weir_consumer *, weir_error *);
 	bool (*assign)(weir_consumer *, const weir_partition *, size_t, weir_error *);
 	bool (*unassign)(weir_consumer *, const weir_partition *, size_t, weir_error *);
 	bool (*seek)(weir_consumer *, const weir_partition *, size_t, weir_error *);

@@ -70,6 +70,7 @@ extern const struct cluster_ops weir__rdk_cluster_ops; /* rdkafka_cluster.c */
 /* rdkafka_admin.c, rdkafka_groups.c: the functions of the table, as described in <weir/kafka.h> */
 bool weir__rdk_topics_create(weir_cluster *cluster, const weir_topic_spec *specs, size_t n, weir_error *err);
 bool weir__rdk_topics_delete(weir_cluster *cluster, const char *const *names, size_t n, weir_error *err);
+bool weir__rdk_topic_widen(weir_cluster *cluster, const char *topic, int32_t partitions, weir_error *err);
 int32_t weir__rdk_topic_partitions(weir_cluster *cluster, const char *topic, weir_error *err);
 bool weir__rdk_topic_config(weir_cluster *cluster, const char *topic, const char *name, char *buf, size_t size,
 			    weir_error *err);

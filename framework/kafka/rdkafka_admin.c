@@ -153,8 +153,9 @@ int32_t weir__rdk_topic_partitions(weir_cluster *cluster, const char *topic, wei
 	return topic_state(rdk(cluster), topic, &state, err) ? state.partitions : -1;
 }
 
-/* Metadata spreads from the controller to the brokers a little after the request is answered. */
-static bool wait_until(struct rdk_cluster *c, const char *topic, bool there, weir_error *err)
+/* Metadata spreads from the controller to the brokers a little after the request is answered. At least so many
+ * partitions; 0 = the topic is gone. */
+static bool wait_until(struct rdk_cluster *c, const char *topic, int32_t partitions, weir_error *err)
 {
 	int64_t until = weir__rdk_now_ms() + ADMIN_TIMEOUT_MS;
 
@@ -163,7 +164,7 @@ static bool wait_until(struct rdk_cluster *c, const char *topic, bool there, wei
 		weir_error passing = { 0 };
 		bool known = topic_state(c, topic, &state, &passing);
 
-		if (known && (there ? state.partitions > 0 && state.led : state.partitions == 0))
+		if (known && (partitions ? state.partitions >= partitions && state.led : state.partitions == 0))
 			return true;
 		if (!known && !passing.retriable) {
 			if (err)
@@ -172,7 +173,7 @@ static bool wait_until(struct rdk_cluster *c, const char *topic, bool there, wei
 		}
 		if (weir__rdk_now_ms() > until)
 			return weir_fail(err, WEIR_TIMEOUT, "topic %s is not %s after %d s", topic,
-					 there ? "ready" : "gone", ADMIN_TIMEOUT_MS / 1000);
+					 partitions ? "ready" : "gone", ADMIN_TIMEOUT_MS / 1000);
 		usleep(POLL_PAUSE_US);
 	}
 }
@@ -250,7 +251,7 @@ bool weir__rdk_topics_create(weir_cluster *cluster, const weir_topic_spec *specs
 	rd_kafka_NewTopic_destroy_array(topics, made);
 	free(topics);
 	for (size_t i = 0; done && i < n; i++)
-		done = wait_until(rdk(cluster), specs[i].name, true, err);
+		done = wait_until(rdk(cluster), specs[i].name, 1, err);
 	return done;
 }
 
@@ -278,8 +279,46 @@ bool weir__rdk_topics_delete(weir_cluster *cluster, const char *const *names, si
 	rd_kafka_DeleteTopic_destroy_array(topics, n);
 	free(topics);
 	for (size_t i = 0; done && i < n; i++)
-		done = wait_until(rdk(cluster), names[i], false, err);
+		done = wait_until(rdk(cluster), names[i], 0, err);
 	return done;
+}
+
+static bool widen_request(struct rdk_cluster *c, const char *topic, int32_t partitions, weir_error *err)
+{
+	char why[256];
+	struct rdk_call call;
+	rd_kafka_NewPartitions_t *request =
+		rd_kafka_NewPartitions_new(topic, (size_t)partitions, why, sizeof why);
+
+	if (!request)
+		return weir_fail(err, WEIR_USAGE, "widen topic \"%s\": %s", topic, why);
+	weir__rdk_call_begin(&call, c, RD_KAFKA_ADMIN_OP_CREATEPARTITIONS, ADMIN_TIMEOUT_MS);
+	wait_for_brokers(&call);
+	rd_kafka_CreatePartitions(call.rk, &request, 1, call.options, call.queue);
+	bool done = weir__rdk_call_wait(&call, err) || weir_wrap(err, "widen topic %s", topic);
+	if (done) {
+		size_t count;
+		const rd_kafka_topic_result_t **results = rd_kafka_CreatePartitions_result_topics(
+			rd_kafka_event_CreatePartitions_result(call.event), &count);
+
+		/* another has been quicker: how many there are is looked at behind this */
+		done = topic_results(results, count, RD_KAFKA_RESP_ERR_INVALID_PARTITIONS, "widen", err);
+	}
+	weir__rdk_call_end(&call);
+	rd_kafka_NewPartitions_destroy(request);
+	return done;
+}
+
+bool weir__rdk_topic_widen(weir_cluster *cluster, const char *topic, int32_t partitions, weir_error *err)
+{
+	struct topic_state state;
+
+	if (!topic_state(rdk(cluster), topic, &state, err))
+		return false;
+	if (state.partitions == 0)
+		return weir_fail(err, WEIR_NOT_FOUND, "widen topic %s: there is none", topic);
+	return state.partitions >= partitions || (widen_request(rdk(cluster), topic, partitions, err) &&
+						  wait_until(rdk(cluster), topic, partitions, err));
 }
 
 static bool find_entry(const rd_kafka_ConfigResource_t *resource, const char *name, char *buf, size_t size)

@@ -53,6 +53,7 @@ const struct cluster_ops weir__rdk_cluster_ops = {
 	.id = cluster_id,
 	.topics_create = weir__rdk_topics_create,
 	.topics_delete = weir__rdk_topics_delete,
+	.topic_widen = weir__rdk_topic_widen,
 	.topic_partitions = weir__rdk_topic_partitions,
 	.topic_config = weir__rdk_topic_config,
 	.topics_each = weir__rdk_topics_each,

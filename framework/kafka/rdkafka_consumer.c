@@ -475,6 +475,7 @@ static struct rdk_conf configure(struct rdk_consumer *c, const weir_consumer_opt
 static const struct consumer_ops ops = {
 	.close = consumer_close,
 	.subscribe = weir__rdk_subscribe,
+	.rejoin = weir__rdk_rejoin,
 	.assign = weir__rdk_assign,
 	.unassign = weir__rdk_unassign,
 	.seek = weir__rdk_seek,
@@ -522,6 +523,7 @@ weir_consumer *weir__rdk_consumer_open(weir_cluster *cluster, const weir_consume
 		return NULL;
 	}
 	c->group = weir__strdup(opts->group);
+	c->owners.rng = weir_rng_seeded((uint64_t)(uintptr_t)c ^ (uint64_t)weir__rdk_now_ms()); /* weir__rdk_rejoin */
 	if (c->group && opts->group_instance_id)
 		weir__owners_watch(&c->owners, c->group,
 				   weir__hash(weir_str(opts->group_instance_id)) ^ (uint64_t)weir__rdk_now_ms(),

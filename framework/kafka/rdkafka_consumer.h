@@ -63,6 +63,7 @@ bool weir__rdk_resume(weir_consumer *consumer, const weir_partition *list, size_
 /** Looks for partitions without an owner when it is time; never waits long. */
 void weir__rdk_owners_serve(struct rdk_consumer *c);
 void weir__rdk_owners_stop(struct rdk_consumer *c);
+bool weir__rdk_rejoin(weir_consumer *consumer, weir_error *err);
 /** A name that was only made up to join the group again. */
 bool weir__rdk_is_no_topic(const char *name);
 

@@ -43,6 +43,22 @@ static void join_again(struct rdk_consumer *c)
 	rd_kafka_topic_partition_list_destroy(more);
 }
 
+/* Before its first share, and after the loss of one, it is about to join anyhow. */
+bool weir__rdk_rejoin(weir_consumer *consumer, weir_error *err)
+{
+	struct rdk_consumer *c = (struct rdk_consumer *)consumer;
+
+	if (!c->subscription)
+		return weir_fail(err, WEIR_USAGE, "rejoin: the consumer has no subscription");
+	char *id = c->had_share ? rd_kafka_memberid(c->rk) : NULL;
+
+	if (id && *id && !rd_kafka_assignment_lost(c->rk) && !rd_kafka_fatal_error(c->rk, NULL, 0))
+		join_again(c);
+	if (id)
+		rd_kafka_mem_free(c->rk, id);
+	return true;
+}
+
 static bool is_member(struct rdk_consumer *c, const rd_kafka_ConsumerGroupDescription_t *group)
 {
 	char *id = rd_kafka_memberid(c->rk);

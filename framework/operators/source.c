@@ -49,7 +49,10 @@ weir_stream *weir_source(weir_topology *t, const char *name, weir_source_opts op
 {
 	const char *const *topics = opts.topics;
 
+	const char *pattern = opts.pattern;
+
 	opts.topics = NULL; /* the caller's, for the call alone */
+	opts.pattern = NULL;
 	struct node *n = weir__graph_add(t, NULL, name, &source_op, &opts, sizeof opts);
 
 	n->value = opts.value;
@@ -61,7 +64,13 @@ weir_stream *weir_source(weir_topology *t, const char *name, weir_source_opts op
 		weir__graph_mistake(t, name, "it has both topic and topics");
 	for (size_t i = 0; i < opts.topic_count; i++)
 		weir__graph_topic_add(t, topics[i], TOPIC_EXTERNAL, n);
-	if (opts.topic_count == 0)
+	if (opts.partitions < 0 || (opts.partitions && !pattern))
+		weir__graph_mistake(t, name, "partitions is for a pattern, and not negative");
+	if (pattern && (opts.topic_count || opts.topic || opts.retain_ms))
+		weir__graph_mistake(t, name, "with a pattern it has neither topic nor topics nor retain_ms");
+	if (pattern)
+		weir__graph_pattern_add(t, pattern, n)->partitions_wanted = opts.partitions;
+	else if (opts.topic_count == 0)
 		weir__graph_topic_add(t, opts.topic ? opts.topic : n->name, TOPIC_EXTERNAL, n);
 	return stream_of(n);
 }

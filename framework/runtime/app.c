@@ -191,6 +191,11 @@ void weir__app_finish(weir_app *app)
 	free(app->topics);
 	free(app->changelogs);
 	free(app->task_counts);
+	for (size_t i = 0; app->anchors && i < app->topology->subtopology_count; i++)
+		free(app->anchors[i]);
+	free(app->anchors);
+	weir__names_free(app);
+	app->anchors = NULL;
 	app->topics = NULL;
 	app->changelogs = NULL;
 	app->task_counts = NULL;

@@ -36,31 +36,41 @@ void weir__caught_up_free(weir_app *app)
 	pthread_mutex_unlock(&app->caught_up_mutex);
 }
 
+static bool add_ends(weir_app *app, struct caught_up *c, const char *topic, int32_t partitions)
+{
+	weir_error err;
+
+	for (int32_t p = 0; p < partitions; p++) {
+		int64_t first, end;
+
+		if (!weir_offsets_range(app->cluster, topic, p, &first, &end, &err))
+			return false;
+		if (first == end)
+			continue;
+		c->list = weir__realloc(c->list, (c->count + 1) * sizeof *c->list);
+		c->ends = weir__realloc(c->ends, (c->count + 1) * sizeof *c->ends);
+		c->list[c->count] = (weir_partition){ .topic = topic, .partition = p };
+		c->ends[c->count++] = end;
+	}
+	return true;
+}
+
 static bool begin_stage(weir_app *app, struct caught_up *c)
 {
 	enum topic_kind kind = c->stage == 0 ? TOPIC_EXTERNAL : TOPIC_REPARTITION;
-	weir_error err;
+	struct matches matches = { 0 };
+	bool ok = kind != TOPIC_EXTERNAL || !app->has_patterns || weir__matches_find(app, &matches, NULL);
 
 	forget_list(c);
-	for (size_t i = 0; i < app->topology->topic_count; i++) {
-		const struct app_topic *topic = &app->topics[i];
-
-		for (int32_t p = 0; topic->graph->kind == kind && p < topic->partitions; p++) {
-			int64_t first, end;
-
-			if (!weir_offsets_range(app->cluster, topic->name, p, &first, &end, &err)) {
-				forget_list(c);
-				return false;
-			}
-			if (first == end)
-				continue;
-			c->list = weir__realloc(c->list, (c->count + 1) * sizeof *c->list);
-			c->ends = weir__realloc(c->ends, (c->count + 1) * sizeof *c->ends);
-			c->list[c->count] = (weir_partition){ .topic = topic->name, .partition = p };
-			c->ends[c->count++] = end;
-		}
-	}
-	return true;
+	for (size_t i = 0; ok && i < app->topology->topic_count; i++)
+		if (app->topics[i].graph->kind == kind)
+			ok = add_ends(app, c, app->topics[i].name, app->topics[i].partitions);
+	for (size_t i = 0; ok && i < matches.count; i++)
+		ok = add_ends(app, c, matches.items[i].topic, matches.items[i].partitions);
+	weir__matches_free(&matches);
+	if (!ok)
+		forget_list(c);
+	return ok;
 }
 
 static bool stage_done(weir_app *app, struct caught_up *c)

@@ -10,6 +10,9 @@ static const struct subtopology *subtopology_of(weir_app *app, const char *topic
 	for (size_t i = 0; i < app->topology->topic_count; i++)
 		if (strcmp(app->topics[i].name, topic) == 0)
 			return &app->topology->subtopologies[app->topics[i].graph->source->subtopology];
+	for (size_t i = 0; i < app->topology->subtopology_count; i++)
+		if (app->anchors[i] && strcmp(app->anchors[i], topic) == 0)
+			return &app->topology->subtopologies[i];
 	return NULL;
 }
 
@@ -27,6 +30,8 @@ static void assigned(struct worker *w, const weir_partition *anchor)
 
 	if (!sub || find_task(w, sub, anchor->partition) != SIZE_MAX)
 		return;
+	if (anchor->partition >= atomic_load(&w->app->task_counts[sub->id])) /* another has widened the anchor */
+		atomic_store(&w->app->task_counts[sub->id], anchor->partition + 1);
 	struct task *t = weir__task_new(w, sub, anchor->partition);
 	size_t n = weir__task_partitions(t, t->list);
 
@@ -76,6 +81,8 @@ void weir__on_group(weir_consumer *consumer, weir_group_event event, const weir_
 		weir_fail(&why, WEIR_FENCED, "the membership of the group is lost");
 		weir__abort(w, &why);
 	}
+	if (event == WEIR_GROUP_ASSIGNED && w->app->has_patterns && !w->stop)
+		weir__patterns_round(w);
 	for (size_t i = 0; i < n; i++)
 		if (event == WEIR_GROUP_ASSIGNED)
 			assigned(w, &list[i]);
@@ -126,6 +133,14 @@ void weir__on_partition_error(weir_consumer *consumer, const weir_partition *p, 
 	}
 	if (error->code == WEIR_STATE && p->user) {
 		position_out_of_range(w, p->user, error);
+		return;
+	}
+	struct input *in = consumer == w->consumer ? p->user : NULL;
+
+	if (error->code == WEIR_NOT_FOUND && in && in->matched) {
+		weir_log(WEIR_LOG_INFO, "group", "a topic that matched cannot be read: %s", error->message);
+		in->gone = true;
+		w->next_match_us = 0;
 		return;
 	}
 	w->failed = true;

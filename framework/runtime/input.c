@@ -235,7 +235,7 @@ static struct input *whose_turn(struct task *t)
 		struct input *in = &t->inputs[i];
 
 		if (!in->head)
-			some_empty = true;
+			some_empty |= !in->anchor;
 		else if (!first || in->head->time_ms < first->head->time_ms)
 			first = in;
 	}
@@ -244,7 +244,7 @@ static struct input *whose_turn(struct task *t)
 	int64_t now_us = weir__now_us(t->worker->app);
 
 	for (size_t i = 0; i < t->input_count; i++)
-		if (!t->inputs[i].head && must_wait_for(&t->inputs[i], now_us))
+		if (!t->inputs[i].head && !t->inputs[i].anchor && must_wait_for(&t->inputs[i], now_us))
 			return NULL;
 	return first;
 }
@@ -287,7 +287,7 @@ bool weir__task_process_waiting(struct task *t)
 		if (w->commit_now)
 			break;
 	}
-	for (size_t i = 0; i < t->input_count; i++)
+	for (size_t i = t->sub->pattern ? 1 : 0; i < t->input_count; i++)
 		set_paused(&t->inputs[i], is_full(&t->inputs[i]));
 	return done > 0;
 }

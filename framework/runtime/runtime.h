@@ -8,7 +8,7 @@
  * is atomic or behind app->mutex.
  *
  * Files: app.c (start, stop, state), settings.c, topics.c (internal topics), worker.c (the loop), group.c
- * (rebalances), task.c (a task's life), input.c (records in, in time order), commit.c (the transaction), restore.c,
+ * (rebalances), patterns.c (topics that match), task.c (a task's life), input.c (records in, in time order), commit.c (the transaction), restore.c,
  * services.c (what operators ask for), globals.c (global tables), global_process.c (processors before them),
  * positions.c (metadata of committed offsets), query.c (the mailbox), purge.c, caught_up.c, own.c (files and
  * metrics of a task's processors), listener.c.
@@ -33,7 +33,7 @@ struct settings {
 	const char *application_id;
 	const char *dead_letter_topic; /* NULL = none */
 	int64_t commit_interval_us;
-	int64_t transaction_timeout_ms, session_timeout_ms, max_poll_interval_ms;
+	int64_t transaction_timeout_ms, session_timeout_ms, max_poll_interval_ms, metadata_max_age_ms;
 	int64_t max_task_idle_ms, task_timeout_ms, emit_interval_ms;
 	int64_t future_ms_max; /* 0 = no limit */
 	int64_t checkpoint_interval_ms, checkpoint_records;
@@ -62,6 +62,7 @@ struct waiting;
 /* One partition that a task reads. */
 struct input {
 	struct task *task;
+	const struct graph_topic *graph;
 	const char *topic; /* the app's copy */
 	int32_t partition;
 	uint16_t id; /* of this worker: names the input in delivery tags */
@@ -75,6 +76,9 @@ struct input {
 	struct waiting *head, *tail;
 	int waiting;
 	bool internal;          /* a repartition topic */
+	bool anchor;            /* of a task with patterns: the first, always empty; what is committed stands there */
+	bool matched;           /* found by a pattern */
+	bool gone;              /* matched, and could not be read: its topic is to be looked for again */
 	bool doubtful;          /* its position lay outside the log: to be checked when it is read again */
 	int64_t first;          /* of the log, while doubtful */
 	bool paused;            /* by us, because enough is waiting */
@@ -144,6 +148,7 @@ struct task {
 	enum task_state state;
 	struct input *inputs;
 	size_t input_count;
+	size_t read_count;          /* without the anchor */
 	weir_partition *list;       /* room for all inputs, for whoever needs it within a function */
 	struct instance *instances; /* in the order of sub->nodes */
 	struct arena instance_memory;
@@ -180,6 +185,17 @@ struct written_topic {
 	char name[];
 };
 
+/* Topics as they match the patterns of sources, in the order of their names. */
+struct matches {
+	struct match {
+		const struct graph_topic *pattern;
+		const char *topic; /* as long as the app runs */
+		int32_t partitions;
+	} * items;
+	size_t count;
+	int32_t *anchors; /* partitions of them, as topology->subtopologies; 0 = not there, or it has none */
+};
+
 struct query;
 
 struct worker {
@@ -201,6 +217,8 @@ struct worker {
 	struct task **tasks;
 	size_t task_count;
 	uint16_t next_input_id;
+	struct matches matches; /* as they were at the last look */
+	int64_t next_match_us;
 	bool in_transaction;
 	bool commit_now;  /* asked for by a callback, or memory is full */
 	int64_t begun_us; /* the open transaction */
@@ -240,6 +258,11 @@ struct worker {
 	atomic_llong cache_bytes, records, commits, aborts, failures, dead_letters, restored, restore_left, lag;
 };
 
+struct app_name {
+	struct app_name *next;
+	char text[];
+};
+
 struct app_topic {
 	const struct graph_topic *graph;
 	char *name;
@@ -258,7 +281,10 @@ struct weir_app {
 	struct state *state;
 	struct app_topic *topics; /* as topology->topics */
 	char **changelogs;        /* as topology->stores; NULL = not logged */
-	int32_t *task_counts;     /* as topology->subtopologies */
+	atomic_int *task_counts;  /* as topology->subtopologies; grows with patterns */
+	char **anchors;           /* as topology->subtopologies: topic of its own; NULL = it needs none */
+	bool has_patterns;
+	struct app_name *names; /* under mutex: names of topics that have matched */
 	struct worker *workers;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;   /* queries done, workers ended */
@@ -317,11 +343,27 @@ static inline bool weir__restore_is_told(const weir_app *app)
 
 /** Partition counts, task counts, internal topics made or checked. */
 bool weir__topics_prepare(weir_app *app, weir_error *err);
+/** Gives the application's topics that depend on patterns as many partitions as `matches` want. *grown: some have
+ * got more than they had. */
+bool weir__topics_widen(weir_app *app, const struct matches *matches, bool *grown, weir_error *err);
 /** The topics from outside that the topology reads and writes, and the one for dead letters (may be NULL), made as
  * `like` says where they are missing. */
 bool weir__topics_create_external(weir_topology *t, weir_cluster *cluster, const char *dead_letters,
 				  weir_topic_spec like, weir_error *err);
 struct app_topic *weir__app_topic(weir_app *app, const struct graph_topic *graph);
+
+/* --- patterns.c -------------------------------------------------------------------------------------------------
+ * */
+
+/** Looks at the cluster. `m` must be empty or of an earlier look; it is as it was on failure. */
+bool weir__matches_find(weir_app *app, struct matches *m, weir_error *err);
+void weir__matches_free(struct matches *m);
+void weir__names_free(weir_app *app);
+/** Looks if it is time; asks for a round of rebalancing where tasks should read something else, or there should be
+ * more of them. */
+void weir__patterns_look(struct worker *w);
+/** Within a round: a look, then running tasks change over to what matches now. */
+void weir__patterns_round(struct worker *w);
 
 /* --- worker.c ---------------------------------------------------------------------------------------------------
  * */
@@ -364,6 +406,10 @@ bool weir__task_advance(struct task *t, weir_error *err);
 void weir__task_reset(struct task *t);
 /** clean: with the stores checkpointed; else what is not committed is dropped. */
 void weir__task_close(struct task *t, bool clean);
+/** Whether what matches is something else than what it reads. */
+bool weir__task_reads_other(const struct task *t);
+/** Makes its inputs by what matches. It must be OPENING, and the inputs not be assigned. */
+void weir__task_match(struct task *t);
 /** Fills list with this task's inputs; returns how many. */
 size_t weir__task_partitions(struct task *t, weir_partition *list);
 /** The open transaction touches the task; begins one if none is open. False: the worker has failed. */

@@ -312,7 +312,10 @@ static const char *service_input_topic(weir_context *cx)
 {
 	const struct task *t = (struct task *)cx;
 
-	return t->input_count ? t->inputs[0].topic : "";
+	for (size_t i = 0; i < t->input_count; i++)
+		if (!t->inputs[i].anchor)
+			return t->inputs[i].topic;
+	return "";
 }
 
 static int64_t service_partition_time(const weir_context *cx)

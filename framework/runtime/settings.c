@@ -31,6 +31,7 @@ bool weir__settings_read(struct settings *s, const weir_config *cfg, weir_error 
 		.transaction_timeout_ms = weir_config_ms(cfg, "transaction.timeout.ms"),
 		.session_timeout_ms = weir_config_ms(cfg, "session.timeout.ms"),
 		.max_poll_interval_ms = weir_config_ms(cfg, "max.poll.interval.ms"),
+		.metadata_max_age_ms = weir_config_ms(cfg, "metadata.max.age.ms"),
 		.max_task_idle_ms = weir_config_ms(cfg, "max.task.idle.ms"),
 		.emit_interval_ms = weir_config_ms(cfg, "emit.interval.ms"),
 		.task_timeout_ms = weir_config_ms(cfg, "task.timeout.ms"),

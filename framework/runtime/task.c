@@ -41,12 +41,105 @@ static void make_store(struct task *t, struct task_store *s, const struct graph_
 				  .changelog = changelog,
 				  .writes_changelog = changelog != NULL,
 				  .doubted = -1 };
-	for (size_t i = 0; graph->source_topic && i < t->input_count; i++)
-		if (t->inputs[i].topic == weir__app_topic(app, graph->source_topic)->name) {
+	weir__arena_init(&s->codec_cx.arena, 1024);
+}
+
+static void find_source(struct task *t, struct task_store *s)
+{
+	for (size_t i = 0; s->graph->source_topic && i < t->input_count; i++)
+		if (t->inputs[i].graph == s->graph->source_topic) {
 			s->source = &t->inputs[i];
 			s->changelog = t->inputs[i].topic;
 		}
-	weir__arena_init(&s->codec_cx.arena, 1024);
+}
+
+/* --- inputs -------------------------------------------------------------------------------------- */
+
+struct input_list {
+	struct input *items;
+	size_t count;
+};
+
+static void list_input(struct input_list *list, const struct graph_topic *graph, const char *topic)
+{
+	list->items = weir__realloc(list->items, (list->count + 1) * sizeof *list->items);
+	list->items[list->count++] = (struct input){ .graph = graph,
+						     .topic = topic,
+						     .position = -1,
+						     .committed = -1,
+						     .begin = -1,
+						     .internal = graph->kind == TOPIC_REPARTITION,
+						     .matched = graph->kind == TOPIC_PATTERN,
+						     .time_ms = INT64_MIN };
+}
+
+/* What the task is to read, by what matches at present. */
+static struct input_list list_inputs(const struct worker *w, const struct subtopology *sub, int32_t partition)
+{
+	weir_app *app = w->app;
+	struct input_list list = { 0 };
+
+	for (size_t i = 0; sub->pattern && i < sub->topic_count; i++)
+		if (sub->topics[i]->source == sub->pattern) {
+			list_input(&list, sub->topics[i], app->anchors[sub->id]);
+			list.items[0].anchor = true;
+			list.items[0].matched = false;
+		}
+	for (size_t i = 0; i < sub->topic_count; i++) {
+		const struct app_topic *topic = weir__app_topic(app, sub->topics[i]);
+
+		if (sub->topics[i]->kind != TOPIC_PATTERN && partition < topic->partitions)
+			list_input(&list, sub->topics[i], topic->name);
+		for (size_t j = 0; sub->topics[i]->kind == TOPIC_PATTERN && j < w->matches.count; j++)
+			if (w->matches.items[j].pattern == sub->topics[i] &&
+			    partition < w->matches.items[j].partitions)
+				list_input(&list, sub->topics[i], w->matches.items[j].topic);
+	}
+	return list;
+}
+
+bool weir__task_reads_other(const struct task *t)
+{
+	if (!t->sub->pattern)
+		return false;
+	struct input_list list = list_inputs(t->worker, t->sub, t->partition);
+	bool other = list.count != t->input_count;
+
+	for (size_t i = 0; !other && i < list.count; i++)
+		other = list.items[i].topic != t->inputs[i].topic || t->inputs[i].gone;
+	free(list.items);
+	return other;
+}
+
+void weir__task_match(struct task *t)
+{
+	struct input_list list = list_inputs(t->worker, t->sub, t->partition);
+
+	for (size_t i = 0; i < list.count; i++) {
+		struct input *in = &list.items[i];
+		const weir_source_opts *opts = in->graph->source->opts;
+
+		in->task = t;
+		in->partition = t->partition;
+		in->reset = opts->reset;
+		in->reset_ms = opts->reset_ms;
+		in->id = t->worker->next_input_id++;
+		for (size_t j = 0; j < t->input_count; j++)
+			if (t->inputs[j].topic == in->topic && !t->inputs[j].gone) {
+				*in = t->inputs[j];
+				t->inputs[j].ages = (struct ages){ 0 };
+			}
+	}
+	for (size_t i = 0; i < t->input_count; i++)
+		weir__ages_release(&t->inputs[i].ages);
+	free(t->inputs);
+	free(t->list);
+	t->inputs = list.items;
+	t->input_count = list.count;
+	t->read_count = list.count - (t->sub->pattern != NULL);
+	t->list = weir__calloc(t->input_count + 1, sizeof *t->list);
+	for (size_t i = 0; t->stores && i < t->store_count; i++)
+		find_source(t, &t->stores[i]);
 }
 
 struct task *weir__task_new(struct worker *w, const struct subtopology *sub, int32_t partition)
@@ -70,31 +163,13 @@ struct task *weir__task_new(struct worker *w, const struct subtopology *sub, int
 	t->cx.emit_interval_ms = app->settings.emit_interval_ms;
 	t->cx.record_bytes_max = app->settings.record_bytes_max;
 	t->cx.stream_time_ms = INT64_MIN;
-	t->inputs = weir__calloc(sub->topic_count, sizeof *t->inputs);
-	for (size_t i = 0; i < sub->topic_count; i++) {
-		const struct app_topic *topic = weir__app_topic(app, sub->topics[i]);
-
-		if (partition >= topic->partitions)
-			continue;
-		t->inputs[t->input_count++] = (struct input){
-			.task = t,
-			.topic = topic->name,
-			.partition = partition,
-			.id = w->next_input_id++,
-			.position = -1,
-			.committed = -1,
-			.begin = -1,
-			.internal = sub->topics[i]->kind == TOPIC_REPARTITION,
-			.time_ms = INT64_MIN,
-			.reset = ((const weir_source_opts *)sub->topics[i]->source->opts)->reset,
-			.reset_ms = ((const weir_source_opts *)sub->topics[i]->source->opts)->reset_ms,
-		};
-	}
-	t->list = weir__calloc(t->input_count + 1, sizeof *t->list);
+	weir__task_match(t);
 	t->stores = weir__calloc(sub->store_count, sizeof *t->stores);
 	t->store_count = sub->store_count;
 	for (size_t i = 0; i < sub->store_count; i++)
 		make_store(t, &t->stores[i], sub->stores[i]);
+	for (size_t i = 0; i < sub->store_count; i++)
+		find_source(t, &t->stores[i]);
 	return t;
 }
 
@@ -148,9 +223,7 @@ static void make_instances(struct task *t)
 			t->instances[i].looked_up[j] = instance_of(t, n->looked_up[j]);
 	}
 	for (size_t i = 0; i < t->input_count; i++)
-		for (size_t j = 0; j < t->sub->topic_count; j++)
-			if (t->inputs[i].topic == weir__app_topic(t->worker->app, t->sub->topics[j])->name)
-				t->inputs[i].source = instance_of(t, t->sub->topics[j]->source);
+		t->inputs[i].source = instance_of(t, t->inputs[i].graph->source);
 }
 
 static void unmake_instances(struct task *t)
@@ -254,6 +327,12 @@ static bool reset_position(struct input *in, weir_error *err)
 {
 	int64_t first, end;
 
+	/* The anchor is empty. With a committed position there, all topics that matched then have one, too: a topic
+	 * without is new, and nothing of it must be left out. */
+	bool is_new = in->matched && in->task->inputs[0].committed >= 0;
+
+	if (in->anchor)
+		in->begin = 0;
 	in->position = in->begin;
 	if (in->begin >= 0) /* the end is another by now: what came since must not be left out */
 		return true;
@@ -261,14 +340,14 @@ static bool reset_position(struct input *in, weir_error *err)
 		return weir_fail(err, WEIR_STATE,
 				 "no committed position for %s/%d, and its source says not to begin by itself",
 				 in->topic, (int)in->partition);
-	if (in->reset == WEIR_RESET_BY_DURATION) {
+	if (in->reset == WEIR_RESET_BY_DURATION && !is_new) {
 		if (!begin_by_duration(in, err))
 			return false;
 	} else {
 		if (!weir_offsets_range(in->task->worker->app->cluster, in->topic, in->partition, &first, &end,
 					err))
 			return weir_wrap(err, "offsets of %s/%d", in->topic, (int)in->partition);
-		in->begin = in->reset == WEIR_RESET_LATEST ? end : first;
+		in->begin = in->reset == WEIR_RESET_LATEST && !is_new ? end : first;
 	}
 	in->position = in->begin;
 	return true;
@@ -305,6 +384,17 @@ static bool first_offsets(struct task *t, weir_error *err)
 	return true;
 }
 
+/* A topic that matched may have been deleted meanwhile: the task opens with what there is then. */
+static bool may_be_gone(struct input *in, weir_error *err)
+{
+	if (!in->matched || !err || err->code != WEIR_NOT_FOUND)
+		return false;
+	in->gone = true;
+	in->task->worker->next_match_us = 0;
+	err->retriable = true;
+	return false;
+}
+
 static bool read_positions(struct task *t, weir_error *err)
 {
 	weir_partition *list = t->list;
@@ -332,7 +422,7 @@ static bool read_positions(struct task *t, weir_error *err)
 		if (!ok)
 			break;
 		if (list[i].offset == WEIR_OFFSET_NONE) {
-			ok = reset_position(in, err);
+			ok = reset_position(in, err) || may_be_gone(in, err);
 			continue;
 		}
 		t->position_was_committed = true;
@@ -392,6 +482,43 @@ static void init_instances(struct task *t)
 			weir__task_touch(t);
 }
 
+/* What may pass is tried again, up to task.timeout.ms. */
+static bool try_again(struct task *t, weir_error *err)
+{
+	int64_t now_us = weir__now_us(t->worker->app);
+
+	if (!err->retriable || err->fatal)
+		return false;
+	if (now_us - t->opened_us > t->worker->app->settings.task_timeout_ms * 1000)
+		return weir_wrap(err, "given up after task.timeout.ms");
+	t->try_again_us = now_us + RETRY_US;
+	return true;
+}
+
+/* What a seek fails for may be a topic that is gone. */
+static bool open_again(struct task *t, weir_error *err)
+{
+	int64_t opened_us = t->opened_us;
+
+	weir_log(WEIR_LOG_WARN, "task", "%s", err->message);
+	err->retriable = true;
+	weir__task_reset(t);
+	t->opened_us = opened_us;
+	t->worker->next_match_us = 0;
+	return try_again(t, err);
+}
+
+/* So that later a topic without a committed position is known to be new. */
+static void commit_first_positions(struct task *t)
+{
+	for (size_t i = 0; t->sub->pattern && i < t->input_count; i++)
+		if (t->inputs[i].committed < 0) {
+			weir__task_touch(t);
+			t->worker->commit_now = true;
+			return;
+		}
+}
+
 static bool run_task(struct task *t, weir_error *err)
 {
 	weir_partition *list = t->list;
@@ -415,28 +542,18 @@ static bool run_task(struct task *t, weir_error *err)
 		t->inputs[i].paused = false;
 	}
 	if (!weir_consumer_seek(t->worker->consumer, list, t->input_count, err) ||
-	    !weir_consumer_resume(t->worker->consumer, list, t->input_count, err))
-		return weir_wrap(err, "task %s: go to the committed positions", t->id);
+	    !weir_consumer_resume(t->worker->consumer, list, t->input_count, err)) {
+		weir_wrap(err, "task %s: go to the committed positions", t->id);
+		return t->sub->pattern && open_again(t, err);
+	}
 	t->state = TASK_RUNNING;
+	commit_first_positions(t);
 	int64_t restored = 0;
 
 	for (size_t i = 0; i < t->store_count; i++)
 		restored += t->stores[i].restored;
 	weir_log(WEIR_LOG_INFO, "task", "running task=%s restored=%lld after_ms=%lld", t->id, (long long)restored,
 		 (long long)((weir__now_us(t->worker->app) - t->opened_us) / 1000));
-	return true;
-}
-
-/* What may pass is tried again, up to task.timeout.ms. */
-static bool try_again(struct task *t, weir_error *err)
-{
-	int64_t now_us = weir__now_us(t->worker->app);
-
-	if (!err->retriable || err->fatal)
-		return false;
-	if (now_us - t->opened_us > t->worker->app->settings.task_timeout_ms * 1000)
-		return weir_wrap(err, "given up after task.timeout.ms");
-	t->try_again_us = now_us + RETRY_US;
 	return true;
 }
 

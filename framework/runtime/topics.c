@@ -13,11 +13,27 @@ struct app_topic *weir__app_topic(weir_app *app, const struct graph_topic *graph
 	return NULL;
 }
 
-static bool external_counts(weir_app *app, weir_error *err)
+/* Most partitions of the topics that match; where none does, as many as there are tasks or are wanted. */
+static int32_t pattern_count(const struct graph_topic *g, const struct matches *matches)
+{
+	int32_t most = 0, anchor = matches->anchors[g->source->subtopology];
+
+	for (size_t i = 0; i < matches->count; i++)
+		if (matches->items[i].pattern == g && matches->items[i].partitions > most)
+			most = matches->items[i].partitions;
+	if (most == 0)
+		most = anchor;
+	most = most > g->partitions_wanted ? most : g->partitions_wanted;
+	return most > 0 ? most : 1;
+}
+
+static bool external_counts(weir_app *app, const struct matches *matches, weir_error *err)
 {
 	for (size_t i = 0; i < app->topology->topic_count; i++) {
 		struct app_topic *topic = &app->topics[i];
 
+		if (topic->graph->kind == TOPIC_PATTERN)
+			topic->partitions = pattern_count(topic->graph, matches);
 		if (topic->graph->kind != TOPIC_EXTERNAL)
 			continue;
 		topic->partitions = weir_topic_partitions(app->cluster, topic->name, err);
@@ -61,6 +77,29 @@ static int32_t most_above(weir_app *app, const struct node *n, bool all)
 		if (!count_in(most_above(app, n->parents[i], all), all, &most))
 			return 0;
 	return most;
+}
+
+static bool below_pattern(const weir_app *app, const struct graph_topic *g)
+{
+	const struct node *above = g->like ? g->like : g->writer;
+
+	return above && app->topology->subtopologies[above->subtopology].pattern;
+}
+
+/* Patterns may match other topics each time: what has been made by what they matched keeps its number. */
+static bool counts_kept(weir_app *app, weir_error *err)
+{
+	for (size_t i = 0; i < app->topology->topic_count; i++) {
+		struct app_topic *topic = &app->topics[i];
+
+		if (topic->graph->kind != TOPIC_REPARTITION || topic->graph->partitions_wanted ||
+		    !below_pattern(app, topic->graph))
+			continue;
+		topic->partitions = weir_topic_partitions(app->cluster, topic->name, err);
+		if (topic->partitions < 0)
+			return weir_wrap(err, "partitions of topic \"%s\"", topic->name);
+	}
+	return true;
 }
 
 static int32_t wanted_partitions(weir_app *app, const struct graph_topic *g, bool all)
@@ -205,17 +244,18 @@ static bool check_co_partitioning(weir_app *app, weir_error *err)
  * more than an hour ahead; before 3.6 there was no such setting, and asking for it would fail. */
 static size_t add_any_date(weir_app *app, const char *(*configs)[2], size_t n)
 {
+	const char *outside = app->names ? app->names->text : NULL; /* one that has matched */
 	char text[32];
 
-	for (size_t i = 0; i < app->topology->topic_count; i++)
-		if (app->topics[i].graph->kind == TOPIC_EXTERNAL &&
-		    weir_topic_config(app->cluster, app->topics[i].name, "message.timestamp.after.max.ms", text,
-				      sizeof text, NULL)) {
-			configs[n][0] = "message.timestamp.after.max.ms";
-			configs[n][1] = "9223372036854775807";
-			return n + 1;
-		}
-	return n;
+	for (size_t i = 0; !outside && i < app->topology->topic_count; i++)
+		if (app->topics[i].graph->kind == TOPIC_EXTERNAL)
+			outside = app->topics[i].name;
+	if (!outside || !weir_topic_config(app->cluster, outside, "message.timestamp.after.max.ms", text, sizeof text,
+					   NULL))
+		return n;
+	configs[n][0] = "message.timestamp.after.max.ms";
+	configs[n][1] = "9223372036854775807";
+	return n + 1;
 }
 
 enum { CONFIGS_MAX = 4 };
@@ -236,8 +276,43 @@ static bool create(weir_app *app, const char *name, int32_t partitions, const ch
 	return true;
 }
 
+/* Of a store whose tasks go by a pattern: keys would have to move. */
+static bool is_empty(weir_app *app, const char *changelog, int32_t partitions, weir_error *err)
+{
+	for (int32_t p = 0; p < partitions; p++) {
+		int64_t end;
+
+		if (!weir_offsets_range(app->cluster, changelog, p, NULL, &end, err))
+			return weir_wrap(err, "offsets of %s/%d", changelog, (int)p);
+		if (end > 0)
+			return weir_fail(err, WEIR_STATE,
+					 "topic \"%s\" holds state in %d partitions, and a topic with more has "
+					 "come to match: put them through weir_repartition, or reset the "
+					 "application to go on with the new number",
+					 changelog, (int)partitions);
+	}
+	return true;
+}
+
+/* A changelog with a partition for each task: more tasks, more partitions. */
+static bool widen_changelog(weir_app *app, const char *name, int32_t there, int32_t partitions,
+			    const struct graph_store *store, weir_error *err)
+{
+	bool *feeds = feeding(app, store), by_pattern = false;
+
+	for (size_t i = 0; i < app->topology->topic_count; i++)
+		by_pattern |= feeds[i] && app->topology->topics[i]->kind == TOPIC_PATTERN &&
+			      app->topology->topics[i]->source->subtopology == store->subtopology;
+	free(feeds);
+	if (by_pattern && !is_empty(app, name, there, err))
+		return false;
+	weir_log(WEIR_LOG_INFO, "topics", "topic widened name=%s partitions=%d", name, (int)partitions);
+	return weir_topic_widen(app->cluster, name, partitions, err) || weir_wrap(err, "widen topic \"%s\"", name);
+}
+
+/* widens: the store, where the number may grow; NULL = it must be as it was. */
 static bool make_or_check(weir_app *app, const char *name, int32_t partitions, const char *const (*configs)[2],
-			  size_t config_count, weir_error *err)
+			  size_t config_count, const struct graph_store *widens, weir_error *err)
 {
 	int32_t there = weir_topic_partitions(app->cluster, name, err);
 
@@ -248,7 +323,9 @@ static bool make_or_check(weir_app *app, const char *name, int32_t partitions, c
 			return false;
 		there = partitions;
 	}
-	if (there != partitions)
+	if (widens && there < partitions)
+		return widen_changelog(app, name, there, partitions, widens, err);
+	if (!widens && there != partitions)
 		return weir_fail(err, WEIR_STATE,
 				 "topic \"%s\" has %d partitions, but the topology wants %d: the number of "
 				 "partitions of an input "
@@ -300,6 +377,7 @@ static const char *const repartition[][2] = {
 static bool make_changelog(weir_app *app, const char *name, const struct graph_store *s, weir_error *err)
 {
 	int32_t partitions = app->task_counts[s->subtopology];
+	const struct graph_store *widens = app->anchors[s->subtopology] ? s : NULL;
 	bool windowed = weir__store_kind_timed(s->spec.kind);
 	char lag[24];
 	const char *const versions_changelog[][2] = { { "cleanup.policy", "compact" },
@@ -308,52 +386,174 @@ static bool make_changelog(weir_app *app, const char *name, const struct graph_s
 	if (s->spec.kind == STORE_VERSIONED) {
 		snprintf(lag, sizeof lag, "%lld",
 			 (long long)weir_time_add(s->spec.retention_ms, COMPACTION_LAG_MORE_MS));
-		return make_or_check(app, name, partitions, versions_changelog, 2, err);
+		return make_or_check(app, name, partitions, versions_changelog, 2, widens, err);
 	}
 	return make_or_check(app, name, partitions,
 			     s->spec.duplicates ? duplicates_changelog
 			     : windowed         ? window_changelog
 						: changelog,
-			     windowed ? 2 : 1, err);
+			     windowed ? 2 : 1, widens, err);
 }
 
-bool weir__topics_prepare(weir_app *app, weir_error *err)
+static bool make_changelogs(weir_app *app, const struct subtopology *sub, weir_error *err)
+{
+	for (size_t i = 0; i < app->topology->store_count; i++)
+		if (app->topology->stores[i]->subtopology == sub->id && app->changelogs[i] &&
+		    !make_changelog(app, app->changelogs[i], app->topology->stores[i], err))
+			return false;
+	return true;
+}
+
+/* --- patterns ------------------------------------------------------------------------------------ */
+
+/* nothing is ever written there */
+static const char *const anchor[][2] = { { "cleanup.policy", "delete" }, { "retention.ms", "-1" } };
+
+static bool make_anchor(weir_app *app, const struct subtopology *sub, int32_t there, weir_error *err)
+{
+	const char *name = app->anchors[sub->id];
+	int32_t wanted = atomic_load(&app->task_counts[sub->id]);
+
+	if (there == 0)
+		return create(app, name, wanted, anchor, 2, err);
+	if (there >= wanted)
+		return true;
+	weir_log(WEIR_LOG_INFO, "topics", "topic widened name=%s partitions=%d", name, (int)wanted);
+	return weir_topic_widen(app->cluster, name, wanted, err) || weir_wrap(err, "widen topic \"%s\"", name);
+}
+
+static bool check_feeding(weir_app *app, const struct graph_store *store, const struct matches *matches,
+			  weir_error *err)
+{
+	bool *feeds = feeding(app, store), ok = true;
+	int32_t tasks = atomic_load(&app->task_counts[store->subtopology]);
+
+	for (size_t i = 0; ok && i < matches->count; i++)
+		for (size_t j = 0; ok && j < app->topology->topic_count; j++)
+			if (feeds[j] && matches->items[i].pattern == app->topology->topics[j] &&
+			    store->subtopology == matches->items[i].pattern->source->subtopology &&
+			    matches->items[i].partitions != tasks)
+				ok = weir_fail(err, WEIR_TOPOLOGY,
+					       "topic \"%s\", which step \"%s\" matches, has %d partitions, and "
+					       "feeds store \"%s\", which has %d: all must have equally many, put "
+					       "them through weir_repartition",
+					       matches->items[i].topic, matches->items[i].pattern->source->name,
+					       (int)matches->items[i].partitions, store->spec.name, (int)tasks);
+	free(feeds);
+	return ok;
+}
+
+/* Each key must come to the task that has its state, whichever topic it comes through. */
+static bool check_matches(weir_app *app, const struct matches *matches, weir_error *err)
+{
+	for (size_t i = 0; i < app->topology->store_count; i++)
+		if (!check_feeding(app, app->topology->stores[i], matches, err))
+			return false;
+	return true;
+}
+
+/* Grows only; workers may do so at the same time. */
+static bool raise_count(atomic_int *count, int32_t to)
+{
+	int was = atomic_load(count);
+
+	while (was < to)
+		if (atomic_compare_exchange_weak(count, &was, to))
+			return true;
+	return false;
+}
+
+bool weir__topics_widen(weir_app *app, const struct matches *matches, bool *grown, weir_error *err)
+{
+	for (size_t i = 0; i < app->topology->subtopology_count; i++) {
+		const struct subtopology *sub = &app->topology->subtopologies[i];
+		int32_t tasks = 0, there = matches->anchors[i];
+
+		for (size_t j = 0; j < sub->topic_count; j++) {
+			int32_t n = sub->topics[j]->kind == TOPIC_PATTERN
+					    ? pattern_count(sub->topics[j], matches)
+					    : 0;
+
+			tasks = n > tasks ? n : tasks;
+		}
+		if (!sub->pattern)
+			continue;
+		raise_count(&app->task_counts[i], there > tasks ? there : tasks);
+		tasks = atomic_load(&app->task_counts[i]);
+		if (tasks <= there)
+			continue;
+		*grown = true;
+		if (!check_matches(app, matches, err) || !make_changelogs(app, sub, err) ||
+		    !make_anchor(app, sub, there, err))
+			return false;
+	}
+	return check_matches(app, matches, err);
+}
+
+static void name_topics(weir_app *app)
 {
 	weir_topology *t = app->topology;
+	const char *id = app->settings.application_id;
 
 	app->topics = weir__calloc(t->topic_count, sizeof *app->topics);
 	app->changelogs = weir__calloc(t->store_count, sizeof *app->changelogs);
 	app->task_counts = weir__calloc(t->subtopology_count, sizeof *app->task_counts);
+	app->anchors = weir__calloc(t->subtopology_count, sizeof *app->anchors);
 	for (size_t i = 0; i < t->topic_count; i++) {
 		const struct graph_topic *g = t->topics[i];
 
 		app->topics[i].graph = g;
-		app->topics[i].name = g->kind == TOPIC_EXTERNAL
-					      ? weir__strdup(g->name)
-					      : weir__asprintf("%s-%s-%s", app->settings.application_id, g->name,
-							       g->suffix ? g->suffix : "repartition");
+		app->topics[i].name = g->kind == TOPIC_REPARTITION
+					      ? weir__asprintf("%s-%s-%s", id, g->name,
+							       g->suffix ? g->suffix : "repartition")
+					      : weir__strdup(g->name);
 	}
-	if (!external_counts(app, err) || !check_written(app, err))
+	for (size_t i = 0; i < t->store_count; i++)
+		if (t->stores[i]->spec.logged && !t->stores[i]->source_topic)
+			app->changelogs[i] = weir__asprintf("%s-%s-changelog", id, t->stores[i]->spec.name);
+	for (size_t i = 0; i < t->subtopology_count; i++)
+		if (t->subtopologies[i].pattern) {
+			app->anchors[i] = weir__asprintf("%s-%s-anchor", id, t->subtopologies[i].pattern->name);
+			app->has_patterns = true;
+		}
+}
+
+static bool prepare(weir_app *app, const struct matches *matches, weir_error *err)
+{
+	weir_topology *t = app->topology;
+
+	if (!external_counts(app, matches, err) || !check_written(app, err) || !counts_kept(app, err))
 		return false;
 	repartition_counts(app);
 	if (!check_co_partitioning(app, err))
 		return false;
-	for (size_t i = 0; i < t->subtopology_count; i++)
+	for (size_t i = 0; i < t->subtopology_count; i++) {
 		app->task_counts[i] = most_partitions(app, &t->subtopologies[i], true);
+		if (app->anchors[i])
+			raise_count(&app->task_counts[i], matches->anchors[i]);
+	}
+	if (app->has_patterns && !check_matches(app, matches, err))
+		return false;
 	for (size_t i = 0; i < t->topic_count; i++)
 		if (app->topics[i].graph->kind == TOPIC_REPARTITION &&
-		    !make_or_check(app, app->topics[i].name, app->topics[i].partitions, repartition, 3, err))
+		    !make_or_check(app, app->topics[i].name, app->topics[i].partitions, repartition, 3, NULL, err))
 			return false;
-	for (size_t i = 0; i < t->store_count; i++) {
-		const struct graph_store *s = t->stores[i];
-
-		if (!s->spec.logged || s->source_topic)
-			continue;
-		app->changelogs[i] = weir__asprintf("%s-%s-changelog", app->settings.application_id, s->spec.name);
-		if (!make_changelog(app, app->changelogs[i], s, err))
+	for (size_t i = 0; i < t->subtopology_count; i++)
+		if (!make_changelogs(app, &t->subtopologies[i], err) ||
+		    (app->anchors[i] && !make_anchor(app, &t->subtopologies[i], matches->anchors[i], err)))
 			return false;
-	}
 	return true;
+}
+
+bool weir__topics_prepare(weir_app *app, weir_error *err)
+{
+	struct matches matches = { 0 };
+
+	name_topics(app);
+	bool ok = (!app->has_patterns || weir__matches_find(app, &matches, err)) && prepare(app, &matches, err);
+
+	weir__matches_free(&matches);
+	return ok;
 }
 
 static bool create_one(weir_cluster *cluster, const char *name, weir_topic_spec like, weir_error *err)

@@ -18,7 +18,8 @@ enum {
 
 #define FAR_MS WEIR_DAYS(36500) /* a timer this far away is not waited for */
 
-/* To one topic of each sub-topology, the one with the most partitions: its anchor. */
+/* To one topic of each sub-topology, its anchor: the one with the most partitions, or where patterns find topics, one
+ * of its own. */
 static bool subscribe(struct worker *w, weir_error *err)
 {
 	weir_app *app = w->app;
@@ -27,6 +28,7 @@ static bool subscribe(struct worker *w, weir_error *err)
 	for (size_t i = 0; i < app->topology->subtopology_count; i++) {
 		const struct subtopology *sub = &app->topology->subtopologies[i];
 
+		anchors[i] = app->anchors[i];
 		for (size_t j = 0; j < sub->topic_count && !anchors[i]; j++)
 			if (weir__app_topic(app, sub->topics[j])->partitions == app->task_counts[i])
 				anchors[i] = weir__app_topic(app, sub->topics[j])->name;
@@ -182,7 +184,7 @@ static bool on_record(const weir_kafka_record *record, void *user)
 	 * ahead of a seek. */
 	if (!in || in->task->state != TASK_RUNNING || record->offset < in->position)
 		return true;
-	if (in->task->input_count > 1) {
+	if (in->task->read_count > 1) {
 		weir__input_keep(in, record);
 		w->kept++;
 	} else if (!weir__input_process(in, record)) {
@@ -415,7 +417,7 @@ bool weir__worker_step(struct worker *w, int64_t wait_ms)
 		return !w->stop;
 	}
 	for (size_t i = 0; i < w->task_count && !w->failed; i++)
-		if (w->tasks[i]->state == TASK_RUNNING && w->tasks[i]->input_count > 1)
+		if (w->tasks[i]->state == TASK_RUNNING && w->tasks[i]->read_count > 1)
 			weir__task_process_waiting(w->tasks[i]);
 	if (w->producer)
 		weir_producer_poll(w->producer, 0);
@@ -431,6 +433,8 @@ bool weir__worker_step(struct worker *w, int64_t wait_ms)
 	if (!w->stop && (w->commit_now || weir__now_us(w->app) >= commit_due_us(w)))
 		weir__commit(w);
 	mend(w);
+	if (!w->stop)
+		weir__patterns_look(w);
 	weir__queries_answer(w);
 	weir__metrics_look(w);
 	if (!w->stop)
@@ -471,6 +475,7 @@ void weir__worker_close(struct worker *w)
 	}
 	free(w->tasks);
 	free(w->positions);
+	weir__matches_free(&w->matches);
 	w->poison = NULL;
 	w->written = NULL;
 	w->tasks = NULL;

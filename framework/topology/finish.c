@@ -106,6 +106,8 @@ static void split(weir_topology *t)
 		struct subtopology *s = &t->subtopologies[t->topics[i]->source->subtopology];
 
 		weir__graph_append(t, (void ***)&s->topics, &s->topic_count, t->topics[i]);
+		if (t->topics[i]->kind == TOPIC_PATTERN && !s->pattern)
+			s->pattern = t->topics[i]->source;
 	}
 }
 
@@ -117,6 +119,7 @@ bool weir__graph_finish(weir_topology *t, weir_error *err)
 			weir__graph_mistake(t, t->name, "the topology has no steps");
 		put_in_order(t);
 		split(t);
+		weir__graph_patterns_check(t);
 		for (size_t i = 0; i < t->store_count; i++)
 			if (t->stores[i]->subtopology < 0)
 				weir__graph_mistake(t, t->stores[i]->spec.name, "no step uses this store");

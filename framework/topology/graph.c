@@ -73,6 +73,7 @@ void weir_topology_free(weir_topology *t)
 	if (!t)
 		return;
 	free(t->mistakes);
+	weir__graph_patterns_free(t);
 	weir__arena_release(&t->arena);
 	free(t);
 }

@@ -50,14 +50,16 @@ struct node {
 	int subtopology;
 };
 
-enum topic_kind { TOPIC_EXTERNAL, TOPIC_REPARTITION };
+enum topic_kind { TOPIC_EXTERNAL, TOPIC_REPARTITION, TOPIC_PATTERN };
 
-/* A topic that the topology reads. */
+/* A topic that the topology reads; or a pattern: all topics that it matches. */
 struct graph_topic {
-	const char *name; /* of the step, for internal ones: the full name depends on application.id */
+	/* Of the step, for internal ones: the full name depends on application.id. Of a pattern: its text. */
+	const char *name;
+	struct regex *regex; /* of a pattern */
 	enum topic_kind kind;
 	struct node *source;
-	int32_t partitions_wanted; /* repartition: 0 = as the inputs above */
+	int32_t partitions_wanted; /* repartition: 0 = as the inputs above; pattern: at least so many */
 	struct node *writer;       /* repartition: the step that fills it */
 	const char *suffix;        /* of its full name; NULL = "repartition" */
 	struct node *like;         /* as many partitions as the topics above this step; NULL = above the writer */
@@ -79,6 +81,7 @@ struct subtopology {
 	size_t node_count;
 	struct graph_topic **topics;
 	size_t topic_count;
+	const struct node *pattern;  /* its first source of topics that match a pattern; NULL = it has none */
 	struct graph_store **stores; /* those of steps above come first */
 	size_t store_count;
 };
@@ -94,6 +97,7 @@ struct weir_topology {
 	size_t topic_count;
 	struct graph_global **globals;
 	size_t global_count;
+	struct regex *regexes; /* of all patterns */
 	const weir_config_key **keys; /* the program's own */
 	size_t key_count;
 	const weir_wrapper *wrapper; /* NULL = none */
@@ -134,6 +138,14 @@ void weir__graph_store_use(struct node *node, const char *store_name);
 void weir__graph_global_add(weir_topology *t, struct graph_global *global);
 struct graph_topic *weir__graph_topic_add(weir_topology *t, const char *name, enum topic_kind kind,
 					  struct node *source);
+
+/** The same for a pattern, which the caller's memory may hold. */
+struct graph_topic *weir__graph_pattern_add(weir_topology *t, const char *pattern, struct node *source);
+/** Whether the whole name matches that pattern. From any thread. */
+bool weir__graph_matches(const struct graph_topic *pattern, const char *topic);
+/** Those that match topics which the topology reads by name are mistakes. */
+void weir__graph_patterns_check(weir_topology *t);
+void weir__graph_patterns_free(weir_topology *t);
 
 /** Adds the program's own keys to cfg, where they are not in it. */
 void weir__graph_add_keys(const weir_topology *t, weir_config *cfg);

@@ -56,6 +56,8 @@
 	X(a_static_member_is_fenced_by_its_successor) \
 	X(a_static_member_back_between_two_rounds_leaves_nothing_ownerless) \
 	X(what_a_static_member_wants_newly_it_gets) \
+	X(a_member_asks_for_a_round_and_changes_in_it_what_it_reads) \
+	X(partitions_added_to_a_topic_are_read_and_assigned) \
 	SLOW(a_member_that_does_not_poll_loses_its_membership) \
 	SLOW(workers_copy_each_record_once_through_aborts_and_rebalances) \
 	X(a_group_can_be_described) \

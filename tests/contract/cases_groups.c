@@ -337,6 +337,121 @@ void what_a_static_member_wants_newly_it_gets(struct contract *c)
 	}
 }
 
+/* Reads `first` of what it has, and in the next round `second` as well, of which the group knows nothing. */
+struct changing { /* user pointers are other ones in the second round */
+	const char *first, *second;
+	int rounds, first_records, second_records;
+	bool again;
+};
+
+static void change(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n, void *user)
+{
+	struct changing *ch = user;
+	weir_error err;
+
+	if (event != WEIR_GROUP_ASSIGNED) {
+		if (ch->again)
+			assert_done(weir_consumer_unassign(consumer, &(weir_partition){ .topic = ch->second }, 1, &err),
+				    err);
+		assert_done(weir_consumer_unassign(consumer, list, n, &err), err);
+		return;
+	}
+	if (ch->rounds++ == 0) {
+		weir_partition p = { .topic = ch->first, .offset = WEIR_OFFSET_BEGINNING, .user = &ch->second_records };
+
+		assert_int_equal(n, 1);
+		assert_done(weir_consumer_assign(consumer, &p, 1, &err), err);
+		return;
+	}
+	assert_int_equal(n, 0);
+	if (ch->again)
+		return;
+	ch->again = true;
+	weir_partition both[] = {
+		{ .topic = ch->first, .offset = 5, .user = &ch->first_records },
+		{ .topic = ch->second, .offset = WEIR_OFFSET_BEGINNING, .user = &ch->second_records },
+	};
+
+	assert_done(weir_consumer_unassign(consumer, both, 1, &err), err);
+	assert_done(weir_consumer_assign(consumer, both, 2, &err), err);
+	assert_done(weir_consumer_pause(consumer, both, 2, &err), err);
+}
+
+static bool count_by_user(const weir_kafka_record *record, void *user)
+{
+	(void)user;
+	++*(int *)record->user;
+	return true;
+}
+
+void a_member_asks_for_a_round_and_changes_in_it_what_it_reads(struct contract *c)
+{
+	struct changing ch = { .first = fresh_topic(c, 1), .second = fresh_topic(c, 1) };
+	const char *subscribed[] = { ch.first };
+	weir_error err;
+	weir_consumer_opts opts = { .group = fresh(c, "group"), .on_group = change, .user = &ch };
+
+	put_numbers(c, ch.first, 0, 10);
+	put_numbers(c, ch.second, 0, 7);
+	weir_consumer *consumer = weir_consumer_open(c->cluster, opts, &err);
+
+	assert_done(consumer, err);
+	assert_done(weir_consumer_subscribe(consumer, subscribed, 1, &err), err);
+	for (struct patience w = patience(c); ch.second_records < 10 && patience_left(&w, "the first topic");) {
+		assert_done(weir_consumer_poll(consumer, 20, count_by_user, NULL, &err), err);
+		let_pass(c, 10);
+	}
+	assert_int_equal(ch.rounds, 1);
+	ch.second_records = 0;
+	assert_done(weir_consumer_rejoin(consumer, &err), err);
+	for (struct patience w = patience(c); ch.rounds < 2 && patience_left(&w, "another round");) {
+		assert_done(weir_consumer_poll(consumer, 20, count_by_user, NULL, &err), err);
+		let_pass(c, 10);
+	}
+	assert_int_equal(ch.first_records + ch.second_records, 0); /* paused */
+	weir_partition both[] = { { .topic = ch.first, .offset = 6 }, { .topic = ch.second, .offset = 0 } };
+
+	assert_done(weir_consumer_seek(consumer, both, 2, &err), err);
+	assert_done(weir_consumer_resume(consumer, both, 2, &err), err);
+	for (struct patience w = patience(c);
+	     (ch.first_records < 4 || ch.second_records < 7) && patience_left(&w, "both topics");) {
+		assert_done(weir_consumer_poll(consumer, 20, count_by_user, NULL, &err), err);
+		let_pass(c, 10);
+	}
+	assert_int_equal(ch.first_records, 4);
+	assert_int_equal(ch.second_records, 7);
+	weir_consumer_close(consumer);
+}
+
+void partitions_added_to_a_topic_are_read_and_assigned(struct contract *c)
+{
+	const char *topic = fresh_topic(c, 2), *group = fresh(c, "group");
+	int owned = 0;
+	weir_error err;
+	weir_consumer_opts opts = { .group = group, .on_group = assign_all, .user = &owned };
+	weir_consumer *consumer = weir_consumer_open(c->cluster, opts, &err);
+
+	assert_done(consumer, err);
+	assert_done(weir_consumer_subscribe(consumer, &topic, 1, &err), err);
+	for (struct patience w = patience(c); owned < 2 && patience_left(&w, "two partitions");) {
+		assert_done(weir_consumer_poll(consumer, 20, ignore, NULL, &err), err);
+		let_pass(c, 10);
+	}
+	assert_done(weir_topic_widen(c->cluster, topic, 5, &err), err);
+	assert_int_equal(weir_topic_partitions(c->cluster, topic, &err), 5);
+	assert_done(weir_topic_widen(c->cluster, topic, 4, &err), err); /* has more already */
+	assert_int_equal(weir_topic_partitions(c->cluster, topic, &err), 5);
+	assert_false(weir_topic_widen(c->cluster, fresh(c, "nowhere"), 4, &err));
+	put_numbers(c, topic, 4, 3);
+	assert_int_equal(end_of(c, topic, 4), 3);
+	assert_done(weir_consumer_rejoin(consumer, &err), err);
+	for (struct patience w = patience(c); owned < 5 && patience_left(&w, "five partitions");) {
+		assert_done(weir_consumer_poll(consumer, 20, ignore, NULL, &err), err);
+		let_pass(c, 10);
+	}
+	weir_consumer_close(consumer);
+}
+
 void a_group_can_be_described(struct contract *c)
 {
 	const char *topic = fresh_topic(c, 4), *group = fresh(c, "group");

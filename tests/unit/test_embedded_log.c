@@ -87,7 +87,7 @@ static void retention_bytes_keeps_memory_flat(void **state)
 	static const char *const configs[][2] = { { "retention.bytes", "5000000" }, { "retention.ms", "-1" } };
 	const char *topic = topic_with(configs, 2);
 	weir_producer *p = producer_of(&c, NULL);
-	const struct journal *j = &weir__topic_find(weir__embedded(c.cluster), topic)->journals[0];
+	const struct journal *j = weir__topic_find(weir__embedded(c.cluster), topic)->journals[0];
 
 	(void)state;
 	for (int i = 0; i < 30; i++) {
@@ -189,7 +189,7 @@ static void compaction_keeps_the_newest_of_each_key_at_its_offset(void **state)
 	static const char *const configs[][2] = { { "cleanup.policy", "compact" } };
 	const char *topic = topic_with(configs, 1);
 	weir_producer *p = producer_of(&c, NULL);
-	const struct journal *j = &weir__topic_find(weir__embedded(c.cluster), topic)->journals[0];
+	const struct journal *j = weir__topic_find(weir__embedded(c.cluster), topic)->journals[0];
 	struct model wanted;
 
 	(void)state;
@@ -332,7 +332,7 @@ static void compaction_never_changes_what_a_reader_ends_with(void **state)
 	struct model got = model_read(topic);
 
 	assert_memory_equal(wanted.values, got.values, sizeof got.values);
-	assert_true(weir__topic_find(weir__embedded(c.cluster), topic)->journals[0].bytes < 4 << 20);
+	assert_true(weir__topic_find(weir__embedded(c.cluster), topic)->journals[0]->bytes < 4 << 20);
 	weir_producer_close(p);
 	weir_producer_close(t);
 }
@@ -362,7 +362,7 @@ static void a_reader_is_not_given_aborted_records_after_a_compaction(void **stat
 		for (size_t i = 0; i < r.count; i++)
 			assert_string_not_equal(r.seen[i].key, "key-2");
 	}
-	assert_int_equal(weir__topic_find(weir__embedded(c.cluster), topic)->journals[0].aborted_count, 0);
+	assert_int_equal(weir__topic_find(weir__embedded(c.cluster), topic)->journals[0]->aborted_count, 0);
 	reader_close(&r);
 	weir_producer_close(p);
 	weir_producer_close(t);

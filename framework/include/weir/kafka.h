@@ -93,6 +93,9 @@ typedef struct weir_topic_spec {
 /** Makes topics; one that exists is no error and is left as it is. Returns when partitions have leaders. */
 bool weir_topics_create(weir_cluster *cluster, const weir_topic_spec *specs, size_t n, weir_error *err);
 bool weir_topics_delete(weir_cluster *cluster, const char *const *names, size_t n, weir_error *err);
+/** Adds partitions until the topic has so many; one that has as many or more is left as it is, and no error.
+ *  Returns when they have leaders. */
+bool weir_topic_widen(weir_cluster *cluster, const char *topic, int32_t partitions, weir_error *err);
 
 /** Number of partitions; 0 = no such topic; -1 = failed. Asks the broker each time. */
 int32_t weir_topic_partitions(weir_cluster *cluster, const char *topic, weir_error *err);
@@ -137,7 +140,8 @@ typedef enum weir_group_event {
 /**
  * Called inside weir_consumer_poll and weir_consumer_close. The lists name partitions of *subscribed* topics only;
  * the callback assigns or unassigns, with weir_consumer_assign / _unassign, these and whatever else belongs to
- * them. Rebalances are cooperative: partitions that are not named stay.
+ * them. Rebalances are cooperative: partitions that are not named stay. A round that changes nothing for this member
+ * ends with ASSIGNED and an empty list.
  */
 typedef void weir_group_fn(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n,
 			   void *user);
@@ -165,6 +169,9 @@ void weir_consumer_close(weir_consumer *consumer);
 
 /** Joins the group for these topics, strategy cooperative-sticky. */
 bool weir_consumer_subscribe(weir_consumer *consumer, const char *const *topics, size_t n, weir_error *err);
+/** Asks for another round of rebalancing; on_group(ASSIGNED) follows in a later poll, be its list empty. It is not
+ *  lasting: where the member has no share yet, or has lost it, nothing comes of it. */
+bool weir_consumer_rejoin(weir_consumer *consumer, weir_error *err);
 /** Adds partitions to what is read, from .offset (a WEIR_OFFSET_* too). With a group: only inside on_group. */
 bool weir_consumer_assign(weir_consumer *consumer, const weir_partition *list, size_t n, weir_error *err);
 bool weir_consumer_unassign(weir_consumer *consumer, const weir_partition *list, size_t n, weir_error *err);

@@ -79,9 +79,17 @@ typedef struct weir_source_opts {
 	const char *const *topics;
 	size_t topic_count;
 	int64_t reset_ms; /* of WEIR_RESET_BY_DURATION */
+	/* In the place of `topic`: all topics whose whole name matches this extended regular expression (POSIX,
+	 * regcomp), and those that come to match it while the application runs: it looks each metadata.max.age.ms.
+	 * A topic that is found where tasks have run before is read from its first record, whatever `reset` says
+	 * (but not with WEIR_RESET_NONE); one that is gone is read no more. Copied. The application's own internal
+	 * topics and its dead letters never match. */
+	const char *pattern;
+	/* With a pattern: there are at least as many tasks from the start, though nothing may match yet; 0 = 1. */
+	int32_t partitions;
 } weir_source_opts;
-/** The records of a topic, or of several in the order of time (Kafka Streams' stream(Collection)). A topic has one
- * source in a topology. */
+/** The records of a topic, or of several in the order of time (Kafka Streams' stream(Collection), stream(Pattern)).
+ * A topic has one source in a topology. */
 weir_stream *weir_source(weir_topology *t, const char *name, weir_source_opts opts);
 
 /* Kafka Streams' timestamp extractors, for weir_source_opts.time_ms; `user` is not used. The first three give
