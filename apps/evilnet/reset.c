@@ -25,7 +25,8 @@ static void find_topic(const char *topic, int32_t partitions, void *user)
 	size_t n = strlen(id), length = strlen(topic);
 	bool internal = strncmp(topic, id, n) == 0 && topic[n] == '-' &&
 			((length > 10 && strcmp(topic + length - 10, "-changelog") == 0) ||
-			 (length > 12 && strcmp(topic + length - 12, "-repartition") == 0));
+			 (length > 12 && strcmp(topic + length - 12, "-repartition") == 0) ||
+			 (length > 7 && strcmp(topic + length - 7, "-anchor") == 0));
 
 	(void)partitions;
 	if (!internal && strcmp(topic, weir_config_string(cfg, "evilnet.topic")) != 0 &&

@@ -8,6 +8,11 @@
 /* --- settled? ----------------------------------------------------------------------------------------------------
  * */
 
+struct place_at {
+	int32_t partition;
+	int64_t at, end;
+};
+
 static bool all_run(weir_simulation *s)
 {
 	size_t tasks = 0, wanted = 0;
@@ -27,33 +32,54 @@ static bool all_run(weir_simulation *s)
 		}
 		if (!app)
 			return false;
-		wanted = 0;
+		size_t known = 0;
+
 		for (size_t k = 0; k < s->topology->subtopology_count; k++)
-			wanted += (size_t)atomic_load(&app->task_counts[k]);
+			known += (size_t)atomic_load(&app->task_counts[k]);
+		wanted =
+			known > wanted ? known : wanted; /* those that patterns have brought not all know at once */
 	}
 	return tasks == wanted;
 }
 
-/* NULL = all positions are at the ends; else the topic of one that is not. */
-static const char *behind(weir_simulation *s, int32_t *partition, int64_t *at, int64_t *end)
+/* Of one topic: NULL = its positions are at the ends. */
+static const char *behind_in(weir_simulation *s, const char *topic, int32_t partitions, struct place_at *where)
 {
-	const weir_app *app = s->instances[0].app;
+	const char *group = s->instances[0].app->settings.application_id;
 	weir_error err;
 
-	for (size_t i = 0; i < s->topology->topic_count; i++)
-		for (*partition = 0; *partition < app->topics[i].partitions; ++*partition) {
-			const char *topic = app->topics[i].name;
-			weir_partition p = { .topic = topic, .partition = *partition };
+	for (where->partition = 0; where->partition < partitions; where->partition++) {
+		weir_partition p = { .topic = topic, .partition = where->partition };
 
-			if (!weir_group_committed(s->cluster, app->settings.application_id, &p, 1, 0, &err) ||
-			    !weir_offsets_range(s->cluster, topic, *partition, NULL, end, &err))
-				return topic;
-			*at = p.offset;
-			weir_partitions_release(&p, 1);
-			if (*at != *end && !(*at == WEIR_OFFSET_NONE && *end == 0))
-				return topic;
-		}
+		if (!weir_group_committed(s->cluster, group, &p, 1, 0, &err) ||
+		    !weir_offsets_range(s->cluster, topic, where->partition, NULL, &where->end, &err))
+			return topic;
+		where->at = p.offset;
+		weir_partitions_release(&p, 1);
+		if (where->at != where->end && !(where->at == WEIR_OFFSET_NONE && where->end == 0))
+			return topic;
+	}
 	return NULL;
+}
+
+/* NULL = all positions are at the ends; else the topic of one that is not. */
+static const char *behind(weir_simulation *s, struct place_at *where)
+{
+	weir_app *app = s->instances[0].app;
+	struct matches matches = { 0 };
+	const char *found = NULL;
+
+	for (size_t i = 0; !found && i < s->topology->topic_count; i++)
+		if (app->topics[i].graph->kind != TOPIC_PATTERN)
+			found = behind_in(s, app->topics[i].name, app->topics[i].partitions, where);
+	if (found || !app->has_patterns)
+		return found;
+	if (!weir__matches_find(app, &matches, NULL))
+		return "?";
+	for (size_t i = 0; !found && i < matches.count; i++)
+		found = behind_in(s, matches.items[i].topic, matches.items[i].partitions, where);
+	weir__matches_free(&matches);
+	return found;
 }
 
 /* Markers that are late, and transactions of the dead. */
@@ -79,21 +105,19 @@ static bool globals_behind(weir_simulation *s)
 
 bool weir__sim_settled(weir_simulation *s)
 {
-	int32_t partition;
-	int64_t at, end;
+	struct place_at where;
 
-	return all_run(s) && !some_open(s) && !behind(s, &partition, &at, &end) && !globals_behind(s);
+	return all_run(s) && !some_open(s) && !behind(s, &where) && !globals_behind(s);
 }
 
 void weir__sim_tell_unsettled(weir_simulation *s)
 {
-	int32_t partition = -1;
-	int64_t at = -1, end = -1;
-	const char *topic = s->instances[0].app ? behind(s, &partition, &at, &end) : "?";
+	struct place_at where = { -1, -1, -1 };
+	const char *topic = s->instances[0].app ? behind(s, &where) : "?";
 
 	if (topic)
 		weir__sim_fail(s, "it does not settle: %s/%d is committed up to %lld of %lld", topic,
-			       (int)partition, (long long)at, (long long)end);
+			       (int)where.partition, (long long)where.at, (long long)where.end);
 	else if (some_open(s))
 		weir__sim_fail(s, "it does not settle: a transaction stays open");
 	else if (globals_behind(s))

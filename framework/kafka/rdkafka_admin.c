@@ -287,8 +287,7 @@ static bool widen_request(struct rdk_cluster *c, const char *topic, int32_t part
 {
 	char why[256];
 	struct rdk_call call;
-	rd_kafka_NewPartitions_t *request =
-		rd_kafka_NewPartitions_new(topic, (size_t)partitions, why, sizeof why);
+	rd_kafka_NewPartitions_t *request = rd_kafka_NewPartitions_new(topic, (size_t)partitions, why, sizeof why);
 
 	if (!request)
 		return weir_fail(err, WEIR_USAGE, "widen topic \"%s\": %s", topic, why);

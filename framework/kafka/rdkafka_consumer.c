@@ -523,7 +523,8 @@ weir_consumer *weir__rdk_consumer_open(weir_cluster *cluster, const weir_consume
 		return NULL;
 	}
 	c->group = weir__strdup(opts->group);
-	c->owners.rng = weir_rng_seeded((uint64_t)(uintptr_t)c ^ (uint64_t)weir__rdk_now_ms()); /* weir__rdk_rejoin */
+	c->owners.rng =
+		weir_rng_seeded((uint64_t)(uintptr_t)c ^ (uint64_t)weir__rdk_now_ms()); /* weir__rdk_rejoin */
 	if (c->group && opts->group_instance_id)
 		weir__owners_watch(&c->owners, c->group,
 				   weir__hash(weir_str(opts->group_instance_id)) ^ (uint64_t)weir__rdk_now_ms(),

@@ -48,7 +48,9 @@ static void describe_text(weir_topology *t, FILE *out)
 			fprintf(out, "  %s (%s)", n->name, n->op->kind);
 			if (topic)
 				fprintf(out, " reads %s%s", topic->name,
-					topic->kind == TOPIC_REPARTITION ? " [repartition]" : "");
+					topic->kind == TOPIC_REPARTITION ? " [repartition]"
+					: topic->kind == TOPIC_PATTERN   ? " [pattern]"
+									 : "");
 			while (topic && (topic = next_topic(t, n, topic)) != NULL)
 				fprintf(out, ", %s", topic->name);
 			if (written_topic(t, n))

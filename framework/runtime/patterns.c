@@ -104,8 +104,7 @@ static void note_topic(const char *topic, int32_t partitions, void *user)
 	if (!pattern)
 		return;
 	l->found.items = weir__realloc(l->found.items, (l->found.count + 1) * sizeof *l->found.items);
-	l->found.items[l->found.count++] =
-		(struct match){ pattern, keep_name(l->app, topic), partitions };
+	l->found.items[l->found.count++] = (struct match){ pattern, keep_name(l->app, topic), partitions };
 }
 
 static int by_name(const void *a, const void *b)
@@ -125,8 +124,8 @@ bool weir__matches_find(weir_app *app, struct matches *m, weir_error *err)
 	struct look l = { .app = app };
 
 	l.found.anchors = weir__calloc(app->topology->subtopology_count, sizeof *l.found.anchors);
-	bool ok = weir_topics_each(app->cluster, note_topic, &l, err) ||
-		  weir_wrap(err, "look for topics that match");
+	bool ok =
+		weir_topics_each(app->cluster, note_topic, &l, err) || weir_wrap(err, "look for topics that match");
 
 	if (ok && l.error.code) {
 		ok = false;
@@ -195,8 +194,7 @@ void weir__patterns_look(struct worker *w)
 		return;
 	w->next_match_us = now_us + app->settings.metadata_max_age_ms * 1000;
 	w->matches = (struct matches){ 0 };
-	if (!weir__matches_find(app, &w->matches, &err) ||
-	    !weir__topics_widen(app, &w->matches, &grown, &err)) {
+	if (!weir__matches_find(app, &w->matches, &err) || !weir__topics_widen(app, &w->matches, &grown, &err)) {
 		if (w->matches.items || w->matches.anchors)
 			weir__matches_free(&w->matches);
 		w->matches = before;

@@ -8,10 +8,10 @@
  * is atomic or behind app->mutex.
  *
  * Files: app.c (start, stop, state), settings.c, topics.c (internal topics), worker.c (the loop), group.c
- * (rebalances), patterns.c (topics that match), task.c (a task's life), input.c (records in, in time order), commit.c (the transaction), restore.c,
- * services.c (what operators ask for), globals.c (global tables), global_process.c (processors before them),
- * positions.c (metadata of committed offsets), query.c (the mailbox), purge.c, caught_up.c, own.c (files and
- * metrics of a task's processors), listener.c.
+ * (rebalances), patterns.c (topics that match), task.c (a task's life), input.c (records in, in time order),
+ * commit.c (the transaction), restore.c, services.c (what operators ask for), globals.c (global tables),
+ * global_process.c (processors before them), positions.c (metadata of committed offsets), query.c (the mailbox),
+ * purge.c, caught_up.c, own.c (files and metrics of a task's processors), listener.c.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -75,14 +75,14 @@ struct input {
 	int64_t time_ms;   /* greatest timestamp taken; INT64_MIN = none */
 	struct waiting *head, *tail;
 	int waiting;
-	bool internal;          /* a repartition topic */
-	bool anchor;            /* of a task with patterns: the first, always empty; what is committed stands there */
-	bool matched;           /* found by a pattern */
-	bool gone;              /* matched, and could not be read: its topic is to be looked for again */
-	bool doubtful;          /* its position lay outside the log: to be checked when it is read again */
-	int64_t first;          /* of the log, while doubtful */
-	bool paused;            /* by us, because enough is waiting */
-	struct ages ages;       /* with retain_ms */
+	bool internal;    /* a repartition topic */
+	bool anchor;      /* of a task with patterns: the first, always empty; what is committed stands there */
+	bool matched;     /* found by a pattern */
+	bool gone;        /* matched, and could not be read: its topic is to be looked for again */
+	bool doubtful;    /* its position lay outside the log: to be checked when it is read again */
+	int64_t first;    /* of the log, while doubtful */
+	bool paused;      /* by us, because enough is waiting */
+	struct ages ages; /* with retain_ms */
 	int64_t empty_since_us; /* for max.task.idle.ms; 0 = not empty */
 };
 

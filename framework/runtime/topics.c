@@ -250,8 +250,8 @@ static size_t add_any_date(weir_app *app, const char *(*configs)[2], size_t n)
 	for (size_t i = 0; !outside && i < app->topology->topic_count; i++)
 		if (app->topics[i].graph->kind == TOPIC_EXTERNAL)
 			outside = app->topics[i].name;
-	if (!outside || !weir_topic_config(app->cluster, outside, "message.timestamp.after.max.ms", text, sizeof text,
-					   NULL))
+	if (!outside ||
+	    !weir_topic_config(app->cluster, outside, "message.timestamp.after.max.ms", text, sizeof text, NULL))
 		return n;
 	configs[n][0] = "message.timestamp.after.max.ms";
 	configs[n][1] = "9223372036854775807";
@@ -470,9 +470,8 @@ bool weir__topics_widen(weir_app *app, const struct matches *matches, bool *grow
 		int32_t tasks = 0, there = matches->anchors[i];
 
 		for (size_t j = 0; j < sub->topic_count; j++) {
-			int32_t n = sub->topics[j]->kind == TOPIC_PATTERN
-					    ? pattern_count(sub->topics[j], matches)
-					    : 0;
+			int32_t n =
+				sub->topics[j]->kind == TOPIC_PATTERN ? pattern_count(sub->topics[j], matches) : 0;
 
 			tasks = n > tasks ? n : tasks;
 		}
@@ -503,10 +502,10 @@ static void name_topics(weir_app *app)
 		const struct graph_topic *g = t->topics[i];
 
 		app->topics[i].graph = g;
-		app->topics[i].name = g->kind == TOPIC_REPARTITION
-					      ? weir__asprintf("%s-%s-%s", id, g->name,
-							       g->suffix ? g->suffix : "repartition")
-					      : weir__strdup(g->name);
+		app->topics[i].name =
+			g->kind == TOPIC_REPARTITION
+				? weir__asprintf("%s-%s-%s", id, g->name, g->suffix ? g->suffix : "repartition")
+				: weir__strdup(g->name);
 	}
 	for (size_t i = 0; i < t->store_count; i++)
 		if (t->stores[i]->spec.logged && !t->stores[i]->source_topic)

@@ -18,8 +18,8 @@ enum {
 
 #define FAR_MS WEIR_DAYS(36500) /* a timer this far away is not waited for */
 
-/* To one topic of each sub-topology, its anchor: the one with the most partitions, or where patterns find topics, one
- * of its own. */
+/* To one topic of each sub-topology, its anchor: the one with the most partitions, or where patterns find topics,
+ * one of its own. */
 static bool subscribe(struct worker *w, weir_error *err)
 {
 	weir_app *app = w->app;

@@ -97,7 +97,7 @@ struct weir_topology {
 	size_t topic_count;
 	struct graph_global **globals;
 	size_t global_count;
-	struct regex *regexes; /* of all patterns */
+	struct regex *regexes;        /* of all patterns */
 	const weir_config_key **keys; /* the program's own */
 	size_t key_count;
 	const weir_wrapper *wrapper; /* NULL = none */

@@ -53,17 +53,19 @@ void weir__graph_patterns_check(weir_topology *t)
 		if (pattern->kind != TOPIC_PATTERN)
 			continue;
 		for (size_t j = 0; j < t->topic_count; j++)
-			if (t->topics[j]->kind == TOPIC_EXTERNAL && weir__graph_matches(pattern, t->topics[j]->name))
+			if (t->topics[j]->kind == TOPIC_EXTERNAL &&
+			    weir__graph_matches(pattern, t->topics[j]->name))
 				weir__graph_mistake(t, pattern->source->name,
 						    "its pattern matches topic \"%s\", which step \"%s\" reads "
 						    "already",
 						    t->topics[j]->name, t->topics[j]->source->name);
 		for (size_t j = 0; j < t->global_count; j++)
 			if (weir__graph_matches(pattern, t->globals[j]->topic))
-				weir__graph_mistake(t, pattern->source->name,
-						    "its pattern matches topic \"%s\", which the global table \"%s\" "
-						    "reads already",
-						    t->globals[j]->topic, t->globals[j]->name);
+				weir__graph_mistake(
+					t, pattern->source->name,
+					"its pattern matches topic \"%s\", which the global table \"%s\" "
+					"reads already",
+					t->globals[j]->topic, t->globals[j]->name);
 	}
 }
 

@@ -120,7 +120,10 @@ static void build_source(struct graph *g, const struct step *s)
 	int64_t *before = weir__arena_alloc(&g->arena, sizeof *before);
 	const char *topics[2];
 
-	if (step_option(s, "and")) {
+	if (step_option(s, "pattern")) { /* topic and and= are names that match, for the input */
+		opts.topic = NULL;
+		opts.pattern = step_option(s, "pattern");
+	} else if (step_option(s, "and")) {
 		topics[0] = opts.topic;
 		topics[1] = step_option(s, "and");
 		opts.topic = NULL;

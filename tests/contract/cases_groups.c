@@ -344,20 +344,24 @@ struct changing { /* user pointers are other ones in the second round */
 	bool again;
 };
 
-static void change(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n, void *user)
+static void change(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n,
+		   void *user)
 {
 	struct changing *ch = user;
 	weir_error err;
 
 	if (event != WEIR_GROUP_ASSIGNED) {
 		if (ch->again)
-			assert_done(weir_consumer_unassign(consumer, &(weir_partition){ .topic = ch->second }, 1, &err),
-				    err);
+			assert_done(
+				weir_consumer_unassign(consumer, &(weir_partition){ .topic = ch->second }, 1, &err),
+				err);
 		assert_done(weir_consumer_unassign(consumer, list, n, &err), err);
 		return;
 	}
 	if (ch->rounds++ == 0) {
-		weir_partition p = { .topic = ch->first, .offset = WEIR_OFFSET_BEGINNING, .user = &ch->second_records };
+		weir_partition p = { .topic = ch->first,
+				     .offset = WEIR_OFFSET_BEGINNING,
+				     .user = &ch->second_records };
 
 		assert_int_equal(n, 1);
 		assert_done(weir_consumer_assign(consumer, &p, 1, &err), err);

@@ -658,5 +658,6 @@ const struct simulated simulated[] = {
 	{ "failing", build_failing, feed_failing, check_failing },
 	{ "looped", build_looped, feed_numbers, check_looped },
 	{ "global-store", build_global_store, feed_global_store, check_global_store },
+	{ "matched", build_matched, feed_matched, check_matched, { "metadata.max.age.ms", "700ms" } },
 };
 const size_t simulated_count = sizeof simulated / sizeof *simulated;

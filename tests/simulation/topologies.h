@@ -48,6 +48,11 @@ weir_topology *build_custom(void);
 weir_simulation_feed_fn feed_custom;
 weir_simulation_check_fn check_custom;
 
+/* matched.c */
+weir_topology *build_matched(void);
+weir_simulation_feed_fn feed_matched;
+weir_simulation_check_fn check_matched;
+
 /* recent.c */
 weir_topology *build_recent(void);
 weir_simulation_feed_fn feed_recent;

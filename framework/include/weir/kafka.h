@@ -140,8 +140,8 @@ typedef enum weir_group_event {
 /**
  * Called inside weir_consumer_poll and weir_consumer_close. The lists name partitions of *subscribed* topics only;
  * the callback assigns or unassigns, with weir_consumer_assign / _unassign, these and whatever else belongs to
- * them. Rebalances are cooperative: partitions that are not named stay. A round that changes nothing for this member
- * ends with ASSIGNED and an empty list.
+ * them. Rebalances are cooperative: partitions that are not named stay. A round that changes nothing for this
+ * member ends with ASSIGNED and an empty list.
  */
 typedef void weir_group_fn(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n,
 			   void *user);

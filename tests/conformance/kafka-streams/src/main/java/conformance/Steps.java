@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.streams.KeyValue;
@@ -85,7 +86,9 @@ class Steps {
 
 	private static void registerStreams() {
 		register("source", (g, s) -> new Node(
-				s.options().containsKey("and")
+				s.options().containsKey("pattern")
+						? g.builder.stream(Pattern.compile(s.option("pattern", "")), consumed(s))
+						: s.options().containsKey("and")
 						? g.builder.stream(List.of(s.option("topic", s.name()), s.option("and", "")), consumed(s))
 						: g.builder.stream(s.option("topic", s.name()), consumed(s)),
 				Keys.TEXT, 0, values(s)));
