@@ -95,7 +95,8 @@ static void kill_instance(struct job *j, int number)
 
 static void make_topic(const char *name, int32_t partitions)
 {
-	weir_topic_spec spec = { .name = name, .partitions = partitions };
+	static const char *const forever[][2] = { { "retention.ms", "-1" } }; /* the records are dated long ago */
+	weir_topic_spec spec = { .name = name, .partitions = partitions, .configs = forever, .config_count = 1 };
 	weir_error err;
 
 	assert_done(weir_topics_create(contract.cluster, &spec, 1, &err), err);
@@ -137,7 +138,7 @@ static int seen(struct job *j)
 	return j->seen;
 }
 
-static void begin(struct job *j)
+static void begin_job(struct job *j)
 {
 	weir_error err;
 
@@ -165,7 +166,7 @@ static void topics_that_come_while_instances_run_and_die_are_read_exactly_once(v
 	char anchor[200];
 
 	(void)state;
-	begin(&j);
+	begin_job(&j);
 	snprintf(anchor, sizeof anchor, "%s-in-anchor", j.id);
 	start(&j, 0); /* nothing matches yet */
 	WAIT_UNTIL(&contract, weir_topic_partitions(contract.cluster, anchor, &err) == 1);
