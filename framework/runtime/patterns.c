@@ -248,7 +248,6 @@ static void change_over(struct task *t)
 void weir__patterns_round(struct worker *w)
 {
 	weir_error err = { .code = WEIR_OK };
-
 	struct matches before = w->matches;
 
 	w->matches = (struct matches){ 0 };
@@ -256,6 +255,12 @@ void weir__patterns_round(struct worker *w)
 		w->matches = before;
 		before = (struct matches){ 0 };
 		failed(w, &err);
+	} else if (!weir__topics_check(w->app, &w->matches, &err)) {
+		/* the next look widens what may be widened, or ends it */
+		weir__matches_free(&w->matches);
+		w->matches = before;
+		before = (struct matches){ 0 };
+		w->next_match_us = 0;
 	} else {
 		keep_anchors(&w->matches, &before);
 	}

@@ -343,6 +343,8 @@ static inline bool weir__restore_is_told(const weir_app *app)
 
 /** Partition counts, task counts, internal topics made or checked. */
 bool weir__topics_prepare(weir_app *app, weir_error *err);
+/** Whether each key comes to the task that has its state, whichever of the topics that match it comes through. */
+bool weir__topics_check(weir_app *app, const struct matches *matches, weir_error *err);
 /** Gives the application's topics that depend on patterns as many partitions as `matches` want. *grown: some have
  * got more than they had. */
 bool weir__topics_widen(weir_app *app, const struct matches *matches, bool *grown, weir_error *err);

@@ -443,8 +443,7 @@ static bool check_feeding(weir_app *app, const struct graph_store *store, const 
 	return ok;
 }
 
-/* Each key must come to the task that has its state, whichever topic it comes through. */
-static bool check_matches(weir_app *app, const struct matches *matches, weir_error *err)
+bool weir__topics_check(weir_app *app, const struct matches *matches, weir_error *err)
 {
 	for (size_t i = 0; i < app->topology->store_count; i++)
 		if (!check_feeding(app, app->topology->stores[i], matches, err))
@@ -482,11 +481,11 @@ bool weir__topics_widen(weir_app *app, const struct matches *matches, bool *grow
 		if (tasks <= there)
 			continue;
 		*grown = true;
-		if (!check_matches(app, matches, err) || !make_changelogs(app, sub, err) ||
+		if (!weir__topics_check(app, matches, err) || !make_changelogs(app, sub, err) ||
 		    !make_anchor(app, sub, there, err))
 			return false;
 	}
-	return check_matches(app, matches, err);
+	return weir__topics_check(app, matches, err);
 }
 
 static void name_topics(weir_app *app)
@@ -531,7 +530,7 @@ static bool prepare(weir_app *app, const struct matches *matches, weir_error *er
 		if (app->anchors[i])
 			raise_count(&app->task_counts[i], matches->anchors[i]);
 	}
-	if (app->has_patterns && !check_matches(app, matches, err))
+	if (app->has_patterns && !weir__topics_check(app, matches, err))
 		return false;
 	for (size_t i = 0; i < t->topic_count; i++)
 		if (app->topics[i].graph->kind == TOPIC_REPARTITION &&
