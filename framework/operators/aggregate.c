@@ -269,6 +269,7 @@ struct store_spec weir__aggregate_store_spec(const struct aggregate *a, const we
 						    : STORE_WINDOW,
 		.retention_ms = a->window.retain_ms,
 		.window_size_ms = a->window.size_ms,
+		.in_memory = a->window.in_memory,
 		.logged = !a->window.unlogged,
 		/* each record reads a range of them, and what is found goes from one window to another */
 		.ordered = a->kind == WINDOW_SESSION || a->kind == WINDOW_SLIDING,

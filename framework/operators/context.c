@@ -72,17 +72,21 @@ const weir_serde *weir_step_serde(const weir_context *cx)
 	return cx->current->node->value;
 }
 
-static bool may_forward(weir_context *cx)
+static bool may_forward(weir_context *cx, const weir_record *record)
 {
-	if (!cx->current->op->forwards_nothing)
+	if (cx->current->op->forwards_nothing)
+		weir_stop(cx, "step \"%s\" forwards a record: it can only give values", cx->current->node->name);
+	else if (cx->keeping == cx->current && !weir_bytes_equal(record->key, cx->kept_key))
+		weir_stop(cx, "step \"%s\" forwards a record with another key, and it was to keep the key",
+			  cx->current->node->name);
+	else
 		return true;
-	weir_stop(cx, "step \"%s\" forwards a record: it can only give values", cx->current->node->name);
 	return false;
 }
 
 void weir_forward(weir_context *cx, const weir_record *record)
 {
-	if (may_forward(cx))
+	if (may_forward(cx, record))
 		weir__pass_on(cx->current, cx, record);
 }
 
@@ -90,7 +94,9 @@ void weir_forward_to(weir_context *cx, const char *step, const weir_record *reco
 {
 	struct instance *in = cx->current;
 
-	for (size_t i = 0; may_forward(cx) && i < in->child_count; i++)
+	if (!may_forward(cx, record))
+		return;
+	for (size_t i = 0; i < in->child_count; i++)
 		if (strcmp(in->children[i]->node->name, step) == 0) {
 			if (!cx->failure)
 				weir__process(in->children[i], cx, record);

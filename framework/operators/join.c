@@ -196,6 +196,7 @@ static struct graph_store *add_rows(weir_topology *t, const char *name, const ch
 	return add_store(t, name, suffix,
 			 &(struct store_spec){ .kind = STORE_WINDOW,
 					       .retention_ms = weir_time_add(size, w->grace_ms),
+					       .in_memory = w->in_memory,
 					       .logged = true,
 					       .duplicates = true });
 }
@@ -252,7 +253,9 @@ static weir_stream *add(weir_stream *left_stream, const char *name, weir_stream 
 	this_side->stores[JOIN_OTHER] = other_side->stores[JOIN_OWN] = other_rows;
 	this_side->store_count = other_side->store_count = 2;
 	if (j.left_alone) {
-		struct store_spec parked = { .kind = STORE_KEY_VALUE, .logged = true, .ordered = true };
+		struct store_spec parked = {
+			.kind = STORE_KEY_VALUE, .in_memory = j.window.in_memory, .logged = true, .ordered = true
+		};
 
 		this_side->stores[JOIN_PARKED] = other_side->stores[JOIN_PARKED] =
 			add_store(t, name, j.right_alone ? "outer-shared" : "left-shared", &parked);

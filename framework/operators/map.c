@@ -1,4 +1,4 @@
-/* map, map_values, flat_map and key_by: each makes a record out of a record. */
+/* map, map_values, flat_map, flat_map_values and key_by: each makes a record out of a record. */
 #include "framework/operators/operator.h"
 
 struct map {
@@ -56,6 +56,19 @@ static void flat_map_process(struct instance *in, weir_context *cx, const weir_r
 	m->fn.many(cx, &out, m->user);
 }
 
+static void make_values(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	const struct map *m = in->node->opts;
+	weir_record out = weir__copy_for(in, r);
+
+	m->fn.many(cx, &out, m->user);
+}
+
+static void flat_map_values_process(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	weir__process_keeping(in, cx, r, make_values);
+}
+
 static void key_by_process(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	const struct map *m = in->node->opts;
@@ -68,6 +81,7 @@ static void key_by_process(struct instance *in, weir_context *cx, const weir_rec
 static const struct operator map_op = { .kind = "map", .process = map_process };
 static const struct operator map_values_op = { .kind = "map-values", .process = map_values_process };
 static const struct operator flat_map_op = { .kind = "flat-map", .process = flat_map_process };
+static const struct operator flat_map_values_op = { .kind = "flat-map-values", .process = flat_map_values_process };
 static const struct operator key_by_op = { .kind = "key-by", .process = key_by_process };
 
 static struct node *add(weir_stream *s, const char *name, const struct operator* op, struct map m, bool changes_key)
@@ -108,6 +122,13 @@ weir_stream *weir_flat_map(weir_stream *s, const char *name, weir_flat_map_fn *m
 			   void *user)
 {
 	return with_value(add(s, name, &flat_map_op, (struct map){ .fn.many = map, .user = user }, true), value);
+}
+
+weir_stream *weir_flat_map_values(weir_stream *s, const char *name, weir_flat_map_fn *map, const weir_serde *value,
+				  void *user)
+{
+	return with_value(add(s, name, &flat_map_values_op, (struct map){ .fn.many = map, .user = user }, false),
+			  value);
 }
 
 weir_stream *weir_key_by(weir_stream *s, const char *name, weir_key_fn *key, void *user)

@@ -121,7 +121,10 @@ struct released {
 struct weir_context {
 	struct arena arena; /* reset after each record */
 	const struct context_ops *ops;
-	struct instance *current;           /* the step whose callback runs */
+	struct instance *current; /* the step whose callback runs */
+	/* The step that is given a record and must pass on nothing with another key; NULL = none */
+	const struct instance *keeping;
+	weir_bytes kept_key;
 	const weir_kafka_record *source;    /* NULL in punctuators and while a commit sends changes on */
 	const weir_headers *source_headers; /* the source's, where it cannot be asked any more; else NULL */
 	const struct released *released;    /* NULL = none */
@@ -139,6 +142,20 @@ struct weir_context {
 	bool failed; /* stop: see error */
 	weir_error error;
 };
+
+/** Runs fn, which is the step's, with a record whose key it must keep: forwarding another stops the application. */
+static inline void weir__process_keeping(struct instance *in, weir_context *cx, const weir_record *r,
+					 void (*fn)(struct instance *in, weir_context *cx, const weir_record *r))
+{
+	const struct instance *keeping = cx->keeping;
+	weir_bytes kept_key = cx->kept_key;
+
+	cx->keeping = in;
+	cx->kept_key = r->key;
+	fn(in, cx, r);
+	cx->keeping = keeping;
+	cx->kept_key = kept_key;
+}
 
 /** `in` has failed at r: that is decided about, and over. NULL: at what no record has caused. */
 void weir__failed(struct instance *in, weir_context *cx, const weir_record *r, int64_t now_ms);

@@ -50,6 +50,20 @@ static void process_close(struct instance *in)
 		p->close(in->state, p->user);
 }
 
+static void keeping_process(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	weir__process_keeping(in, cx, r, process_process);
+}
+
+static const struct operator keeping_op = {
+	.kind = "process",
+	.keeps_time = true,
+	.state_size = process_state_size,
+	.init = process_init,
+	.process = keeping_process,
+	.close = process_close,
+};
+
 static const struct operator process_op = {
 	.kind = "process",
 	.keeps_time = true,
@@ -226,7 +240,8 @@ weir_stream *weir_process(weir_stream *s, const char *name, weir_processor proce
 	struct process p = { .inner = processor, .wrapper = wrapper_for(t, name, &processor) };
 	bool has_stores = processor.stores[0] || (p.wrapper && p.wrapper->stores[0]);
 	struct node *parent = has_stores ? weir__keyed_input(node_of_stream(s), name, true) : node_of_stream(s);
-	struct node *n = weir__graph_add(t, parent, name, p.wrapper ? &wrapped_op : &process_op, &p, sizeof p);
+	const struct operator* op = p.wrapper ? &wrapped_op : processor.keeps_key ? &keeping_op : & process_op;
+	struct node *n = weir__graph_add(t, parent, name, op, &p, sizeof p);
 
 	if (!processor.process)
 		weir__graph_mistake(n->topology, name, "it has no process function");

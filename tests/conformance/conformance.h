@@ -163,6 +163,8 @@ void versions_list(weir_store *store, const char *name, struct text *lines,
  * NAME KEY VALUE TIMESTAMP" for what the stores hold, and "log TOPIC KEY VALUE TIMESTAMP" for the last record of
  * each key of a changelog. */
 void trace_run(const struct test_case *c, uint64_t seed, const char *input, struct text *out);
+/** From now on weir's stores are on disk, in this folder, which is emptied after each run. */
+void trace_on_disk(const char *dir);
 /** A trace without what the case says may differ (deliberately: docs/conformance.md). */
 struct text trace_comparable(const struct test_case *c, const char *trace);
 

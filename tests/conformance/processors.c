@@ -176,16 +176,22 @@ struct with_store {
 	int64_t size_ms, gap_ms, back_ms;
 };
 
-/* What an iterator gives, windows by their start. */
-static const char *entries(weir_context *cx, weir_iterator *it, bool windows)
+enum { KEYS = 1, STARTS = 2 };
+
+/* What an iterator gives, by KEYS, STARTS or both. */
+static const char *entries(weir_context *cx, weir_iterator *it, int by)
 {
 	const char *all = "";
 	weir_entry e;
 
 	while (weir_iterator_next(it, &e)) {
-		all = windows ? format(cx, "%s%lld=", all, (long long)e.start_ms)
-			      : format(cx, "%s%s=", all, bytes_text(cx, e.key));
-		all = format(cx, "%s%s@%lld;", all, bytes_text(cx, e.value), (long long)e.timestamp_ms);
+		if (by & KEYS)
+			all = format(cx, "%s%s", all, bytes_text(cx, e.key));
+		if (by == (KEYS | STARTS))
+			all = format(cx, "%s/", all);
+		if (by & STARTS)
+			all = format(cx, "%s%lld", all, (long long)e.start_ms);
+		all = format(cx, "%s=%s@%lld;", all, bytes_text(cx, e.value), (long long)e.timestamp_ms);
 	}
 	weir_iterator_close(it);
 	return all;
@@ -202,13 +208,51 @@ static const char *in_windows(weir_context *cx, const struct with_store *w, weir
 	int64_t from = ms > w->back_ms ? ms - w->back_ms : 0;
 	weir_bytes old = weir_window_get(store, r->key, start, &old_ms);
 	const char *seen = before(cx, old, old_ms);
+	bool backward = strstr(w->fn, "backward") != NULL;
 
 	weir_window_put(store, r->key, weir_value_bytes(r), start, ms);
 	if (strcmp(w->fn, "put") == 0)
 		return seen;
-	if (strcmp(w->fn, "fetch-all") == 0) /* of one window, for they come in another order otherwise */
-		return entries(cx, weir_window_fetch_all(store, start, start), true);
-	return entries(cx, weir_window_fetch(store, r->key, from, ms, strcmp(w->fn, "fetch-backward") == 0), true);
+	if (strcmp(w->fn, "fetch-all") == 0)
+		return entries(cx, weir_window_fetch_all(store, from, ms), KEYS | STARTS);
+	if (strcmp(w->fn, "fetch-all-backward") == 0)
+		return entries(cx, weir_window_fetch_all_reverse(store, from, ms), KEYS | STARTS);
+	if (strncmp(w->fn, "fetch-keys", 10) == 0)
+		return entries(cx, weir_window_fetch_keys(store, weir_str("b"), weir_str("c"), from, ms, backward),
+			       KEYS | STARTS);
+	if (strcmp(w->fn, "fetch-up-to") == 0)
+		return entries(cx, weir_window_fetch_keys(store, WEIR_NULL, weir_str("b"), from, ms, false),
+			       KEYS | STARTS);
+	return entries(cx, weir_window_fetch(store, r->key, from, ms, backward), STARTS);
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Sessions of several keys: those from b to c that touch the record, or all that end near it. */
+static const char *other_sessions(weir_context *cx, const struct with_store *w, weir_store *store, int64_t ms)
+{
+	int64_t earliest = ms > w->gap_ms ? ms - w->gap_ms : 0;
+	bool backwards = strstr(w->fn, "backward") != NULL;
+	weir_iterator *it = strncmp(w->fn, "find-keys", 9) == 0
+				    ? weir_session_find_keys(store, weir_str("b"), weir_str("c"), earliest,
+							     ms + w->gap_ms, backwards)
+				    : weir_session_find_all(store, earliest, ms + w->gap_ms);
+	const char *all[64], *seen = "";
+	size_t n = 0;
+	weir_entry e;
+
+	while (weir_iterator_next(it, &e) && n < LENGTH(all))
+		all[n++] = format(cx, "%s/%lld-%lld=%s;", bytes_text(cx, e.key), (long long)e.start_ms,
+				  (long long)e.end_ms, bytes_text(cx, e.value));
+	weir_iterator_close(it);
+	if (strcmp(w->fn, "find-all") == 0) /* Kafka Streams' order in memory is another */
+		qsort(all, n, sizeof *all, by_text);
+	for (size_t i = 0; i < n; i++)
+		seen = format(cx, "%s%s", seen, all[i]);
+	return seen;
 }
 
 /* The record makes one session of those that it touches, told as they were. */
@@ -235,6 +279,8 @@ static const char *in_sessions(weir_context *cx, const struct with_store *w, wei
 		weir_session_put(store, r->key, WEIR_NULL, starts[i], ends[i], r->timestamp_ms);
 	}
 	weir_session_put(store, r->key, weir_value_bytes(r), start, end, r->timestamp_ms);
+	if (strcmp(w->fn, "find") != 0 && strcmp(w->fn, "find-backward") != 0)
+		return other_sessions(cx, w, store, r->timestamp_ms);
 	weir_bytes now = weir_session_get(store, r->key, start, end, NULL);
 
 	return format(cx, "%s%s", seen, weir_is_null(now) ? "~" : bytes_text(cx, now));
@@ -271,12 +317,12 @@ static const char *in_values(weir_context *cx, const struct with_store *w, weir_
 	if (strcmp(fn, "put") == 0)
 		return seen;
 	if (strcmp(fn, "prefix") == 0)
-		return entries(cx, weir_store_prefix(store, weir_str("a")), false);
+		return entries(cx, weir_store_prefix(store, weir_str("a")), KEYS);
 	bool reverse = strncmp(fn, "reverse", 7) == 0;
 	const char *from = strcmp(fn, "range") == 0 || strcmp(fn, "range-open") == 0 ? "b" : NULL;
 	const char *to = strcmp(fn, "range") == 0 ? "d" : strcmp(fn, "reverse-range") == 0 ? "c" : NULL;
 
-	return entries(cx, weir_store_range(store, weir_str(from), weir_str(to), reverse), false);
+	return entries(cx, weir_store_range(store, weir_str(from), weir_str(to), reverse), KEYS);
 }
 
 static void work_with_store(weir_context *cx, const weir_record *r, void *state, void *user)

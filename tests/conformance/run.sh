@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Weir against Kafka Streams: the same topologies, the same random input, the results compared line by line.
 #
-#   tests/conformance/run.sh [--live] [--seed N] [--seeds N] [--release] [CASE...]
+#   tests/conformance/run.sh [--live] [--seed N] [--seeds N] [--disk] [--release] [CASE...]
 #
 #   (nothing)   against the results of Kafka Streams that are kept in golden/; needs no Java
 #   --live      asks Kafka Streams afresh (a JDK and Maven: deploy/packages.sh conformance): the first input
@@ -9,6 +9,7 @@
 #   --golden    writes golden/ from Kafka Streams
 #   --print     prints what weir makes of one input
 #   --seed N    the first seed [1];  --seeds N: how many, with --live [20]
+#   --disk      weir's stores on disk; else in memory
 #   --release   weir with optimisation
 #   CASE        names in cases/, without .case; all of them if none is given
 set -euo pipefail
@@ -23,6 +24,7 @@ while [ $# -gt 0 ]; do
 	--print) arguments+=(-p) ;;
 	--seed) arguments+=(-s "$2"); shift ;;
 	--seeds) seeds=$2; shift ;;
+	--disk) arguments+=(-D) ;;
 	--release) preset=release ;;
 	-h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
 	-*) echo "run.sh: unknown option $1 (--help lists them)" >&2; exit 2 ;;

@@ -231,20 +231,11 @@ static void build_flat_map(struct graph *g, const struct step *s)
 			 &weir_utf8);
 }
 
-static void make_many_values(weir_context *cx, const weir_record *r, void *state, void *user)
-{
-	(void)state;
-	make_many(cx, r, user);
-}
-
-/* weir has no step of that name: a processor that keeps the key. */
 static void build_flat_map_values(struct graph *g, const struct step *s)
 {
-	weir_processor p = {
-		.process = make_many_values, .value = &weir_utf8, .keeps_key = true, .user = many_of(g, s, true)
-	};
-
-	graph_put_stream(g, s->name, weir_process(stream_in(g, s), s->name, p), &weir_utf8);
+	graph_put_stream(g, s->name,
+			 weir_flat_map_values(stream_in(g, s), s->name, make_many, &weir_utf8, many_of(g, s, true)),
+			 &weir_utf8);
 }
 
 static weir_bytes new_key(weir_context *cx, const weir_record *r, void *user)

@@ -1,3 +1,5 @@
+#include <ftw.h>
+
 #include "tests/conformance/conformance.h"
 
 #include "framework/topology/graph.h"
@@ -17,6 +19,20 @@ struct run {
 	struct last *last;
 	size_t last_count, last_room;
 };
+
+/* NULL = stores in memory. */
+static const char *state_dir;
+
+void trace_on_disk(const char *dir)
+{
+	state_dir = dir;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st, (void)type;
+	return at->level ? remove(path) : 0;
+}
 
 /* What weir has otherwise, or as its way. */
 static bool is_theirs(const char *config)
@@ -39,6 +55,7 @@ static bool start(struct run *r)
 	r->d = weir_driver_new(r->g->t,
 			       (weir_driver_opts){ .config = (const char *const(*)[2])pairs,
 						   .config_count = n,
+						   .state_dir = state_dir,
 						   .commit_each_record = true },
 			       &err);
 	if (!r->d)
@@ -412,6 +429,8 @@ void trace_run(const struct test_case *c, uint64_t seed, const char *input, stru
 	}
 	graph_free(r.g);
 	release(&r);
+	if (state_dir && nftw(state_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
+		fatal("%s cannot be emptied", state_dir);
 	text_add(out, "end\n");
 }
 

@@ -9,7 +9,7 @@ static weir_stream *stream_in(struct graph *g, const struct step *s)
 /* size=, gap=, difference= or unlimited=1 say which kind; emit=close that results come when windows close. */
 static weir_window window_of(const struct step *s)
 {
-	const char *emit = step_option(s, "emit"), *log = step_option(s, "log");
+	const char *emit = step_option(s, "emit"), *log = step_option(s, "log"), *store = step_option(s, "store");
 
 	return (weir_window){
 		.size_ms = step_number(s, "size", 0),
@@ -22,6 +22,7 @@ static weir_window window_of(const struct step *s)
 		.retain_ms = step_number(s, "retain", 0),
 		.emit_on_close = emit && strcmp(emit, "close") == 0,
 		.unlogged = log && strcmp(log, "off") == 0,
+		.in_memory = store && strcmp(store, "memory") == 0,
 	};
 }
 

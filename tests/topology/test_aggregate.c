@@ -397,9 +397,76 @@ static void without_a_changelog_a_crash_takes_what_came_after_the_checkpoint(voi
 	remove_directory(dir);
 }
 
+/* --- in memory --------------------------------------------------------------------------------------------------
+ * */
+
+static void note_restored(weir_app *app, weir_restore_event event, const weir_restore *restore, void *user)
+{
+	(void)app;
+	if (event == WEIR_RESTORE_END)
+		*(int64_t *)user += restore->records;
+}
+
+static const void *left_and_right(weir_context *cx, weir_bytes key, const void *left, const void *right, void *user)
+{
+	const weir_bytes *a = left, *b = right;
+
+	(void)key, (void)user;
+	return text(cx, "%.*s+%.*s", a ? (int)a->len : 0, a ? (const char *)a->data : "", b ? (int)b->len : 0,
+		    b ? (const char *)b->data : "");
+}
+
+static weir_topology *kept_by(bool in_memory)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_stream *in = text_source(t, "in"), *other = text_source(t, "other");
+	weir_window plain = { .in_memory = in_memory }, sessions = { .gap_ms = 10, .in_memory = in_memory };
+	weir_join_window near = { .before_ms = 10, .after_ms = 10, .in_memory = in_memory };
+
+	weir_sink(weir_changes(weir_count(in, "counts", plain)), "count", (weir_sink_opts){ 0 });
+	weir_sink(weir_changes(weir_count(in, "sessions", sessions)), "session", (weir_sink_opts){ 0 });
+	weir_sink(weir_outer_join(in, "joined", other, left_and_right, NULL, near, NULL), "pair",
+		  (weir_sink_opts){ 0 });
+	return t;
+}
+
+/* How many records a clean stop leaves to be restored: of each store the rows of both keys. */
+static int64_t restored_after(bool in_memory)
+{
+	char *dir = temporary_directory();
+	int64_t restored = 0;
+	weir_driver *d = driver(kept_by(in_memory),
+				(weir_driver_opts){ .state_dir = dir,
+						    .commit_each_record = true,
+						    .listener = { .restore = note_restored, .user = &restored } });
+	weir_error err;
+
+	weir_driver_pipe(d, "in", "a", "v1", 100);
+	weir_driver_pipe(d, "in", "b", "v2", 101);
+	if (!weir_driver_restart(d, false, &err))
+		fail_msg("%s", err.message);
+	int64_t after = restored;
+
+	weir_driver_pipe(d, "in", "a", "v3", 102);
+	weir_driver_pipe(d, "other", "b", "o1", 103);
+	assert_numbers(d, "count", "a=1@100", "b=1@101", "a=2@102");
+	assert_text(d, "pair", "b=v2+o1@103");
+	weir_driver_free(d);
+	remove_directory(dir);
+	return after;
+}
+
+static void aggregates_and_joins_in_memory_are_restored_whole(void **state)
+{
+	(void)state;
+	assert_int_equal(restored_after(false), 0);
+	assert_int_equal(restored_after(true), 2 + 2 + 2 + 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(aggregates_and_joins_in_memory_are_restored_whole),
 		cmocka_unit_test(count_counts_the_records_of_each_key),
 		cmocka_unit_test(a_result_has_the_greatest_time_of_its_records),
 		cmocka_unit_test(without_windows_null_keys_and_null_values_are_dead_letters),

@@ -276,6 +276,51 @@ static void forwarding_to_a_step_that_is_not_below_stops_and_names_both(void **s
 	weir_driver_free(d);
 }
 
+static void pass_on(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	(void)state, (void)user;
+	weir_forward(cx, r);
+}
+
+static void value_as_key(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	weir_record out = *r;
+
+	(void)state, (void)user;
+	weir_set_key(&out, weir_value_bytes(r));
+	weir_forward(cx, &out);
+}
+
+static void a_processor_that_is_to_keep_the_key_and_does_not_stops(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_stream *s = text_source(t, "in");
+
+	(void)state;
+	/* Another below it may change the key, and the key is kept again behind that. */
+	s = weir_process(s, "same", (weir_processor){ .process = pass_on, .keeps_key = true });
+	s = weir_process(s, "free", (weir_processor){ .process = value_as_key });
+	s = weir_process(s, "keeps", (weir_processor){ .process = value_as_key, .keeps_key = true });
+	weir_sink(s, "out", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	weir_driver_pipe(d, "in", "k", "v", 1);
+	assert_text(d, "out", "v=v@1");
+	weir_driver_free(d);
+
+	t = weir_topology_new("app");
+	s = weir_process(text_source(t, "in"), "keeps",
+			 (weir_processor){ .process = value_as_key, .keeps_key = true });
+	weir_sink(s, "out", (weir_sink_opts){ 0 });
+	d = driver(t, (weir_driver_opts){ 0 });
+	weir_driver_pipe(d, "in", "v", "v", 1);
+	assert_text(d, "out", "v=v@1");
+	weir_driver_pipe(d, "in", "k", "v", 2);
+	assert_stopped(d, "step \"keeps\" forwards a record with another key");
+	assert_nothing(d, "out");
+	weir_driver_free(d);
+}
+
 /* --- life -------------------------------------------------------------------------------------------------------
  * */
 
@@ -519,6 +564,7 @@ int main(void)
 		cmocka_unit_test(a_processor_can_read_the_store_of_an_aggregate),
 		cmocka_unit_test(forward_goes_to_all_below_and_forward_to_to_one),
 		cmocka_unit_test(forwarding_to_a_step_that_is_not_below_stops_and_names_both),
+		cmocka_unit_test(a_processor_that_is_to_keep_the_key_and_does_not_stops),
 		cmocka_unit_test(init_may_use_stores_and_forward),
 		cmocka_unit_test(a_store_written_in_init_alone_is_committed_too),
 		cmocka_unit_test(weir_stop_ends_the_application_and_nothing_of_that_commit_is_seen),

@@ -133,6 +133,44 @@ static void flat_map_gives_none_one_or_many_in_order(void **state)
 	weir_driver_free(d);
 }
 
+/* Numbers of the value's letters, under the same key; at an "x" under another. */
+static void numbers(weir_context *cx, const weir_record *in, void *user)
+{
+	const weir_bytes *value = weir_value(in);
+
+	(void)user;
+	for (size_t i = 0; value && i < value->len; i++) {
+		weir_record out = *in;
+
+		weir_set_value(&out, text(cx, "%zu", i));
+		if (((const char *)value->data)[i] == 'x')
+			out.key = weir_str("another");
+		weir_forward(cx, &out);
+	}
+}
+
+static void flat_map_values_keeps_the_key(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	(void)state;
+	weir_stream *numbered = weir_flat_map_values(text_source(t, "in"), "numbers", numbers, NULL, NULL);
+
+	weir_sink(numbered, "out", (weir_sink_opts){ 0 });
+	weir_count(numbered, "counts", (weir_window){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	weir_driver_pipe(d, "in", "k", "ab", 1);
+	weir_driver_pipe(d, "in", "k", NULL, 2);
+	weir_driver_pipe(d, "in", NULL, "c", 3);
+	assert_text(d, "out", "k=0@1", "k=1@1", "null=0@3");
+	assert_int_equal(weir_topic_partitions(weir_driver_cluster(d), "app-counts-by-key-repartition", NULL), 0);
+	weir_driver_pipe(d, "in", "k", "axb", 4);
+	assert_stopped(d, "step \"numbers\" forwards a record with another key");
+	assert_nothing(d, "out");
+	weir_driver_free(d);
+}
+
 static weir_bytes value_as_key(weir_context *cx, const weir_record *r, void *user)
 {
 	const weir_bytes *value = weir_value(r);
@@ -477,6 +515,7 @@ int main(void)
 		cmocka_unit_test(a_map_that_keeps_the_value_keeps_its_bytes_under_the_new_serde),
 		cmocka_unit_test(map_values_gives_objects_of_its_serde_or_null),
 		cmocka_unit_test(flat_map_gives_none_one_or_many_in_order),
+		cmocka_unit_test(flat_map_values_keeps_the_key),
 		cmocka_unit_test(key_by_changes_the_key_alone),
 		cmocka_unit_test(merge_passes_on_both_inputs),
 		cmocka_unit_test(a_stream_merged_with_itself_comes_twice),

@@ -1,7 +1,5 @@
-/*
- * Cards that somebody tries out: a few small payments, then a large one, all within one session. Each session of a
- * card is looked at once, when nothing can be added to it any more.
- */
+/* Cards that somebody tries out: a few small payments, then a large one, all within one session, which is looked at
+ * once, when nothing can be added to it any more. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +32,8 @@ static const weir_serde cents_serde = { "cents", cents_decode, cents_encode, siz
 
 /* What is known of a session. */
 struct burst {
-	int64_t payments, small, largest_cents;
+	int32_t payments, small;
+	int64_t largest_cents;
 };
 
 static inline const void *burst_decode(weir_context *cx, weir_bytes bytes, weir_error *err)
@@ -95,11 +94,9 @@ static inline const void *in_words(weir_context *cx, const weir_record *r, void 
 	char *text = weir_alloc(cx, 120);
 
 	(void)user;
-	*words = weir_bytes_of(text, (size_t)snprintf(text, 120,
-						      "%" PRId64 " payments, %" PRId64
-						      " of them small, the largest %" PRId64 ".%02d",
-						      b->payments, b->small, b->largest_cents / 100,
-						      (int)(b->largest_cents % 100)));
+	snprintf(text, 120, "%d payments, %d of them small, the largest %.2f", b->payments, b->small,
+		 (double)b->largest_cents / 100);
+	*words = weir_str(text);
 	return words;
 }
 
@@ -108,9 +105,8 @@ static inline weir_topology *card_fraud(void)
 	weir_topology *t = weir_topology_new("card-fraud");
 	weir_stream *payments = weir_source(t, "payments", (weir_source_opts){ .value = &cents_serde });
 	weir_aggregator bursts = { .value = &burst_serde, .add = add_payment, .merge = join_bursts };
-	weir_table *sessions =
-		weir_aggregate(payments, "sessions", bursts,
-			       (weir_window){ .gap_ms = WEIR_MINUTES(10), .grace_ms = WEIR_MINUTES(1) });
+	weir_window window = { .gap_ms = WEIR_MINUTES(10), .grace_ms = WEIR_MINUTES(1) };
+	weir_table *sessions = weir_aggregate(payments, "sessions", bursts, window);
 	weir_table *ended = weir_suppress(sessions, "ended", (weir_suppress_opts){ .until_window_closes = true });
 	weir_stream *suspicious = weir_filter(weir_changes(ended), "suspicious", is_suspicious, NULL);
 

@@ -146,7 +146,9 @@ typedef struct weir_processor {
 	void (*close)(void *state, void *user);
 	const char *stores[WEIR_PROCESSOR_STORES_MAX]; /* names, as in weir_add_store */
 	const weir_serde *value;                       /* of what it passes on; NULL = as its input */
-	bool keeps_key; /* it never passes on another key: no repartition is needed below */
+	/* It passes on no other key than that of the record it is given (Kafka Streams' processValues), else the
+	 * application stops: no repartition is needed below. Nor may its timers do so, where it is not seen. */
+	bool keeps_key;
 	void *user;
 } weir_processor;
 

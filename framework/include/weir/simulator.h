@@ -84,7 +84,9 @@ bool weir_simulation_read(weir_simulation *s, const char *topic, weir_simulation
 weir_store *weir_simulation_store(weir_simulation *s, const char *name, int32_t partition);
 /** A global table or store as an instance has it; instances count from 0. NULL: there is no such one. */
 weir_store *weir_simulation_global(weir_simulation *s, int instance, const char *name);
+/** Of all topics, where opts.partitions has left it to the seed. */
 int32_t weir_simulation_partitions(const weir_simulation *s);
+/** The cluster behind it, for what is not offered here. */
 weir_cluster *weir_simulation_cluster(weir_simulation *s);
 
 #endif

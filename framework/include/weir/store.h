@@ -42,6 +42,7 @@ typedef struct weir_entry {
 
 /** The next entry; false at the end. What it gives is valid until the next call on the iterator. */
 bool weir_iterator_next(weir_iterator *it, weir_entry *entry);
+/** Each iterator must be closed, in the callback that has opened it. */
 void weir_iterator_close(weir_iterator *it);
 
 /* --- windows: a value for each (key, start) ------------------------------------------------------ */

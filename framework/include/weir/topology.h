@@ -142,16 +142,24 @@ weir_stream *weir_map(weir_stream *s, const char *name, weir_map_fn *map, const 
 
 /** Gives the new value's object; NULL = a null value. */
 typedef const void *weir_map_values_fn(weir_context *cx, const weir_record *record, void *user);
+/** Other values under the same keys. `value`: their serde; NULL = as before. */
 weir_stream *weir_map_values(weir_stream *s, const char *name, weir_map_values_fn *map, const weir_serde *value,
 			     void *user);
 
 /** Calls weir_forward for each record that it makes out of *in, in order; start from a copy of *in. */
 typedef void weir_flat_map_fn(weir_context *cx, const weir_record *in, void *user);
+/** Any number of records out of each. `value` as in weir_map; the key counts as changed. */
 weir_stream *weir_flat_map(weir_stream *s, const char *name, weir_flat_map_fn *map, const weir_serde *value,
 			   void *user);
 
+/** The same with the key, and the window, as they are: `map` sets values only (another key stops the
+ * application), so no repartition is needed below. */
+weir_stream *weir_flat_map_values(weir_stream *s, const char *name, weir_flat_map_fn *map, const weir_serde *value,
+				  void *user);
+
 /** The new key. */
 typedef weir_bytes weir_key_fn(weir_context *cx, const weir_record *record, void *user);
+/** The same records under other keys. */
 weir_stream *weir_key_by(weir_stream *s, const char *name, weir_key_fn *key, void *user);
 
 /** Both inputs, no order between them. */
@@ -168,6 +176,7 @@ void weir_branch(weir_stream *s, const char *name, const weir_case *cases, size_
 typedef void weir_each_fn(weir_context *cx, const weir_record *record, void *user);
 /** Looks at each record and passes it on; may run again after an abort. */
 weir_stream *weir_peek(weir_stream *s, const char *name, weir_each_fn *look, void *user);
+/** The same at the end of a stream. */
 void weir_for_each(weir_stream *s, const char *name, weir_each_fn *look, void *user);
 
 typedef struct weir_repartition_opts {
@@ -227,6 +236,7 @@ typedef struct weir_window {
 	/* also without windows: the store has no changelog (Kafka Streams' Materialized.withLoggingDisabled). It is
 	 * lost with the local state; an abort or a crash throws it back to its last checkpoint, the position not */
 	bool unlogged;
+	bool in_memory; /* also without windows: the store has no local checkpoint, it is restored whole */
 } weir_window;
 
 /* In all aggregates records without a key, or with one of over 512 KiB, are dead letters; without windows, in
@@ -238,6 +248,7 @@ weir_table *weir_count(weir_stream *s, const char *name, weir_window window);
 /** The value that stands for both; `aggregate` is an object of the stream's serde. The first record of a key is its
  * first value. */
 typedef const void *weir_reduce_fn(weir_context *cx, const void *aggregate, const void *value, void *user);
+/** One value for all records of a key (and window), of the stream's serde. */
 weir_table *weir_reduce(weir_stream *s, const char *name, weir_reduce_fn *reduce, weir_window window, void *user);
 
 /* In windows, the record that add and fold are given has the window's start and end. */

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.common.MetricName;
@@ -168,6 +169,26 @@ class Processors {
 			store = context.getStateStore(step.name());
 		}
 
+		/** Of several keys: those from b to c that touch the record, or all that end near it. */
+		private String others(long time, long gap) {
+			List<String> seen = new ArrayList<>();
+			long earliest = Math.max(0, time - gap), latest = time + gap;
+			try (KeyValueIterator<Windowed<String>, String> it = switch (step.fn()) {
+			case "find-keys" -> store.findSessions("b", "c", earliest, latest);
+			case "find-keys-backward" -> store.backwardFindSessions("b", "c", earliest, latest);
+			case "find-all" -> store.findSessions(earliest, latest);
+			default -> throw new IllegalArgumentException(step.fn());
+			}) {
+				while (it.hasNext()) {
+					KeyValue<Windowed<String>, String> e = it.next();
+					seen.add(e.key.key() + "/" + e.key.window().start() + "-" + e.key.window().end() + "=" + e.value + ";");
+				}
+			}
+			if (step.fn().equals("find-all")) /* in memory it has an order of its own */
+				Collections.sort(seen);
+			return String.join("", seen);
+		}
+
 		@Override
 		public void process(Record<Object, Object> record) {
 			String key = text(record.key());
@@ -192,7 +213,9 @@ class Processors {
 				store.remove(w);
 			}
 			store.put(new Windowed<>(key, new SessionWindow(start, end)), text(record.value()));
-			context().forward(record.withValue(seen + shown(store.fetchSession(key, start, end))));
+			context().forward(record.withValue(step.fn().equals("find") || step.fn().equals("find-backward")
+					? seen + shown(store.fetchSession(key, start, end))
+					: others(record.timestamp(), gap)));
 		}
 	}
 
@@ -262,14 +285,14 @@ class Processors {
 			return all.toString();
 		}
 
-		/** Of one window. */
-		private static String ofWindow(KeyValueIterator<Windowed<String>, ValueAndTimestamp<String>> it) {
+		/** Of several keys. */
+		private static String ofAll(KeyValueIterator<Windowed<String>, ValueAndTimestamp<String>> it) {
 			StringBuilder all = new StringBuilder();
 			try (it) {
 				while (it.hasNext()) {
 					KeyValue<Windowed<String>, ValueAndTimestamp<String>> e = it.next();
-					all.append(e.key.window().start()).append('=').append(e.value.value()).append('@')
-							.append(e.value.timestamp()).append(';');
+					all.append(e.key.key()).append('/').append(e.key.window().start()).append('=')
+							.append(e.value.value()).append('@').append(e.value.timestamp()).append(';');
 				}
 			}
 			return all.toString();
@@ -296,23 +319,19 @@ class Processors {
 		private String inWindows(String fn, String key, String value, long time) {
 			long start = time - time % step.number("size");
 			Instant from = Instant.ofEpochMilli(Math.max(0, time - step.number("back"))), to = Instant.ofEpochMilli(time);
-			switch (fn) {
-			case "put":
-				ValueAndTimestamp<String> old = windows.fetch(key, start);
-				windows.put(key, ValueAndTimestamp.make(value, time), start);
-				return old == null ? "~" : old.value() + "@" + old.timestamp();
-			case "fetch-all":
-				windows.put(key, ValueAndTimestamp.make(value, time), start);
-				return ofWindow(windows.fetchAll(Instant.ofEpochMilli(start), Instant.ofEpochMilli(start)));
-			case "fetch":
-				windows.put(key, ValueAndTimestamp.make(value, time), start);
-				return entries(windows.fetch(key, from, to));
-			case "fetch-backward":
-				windows.put(key, ValueAndTimestamp.make(value, time), start);
-				return entries(windows.backwardFetch(key, from, to));
-			default:
-				throw new IllegalArgumentException(fn);
-			}
+			ValueAndTimestamp<String> old = windows.fetch(key, start);
+			windows.put(key, ValueAndTimestamp.make(value, time), start);
+			return switch (fn) {
+			case "put" -> old == null ? "~" : old.value() + "@" + old.timestamp();
+			case "fetch-all" -> ofAll(windows.fetchAll(from, to));
+			case "fetch-all-backward" -> ofAll(windows.backwardFetchAll(from, to));
+			case "fetch-keys" -> ofAll(windows.fetch("b", "c", from, to));
+			case "fetch-keys-backward" -> ofAll(windows.backwardFetch("b", "c", from, to));
+			case "fetch-up-to" -> ofAll(windows.fetch(null, "b", from, to));
+			case "fetch" -> entries(windows.fetch(key, from, to));
+			case "fetch-backward" -> entries(windows.backwardFetch(key, from, to));
+			default -> throw new IllegalArgumentException(fn);
+			};
 		}
 
 		@Override
