@@ -157,7 +157,7 @@ bool weir__app_prepare(weir_app *app, weir_error *err)
 {
 	if (!open_state(app, err) || !check_cluster(app, err) ||
 	    (app->threaded && !each_worker(app, weir__worker_open_begin, err)) || !weir__topics_prepare(app, err) ||
-	    !weir__globals_open(app, err) ||
+	    !weir__anchors_check(app, err) || !weir__globals_open(app, err) ||
 	    !each_worker(app, app->threaded ? weir__worker_join_group : weir__worker_open, err))
 		return false;
 	set_started(app, true);

@@ -24,11 +24,27 @@ static size_t find_task(struct worker *w, const struct subtopology *sub, int32_t
 	return SIZE_MAX;
 }
 
+/* A partition of an input that has come since the start: neither the other topics nor the changelogs are known to
+ * have it. A start looks at all of them. */
+static bool is_unknown(struct worker *w, const struct subtopology *sub, const weir_partition *anchor)
+{
+	int32_t known = atomic_load(&w->app->task_counts[sub->id]);
+
+	if (sub->pattern || anchor->partition < known)
+		return false;
+	weir_fail(
+		&w->error, WEIR_STATE,
+		"topic \"%s\" has more partitions than the %d with which this instance has started: start it again",
+		anchor->topic, (int)known);
+	w->failed = w->stop = true;
+	return true;
+}
+
 static void assigned(struct worker *w, const weir_partition *anchor)
 {
 	const struct subtopology *sub = subtopology_of(w->app, anchor->topic);
 
-	if (!sub || find_task(w, sub, anchor->partition) != SIZE_MAX)
+	if (!sub || find_task(w, sub, anchor->partition) != SIZE_MAX || is_unknown(w, sub, anchor))
 		return;
 	if (anchor->partition >= atomic_load(&w->app->task_counts[sub->id])) /* another has widened the anchor */
 		atomic_store(&w->app->task_counts[sub->id], anchor->partition + 1);

@@ -8,10 +8,11 @@
  * is atomic or behind app->mutex.
  *
  * Files: app.c (start, stop, state), settings.c, topics.c (internal topics), worker.c (the loop), group.c
- * (rebalances), patterns.c (topics that match), task.c (a task's life), input.c (records in, in time order),
- * commit.c (the transaction), restore.c, services.c (what operators ask for), globals.c (global tables),
- * global_process.c (processors before them), positions.c (metadata of committed offsets), query.c (the mailbox),
- * purge.c, caught_up.c, own.c (files and metrics of a task's processors), listener.c.
+ * (rebalances), anchors.c (what stands for tasks), patterns.c (topics that match), task.c (a task's life),
+ * input.c (records in, in time order), commit.c (the transaction), restore.c, services.c (what operators ask
+ * for), globals.c (global tables), global_process.c (processors before them), positions.c (metadata of committed
+ * offsets), query.c (the mailbox), purge.c, caught_up.c, own.c (files and metrics of a task's processors),
+ * listener.c.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -353,6 +354,15 @@ bool weir__topics_widen(weir_app *app, const struct matches *matches, bool *grow
 bool weir__topics_create_external(weir_topology *t, weir_cluster *cluster, const char *dead_letters,
 				  weir_topic_spec like, weir_error *err);
 struct app_topic *weir__app_topic(weir_app *app, const struct graph_topic *graph);
+
+/* --- anchors.c --------------------------------------------------------------------------------------------------
+ * */
+
+/** The topic whose partitions stand for the sub-topology's tasks: the one with the most, or where patterns find
+ * topics, one of its own. */
+const char *weir__anchor_of(weir_app *app, const struct subtopology *sub);
+/** False: members that run already go by others. */
+bool weir__anchors_check(weir_app *app, weir_error *err);
 
 /* --- patterns.c -------------------------------------------------------------------------------------------------
  * */

@@ -18,21 +18,14 @@ enum {
 
 #define FAR_MS WEIR_DAYS(36500) /* a timer this far away is not waited for */
 
-/* To one topic of each sub-topology, its anchor: the one with the most partitions, or where patterns find topics,
- * one of its own. */
+/* To one topic of each sub-topology, its anchor. */
 static bool subscribe(struct worker *w, weir_error *err)
 {
 	weir_app *app = w->app;
 	const char **anchors = weir__calloc(app->topology->subtopology_count, sizeof *anchors);
 
-	for (size_t i = 0; i < app->topology->subtopology_count; i++) {
-		const struct subtopology *sub = &app->topology->subtopologies[i];
-
-		anchors[i] = app->anchors[i];
-		for (size_t j = 0; j < sub->topic_count && !anchors[i]; j++)
-			if (weir__app_topic(app, sub->topics[j])->partitions == app->task_counts[i])
-				anchors[i] = weir__app_topic(app, sub->topics[j])->name;
-	}
+	for (size_t i = 0; i < app->topology->subtopology_count; i++)
+		anchors[i] = weir__anchor_of(app, &app->topology->subtopologies[i]);
 	bool ok = weir_consumer_subscribe(w->consumer, anchors, app->topology->subtopology_count, err);
 
 	free(anchors);
