@@ -69,8 +69,14 @@ static void subscribe_process(struct instance *in, weir_context *cx, const weir_
 	weir_record is, was;
 	bool has_new = weir__new_of(r, &is), has_old = weir__old_of(r, &was), was_too_long, too_long = false;
 	weir_bytes new_key = has_new ? foreign_key_of(cx, f, &is, &too_long) : WEIR_NULL;
-	if (cx->failure)
+	bool failed = cx->failure != NULL;
+
+	/* Else the row's deletion would not find its subscription, and the result would stay for ever. A left join
+	 * answers that in any case. */
+	if (failed && (f->left_alone || !weir__goes_on_without(in, cx, r, true)))
 		return;
+	if (failed)
+		new_key = WEIR_NULL;
 	weir_bytes old_key = has_old ? foreign_key_of(cx, f, &was, &was_too_long) : WEIR_NULL;
 
 	if (weir__old_failed(cx))
@@ -93,7 +99,7 @@ static void subscribe_process(struct instance *in, weir_context *cx, const weir_
 		subscribe(in, cx, r, new_key, s, FOREIGN_PROPAGATE_NULL);
 		return;
 	}
-	if (has_new && !subscribes && !too_long)
+	if (has_new && !subscribes && !too_long && !failed)
 		weir_dead_letter(cx, &is, "null foreign key");
 	if (subscribes) {
 		if (moves) /* the task of the new key answers; without a row there, the old result must go */

@@ -464,6 +464,52 @@ static void a_row_that_fails_is_none_where_it_is_part_of_something(void **state)
 	(void)state;
 }
 
+static weir_bytes key_or_fail(weir_context *cx, const weir_record *r, void *user)
+{
+	check(cx, r, user);
+	return weir_value_bytes(r);
+}
+
+static const void *left_one(weir_context *cx, weir_bytes key, const void *left, const void *right, void *user)
+{
+	(void)cx, (void)key, (void)right, (void)user;
+	return left;
+}
+
+static void a_row_whose_foreign_key_fails_has_no_partner(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_table *rows = weir_table_source(t, "in", (weir_table_source_opts){ .value = &weir_utf8 });
+	weir_table *other = weir_table_source(t, "other", (weir_table_source_opts){ .value = &weir_utf8 });
+
+	(void)state;
+	weir_sink(weir_changes(weir_table_join_foreign(rows, "joined", other, key_or_fail, left_one,
+						       (weir_foreign_opts){ .value = &weir_utf8 }, NULL)),
+		  "out", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, going_on);
+
+	weir_driver_pipe(d, "other", "four", "x", 0);
+	weir_driver_pipe(d, "other", "six", "x", 0);
+	weir_driver_pipe(d, "in", "k", "four", 1);
+	assert_text(d, "out", "k=four@1");
+	weir_driver_pipe(d, "in", "k", "bad", 2);
+	assert_dead_letter(d, "bad", "bad is not good");
+	assert_text(d, "out", "k=null@2");
+	weir_driver_pipe(d, "in", "k", "bad", 3);
+	assert_dead_letter(d, "bad", "bad is not good");
+	weir_driver_pipe(d, "in", "k", "six", 4);
+	assert_text(d, "out", "k=six@4");
+	weir_driver_pipe(d, "in", "k", "bad", 5);
+	assert_dead_letter(d, "bad", "bad is not good");
+	weir_driver_pipe(d, "in", "k", NULL, 6);
+	assert_text(d, "out", "k=null@5");
+	weir_driver_pipe(d, "other", "four", "y", 7); /* nobody has subscribed any more */
+	weir_driver_pipe(d, "other", "six", "y", 8);
+	assert_nothing(d, "out");
+	assert_nothing(d, "dead-letters");
+	weir_driver_free(d);
+}
+
 /* --- joins -----------------------------------------------------------------------------------------------------
  * */
 
@@ -721,6 +767,7 @@ int main(void)
 		cmocka_unit_test(a_table_recovers_from_a_row_that_failed),
 		cmocka_unit_test(a_transformed_table_does_so_too),
 		cmocka_unit_test(a_row_that_fails_is_none_where_it_is_part_of_something),
+		cmocka_unit_test(a_row_whose_foreign_key_fails_has_no_partner),
 		cmocka_unit_test(what_comes_out_alone_and_fails_is_a_letter_of_its_own),
 		cmocka_unit_test(a_sink_whose_choice_fails_sends_nothing),
 		cmocka_unit_test(a_value_that_cannot_be_written_is_not_sent),
