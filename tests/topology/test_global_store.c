@@ -147,7 +147,11 @@ static void count_in_window(weir_context *cx, const weir_record *r, void *state,
 	bool sessions = user != NULL;
 	weir_bytes old = sessions ? weir_session_get(store, r->key, start, start + SIZE_MS, NULL)
 				  : weir_window_get(store, r->key, start, NULL);
-	const weir_bytes *now = text(cx, "%d", weir_is_null(old) ? 1 : atoi(old.data) + 1);
+	char number[12] = "0"; /* what is stored has no end of its own */
+
+	if (!weir_is_null(old))
+		snprintf(number, sizeof number, "%.*s", (int)old.len, (const char *)old.data);
+	const weir_bytes *now = text(cx, "%d", atoi(number) + 1);
 
 	(void)state;
 	if (sessions)
