@@ -37,8 +37,9 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 /* What weir has otherwise, or as its way. */
 static bool is_theirs(const char *config)
 {
-	return strcmp(config, "store") == 0 || strcmp(config, "processor.wrapper.class") == 0 ||
-	       strcmp(config, "topology.optimization") == 0 || strstr(config, "exception.handler");
+	return strcmp(config, "store") == 0 || strncmp(config, "__", 2) == 0 ||
+	       strcmp(config, "processor.wrapper.class") == 0 || strcmp(config, "topology.optimization") == 0 ||
+	       strstr(config, "exception.handler");
 }
 
 static bool start(struct run *r)
