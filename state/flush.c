@@ -44,7 +44,7 @@ static bool was_nothing(const struct weir_store *store, const struct entry *e)
 {
 	enum store_kind kind = store->spec.kind;
 
-	return store->spec.keep_old && !e->present && !e->old &&
+	return store->spec.keep_old && !store->spec.leaves_nothing_out && !e->present && !e->old &&
 	       !(weir__store_kind_timed(kind) &&
 		 weir__key_time(kind, weir__entry_key(e)) == store->times.start_max);
 }

@@ -91,10 +91,12 @@ static inline uint32_t weir__store_hash(const weir_store *store, weir_bytes key)
 }
 
 /** Makes store->key the key as in the changelog. start_ms: of windows and sessions; end_ms: of sessions. False:
- * past retention. */
+ * past retention, or of a time that is none. */
 bool weir__store_key(weir_store *store, weir_bytes key, int64_t start_ms, int64_t end_ms);
 /** The value under a key as in the changelog, or null. */
 weir_bytes weir__store_read(weir_store *store, weir_bytes key, int64_t *timestamp_ms);
+/** What is put is too late for the store: spec.on_expired. */
+void weir__store_expired(const weir_store *store);
 void weir__store_write(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms);
 /** The value as the store keeps it: with headers (NULL = none) where it keeps them, in store->kept. */
 weir_bytes weir__store_keep(weir_store *store, weir_bytes value, const weir_headers *headers);

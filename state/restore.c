@@ -150,6 +150,8 @@ void weir__store_restore_put_headers(weir_store *store, weir_bytes key, weir_byt
 	}
 	if (!is_key(store->spec.kind, key))
 		return;
+	if (store->spec.duplicates && weir_is_null(value))
+		return; /* it was no row, and has moved no time */
 	if (windows)
 		start_ms = weir__key_time(store->spec.kind, key);
 	weir__times_see(&store->times, start_ms, timestamp_ms);

@@ -32,8 +32,10 @@ weir_bytes weir_session_get_headers(weir_store *store, weir_bytes key, int64_t s
 static void put(weir_store *store, weir_bytes key, weir_bytes value, int64_t start_ms, int64_t end_ms,
 		int64_t timestamp_ms, const weir_headers *headers)
 {
-	if (!session_key(store, key, start_ms, end_ms))
+	if (start_ms < 0)
 		return;
+	if (!session_key(store, key, start_ms, end_ms) && !weir_is_null(value))
+		weir__store_expired(store);
 	weir__times_see(&store->times, end_ms, timestamp_ms);
 	value = weir__store_keep(store, value, headers);
 	weir__store_write(store, weir__buffer_view(&store->key), value, timestamp_ms);

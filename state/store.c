@@ -434,13 +434,24 @@ void weir__rows_restored(weir_store *store)
 		store->complete_from_ms = weir_time_add(store->times.start_max, 1);
 }
 
-/* One past retention as well, as in Kafka Streams: the changelog has it, and nobody sees it. */
+void weir__store_expired(const weir_store *store)
+{
+	if (store->spec.on_expired)
+		store->spec.on_expired(store->spec.user);
+}
+
+/* As in Kafka Streams the changelog has one past retention as well, which nobody sees; and of a null value, which
+ * is no row and moves no time, a tombstone under a key of its own. */
 static void add_row(weir_store *store, weir_bytes key, weir_bytes value, int64_t start_ms, int64_t timestamp_ms)
 {
 	weir_assert(store->spec.kind == STORE_WINDOW && !weir_is_null(key));
-	if (weir_is_null(value) || start_ms < 0)
+	if (start_ms < 0)
 		return;
-	weir__times_see(&store->times, start_ms, timestamp_ms);
+	if (!weir_is_null(value)) {
+		if (start_ms < weir__store_floor(store, store->times.start_max))
+			weir__store_expired(store);
+		weir__times_see(&store->times, start_ms, timestamp_ms);
+	}
 	store->seq = (store->seq + 1) & INT32_MAX;
 	weir__window_key_encode(&store->key, key, start_ms, store->seq);
 	weir_bytes row = weir__buffer_view(&store->key);
@@ -552,14 +563,12 @@ bool weir__store_key(weir_store *store, weir_bytes key, int64_t start_ms, int64_
 		weir__buffer_set(&store->key, key);
 		return true;
 	}
-	if (start_ms < 0 ||
-	    (kind == STORE_SESSION ? end_ms : start_ms) < weir__store_floor(store, store->times.start_max))
-		return false;
 	if (kind == STORE_SESSION)
 		weir__session_key_encode(&store->key, key, start_ms, end_ms);
 	else
 		weir__window_key_encode(&store->key, key, start_ms, 0);
-	return true;
+	return start_ms >= 0 &&
+	       (kind == STORE_SESSION ? end_ms : start_ms) >= weir__store_floor(store, store->times.start_max);
 }
 
 void weir__store_expect_rows(weir_store *store, weir_bytes key, int distance)
@@ -641,8 +650,10 @@ static void put_window(weir_store *store, weir_bytes key, weir_bytes value, int6
 		add_row(store, key, value, start_ms, timestamp_ms);
 		return;
 	}
-	if (!window_key(store, key, start_ms))
+	if (start_ms < 0)
 		return;
+	if (!window_key(store, key, start_ms))
+		weir__store_expired(store);
 	weir__times_see(&store->times, start_ms, timestamp_ms);
 	weir__store_write(store, weir__buffer_view(&store->key), value, timestamp_ms);
 }

@@ -88,6 +88,7 @@ struct store_spec {
 	bool ordered; /* an ordered index over cached keys: range reads are cheap */
 	/* flush gives the value as of the last flush, too, and leaves out what was not there then and is not now */
 	bool keep_old;
+	bool leaves_nothing_out; /* flush gives that all the same */
 	bool duplicates; /* windows: a put adds a row beside those of its key and start, told apart by seq */
 	struct store_codec codec;        /* size 0 = values are bytes */
 	const weir_custom_store *custom; /* of STORE_CUSTOM */
@@ -97,6 +98,9 @@ struct store_spec {
 	/* Of a key as in the changelog and a value; 0 = any. A put of more does nothing but tell. */
 	int64_t record_bytes_max;
 	void (*on_refused)(size_t bytes, void *user);
+	/* A put of a window or session past retention, which only the changelog gets, as in Kafka Streams, or of a
+	 * version before the history, which is none. NULL = nobody is told. */
+	void (*on_expired)(void *user);
 	void *user;
 };
 

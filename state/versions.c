@@ -130,8 +130,10 @@ int64_t weir_versioned_put(weir_store *store, weir_bytes key, weir_bytes value, 
 	bool deletes = weir_is_null(value);
 
 	weir_assert(store->spec.kind == STORE_VERSIONED && !weir_is_null(key));
-	if (timestamp_ms < 0 || timestamp_ms < history_begin(store))
+	if (timestamp_ms < 0 || timestamp_ms < history_begin(store)) {
+		weir__store_expired(store);
 		return WEIR_NOT_PUT;
+	}
 	int64_t newest = newest_time(store, key), next = WEIR_LATEST;
 
 	if (timestamp_ms < newest)
@@ -152,8 +154,10 @@ int64_t weir_versioned_put(weir_store *store, weir_bytes key, weir_bytes value, 
 
 weir_bytes weir_versioned_delete(weir_store *store, weir_bytes key, int64_t as_of_ms, int64_t *timestamp_ms)
 {
-	if (as_of_ms < 0 || as_of_ms < history_begin(store))
+	if (as_of_ms < 0 || as_of_ms < history_begin(store)) {
+		weir__store_expired(store);
 		return WEIR_NULL;
+	}
 	weir_bytes old = weir_versioned_get_as_of(store, key, as_of_ms, timestamp_ms);
 	bool was = !weir_is_null(old);
 

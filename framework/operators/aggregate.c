@@ -63,9 +63,10 @@ static void add_by_fold(struct instance *in, weir_context *cx, const weir_record
 		return;
 	weir_bytes value = weir_value_bytes(&result);
 
-	if (weir_is_null(value) && weir_is_null(old))
-		return; /* nothing to delete: no tombstone, as in Kafka Streams */
-	if (weir_is_null(old))
+	/* Nothing to delete: no tombstone, as in Kafka Streams where it has a cache: not with results on close. */
+	if (weir_is_null(value) && weir_is_null(old) && !a->window.emit_on_close)
+		return;
+	if (weir_is_null(old) && !weir_is_null(value))
 		weir__closing_add(in, r->key, start_ms);
 	/* Kafka Streams' caches, too, send a tombstone with the time of the record that has caused it. */
 	int64_t ms = old_ms > r->timestamp_ms && !weir_is_null(value) ? old_ms : r->timestamp_ms;
@@ -151,19 +152,23 @@ static void add_to_windows(struct instance *in, weir_context *cx, const weir_rec
 	int64_t closed_ms = weir_time_sub(weir_time_sub(in->observed_ms, a->window.grace_ms), a->window.size_ms);
 	int64_t advance = a->window.advance_ms, first = r->timestamp_ms - a->window.size_ms + advance;
 	weir_record in_window = *r; /* what add and fold see: with its window */
+	int64_t start = (first > 0 ? first : 0) / advance * advance;
 	bool taken = false;
+	int closed = 0;
 
-	for (int64_t start = (first > 0 ? first : 0) / advance * advance; start <= r->timestamp_ms;
-	     start += advance) {
+	for (; start <= closed_ms && start <= r->timestamp_ms; start += advance)
+		closed++;
+	for (; start <= r->timestamp_ms; start += advance) {
 		in_window.window_start_ms = start;
 		in_window.window_end_ms = weir_time_add(start, a->window.size_ms);
-		if (start > closed_ms)
-			taken |= add_to(in, cx, &in_window, start);
+		taken |= add_to(in, cx, &in_window, start);
 		if (start > INT64_MAX - advance || cx->failure)
 			break;
 	}
 	if (!taken)
-		weir_dead_letter(cx, r, "late");
+		weir__dead_letter_as(cx, r, "late", closed);
+	else if (closed)
+		weir__dropped(cx, closed);
 }
 
 static void add_to_unlimited(struct instance *in, weir_context *cx, const weir_record *r)
@@ -172,7 +177,7 @@ static void add_to_unlimited(struct instance *in, weir_context *cx, const weir_r
 	weir_record in_window = *r;
 
 	if (r->timestamp_ms < a->window.start_ms) {
-		weir_dead_letter(cx, r, "before the first window");
+		weir__dead_letter_as(cx, r, "before the first window", 0);
 		return;
 	}
 	in_window.window_start_ms = a->window.start_ms;
@@ -275,6 +280,7 @@ struct store_spec weir__aggregate_store_spec(const struct aggregate *a, const we
 		.ordered = a->kind == WINDOW_SESSION || a->kind == WINDOW_SLIDING,
 		/* a session that has come and gone since the last commit is nobody's business */
 		.keep_old = a->kind == WINDOW_SESSION,
+		.leaves_nothing_out = a->window.emit_on_close, /* Kafka Streams has no cache there */
 	};
 
 	if (!spec.ordered && a->aggregator.add && value)

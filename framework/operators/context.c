@@ -86,8 +86,12 @@ static bool may_forward(weir_context *cx, const weir_record *record)
 
 void weir_forward(weir_context *cx, const weir_record *record)
 {
-	if (may_forward(cx, record))
-		weir__pass_on(cx->current, cx, record);
+	if (!may_forward(cx, record))
+		return;
+	uint32_t origin = weir__origin_of(cx, record);
+
+	weir__pass_on(cx->current, cx, record);
+	weir__origin_back(cx, record, origin);
 }
 
 void weir_forward_to(weir_context *cx, const char *step, const weir_record *record)
@@ -98,8 +102,11 @@ void weir_forward_to(weir_context *cx, const char *step, const weir_record *reco
 		return;
 	for (size_t i = 0; i < in->child_count; i++)
 		if (strcmp(in->children[i]->node->name, step) == 0) {
+			uint32_t origin = weir__origin_of(cx, record);
+
 			if (!cx->failure)
 				weir__process(in->children[i], cx, record);
+			weir__origin_back(cx, record, origin);
 			cx->current = in;
 			return;
 		}
@@ -223,7 +230,20 @@ void weir__release_end(weir_context *cx)
 
 void weir_dead_letter(weir_context *cx, const weir_record *record, const char *reason)
 {
-	cx->ops->dead_letter(cx, record, reason);
+	weir__dead_letter_as(cx, record, reason, 1);
+}
+
+void weir__dead_letter_as(weir_context *cx, const weir_record *r, const char *reason, int times)
+{
+	if (cx->failure) /* that says more */
+		return;
+	cx->ops->dead_letter(cx, r, reason);
+	weir__dropped(cx, times);
+}
+
+void weir__dropped(weir_context *cx, int times)
+{
+	cx->ops->dropped(cx, times);
 }
 
 void weir_step_fail(weir_context *cx, const char *format, ...)

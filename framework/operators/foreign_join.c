@@ -89,6 +89,8 @@ static void subscribe_process(struct instance *in, weir_context *cx, const weir_
 		.partition = cx->partition,
 	};
 
+	if (r->superseded)
+		weir__dropped(cx, 1);
 	if ((!has_new && !has_old) || r->superseded)
 		return;
 	if (too_long)
@@ -172,6 +174,8 @@ static void foreign_process(struct instance *in, weir_context *cx, const weir_re
 	struct subscription s;
 	weir_entry e;
 
+	if (r->superseded)
+		weir__dropped(cx, 1);
 	while (!r->superseded && weir_iterator_next(it, &e))
 		if (weir__subscription_decode(e.value, &s))
 			respond(in, cx, &s, value, r->timestamp_ms, buffer);

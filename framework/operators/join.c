@@ -56,14 +56,15 @@ static bool pairs(struct instance *in, weir_context *cx, const weir_record *r, w
 	return any;
 }
 
-/* What has paired is no longer wanted when it comes too late to be kept; else nobody will ever see it. */
+/* What has paired is no longer wanted when it comes too late to be kept; else nobody will ever see it. The store
+ * counts it in any case. */
 static void keep(struct instance *in, weir_context *cx, const weir_record *r, bool has_come)
 {
 	const struct store_spec *spec = &in->node->stores[JOIN_OWN]->spec;
 
 	if (!has_come &&
 	    r->timestamp_ms <= weir_time_sub(weir__store_time(in->stores[JOIN_OWN]), spec->retention_ms))
-		weir_dead_letter(cx, r, "late");
+		weir__dead_letter_as(cx, r, "late", 0);
 	weir_window_put(in->stores[JOIN_OWN], r->key, weir_value_bytes(r), r->timestamp_ms, r->timestamp_ms);
 }
 
@@ -78,21 +79,31 @@ static const char *refused(const weir_record *r)
 	return r->timestamp_ms < 0 ? "negative timestamp" : NULL; /* a step above has set it */
 }
 
+/* Kafka Streams' stores do not keep null values, but their changelogs tell of them. */
+static bool is_refused(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	const char *why = refused(r);
+
+	if (!why)
+		return false;
+	weir_dead_letter(cx, r, why);
+	if (!weir_is_null(r->key) && r->key.len <= KEY_BYTES_MAX && weir_value_is_null(r))
+		weir_window_put(in->stores[JOIN_OWN], r->key, WEIR_NULL, r->timestamp_ms, r->timestamp_ms);
+	return true;
+}
+
 static void side_process(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	const struct stream_join *j = in->node->opts;
 	bool goes_alone = j->is_right ? j->right_alone : j->left_alone;
-	const char *why = refused(r);
 
 	weir__time_seen(in->children[0], r->timestamp_ms);
 	if (goes_alone && weir_is_null(r->key) && !weir_value_is_null(r)) {
 		alone(in, cx, r);
 		return;
 	}
-	if (why) {
-		weir_dead_letter(cx, r, why);
+	if (is_refused(in, cx, r))
 		return;
-	}
 	if (j->left_alone && r->timestamp_ms == weir__join_time(in))
 		weir__join_look_at_parked(in, cx, r);
 	bool paired = pairs(in, cx, r, in->stores[JOIN_OTHER], j->is_right);
@@ -116,19 +127,24 @@ static void side_expect(struct instance *in, weir_bytes key, int distance)
 }
 
 /* One store for both sides, and the same results in the same order as with two: first the record as the left one
- * of pairs, then, itself among them, as the right one. */
+ * of pairs, then, itself among them, as the right one. Like Kafka Streams it pairs a record with itself 1 ms less
+ * long than the store would take it. */
 static void self_process(struct instance *in, weir_context *cx, const weir_record *r)
 {
-	const char *why = refused(r);
+	weir_store *store = in->stores[JOIN_OWN];
+	int64_t retention_ms = in->node->stores[JOIN_OWN]->spec.retention_ms, time_ms = weir__store_time(store);
+	int64_t seen_ms = r->timestamp_ms > time_ms ? r->timestamp_ms : time_ms;
 
-	if (why) {
-		weir_dead_letter(cx, r, why);
+	if (is_refused(in, cx, r))
 		return;
-	}
-	bool paired = pairs(in, cx, r, in->stores[JOIN_OWN], false);
+	bool with_itself = r->timestamp_ms > weir_time_add(weir_time_sub(seen_ms, retention_ms), 1);
+	bool paired = pairs(in, cx, r, store, false);
 
-	keep(in, cx, r, paired);
-	pairs(in, cx, r, in->stores[JOIN_OWN], true);
+	if (with_itself)
+		keep(in, cx, r, paired);
+	pairs(in, cx, r, store, true);
+	if (!with_itself)
+		keep(in, cx, r, paired);
 }
 
 static void join_process(struct instance *in, weir_context *cx, const weir_record *r)
@@ -236,7 +252,7 @@ static weir_stream *add(weir_stream *left_stream, const char *name, weir_stream 
 		weir__graph_mistake(t, name, "it has no function");
 	if (!check_window(t, name, &j.window))
 		j.window = (weir_join_window){ 0 };
-	if (left == right && !j.left_alone)
+	if (left == right && !j.left_alone && t->optimize & WEIR_SINGLE_STORE_SELF_JOIN)
 		return add_self(left, name, &j, value);
 
 	const char *this_name = j.right_alone ? "outer-this" : "this";

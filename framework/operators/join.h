@@ -12,7 +12,6 @@ struct stream_join {
 	const weir_serde *left_value, *right_value;
 	bool left_alone, right_alone; /* what has no partner is a result */
 	bool is_right;                /* the side that this step is */
-	bool is_self;                 /* both */
 };
 
 /* A side's stores. */

@@ -33,7 +33,10 @@ static void map_process(struct instance *in, weir_context *cx, const weir_record
 	out.window_start_ms = out.window_end_ms = 0;
 	out.session = false;
 	m->fn.record(cx, r, &out, m->user);
+	uint32_t origin = weir__origin_of(cx, &out);
+
 	weir__pass_on(in, cx, &out);
+	weir__origin_back(cx, &out, origin);
 }
 
 static void map_values_process(struct instance *in, weir_context *cx, const weir_record *r)

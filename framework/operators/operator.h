@@ -61,6 +61,8 @@ struct operator
 /* The runtime's services. */
 struct context_ops {
 	void (*dead_letter)(weir_context *cx, const weir_record *r, const char *reason);
+	/* Counted as Kafka Streams' dropped-records-total: so many times. A dead letter is none by itself. */
+	void (*dropped)(weir_context *cx, int times);
 	/* cx->current has failed at r (NULL: in a punctuator, now_ms): whoever is to be asked decides. */
 	void (*failed)(weir_context *cx, const weir_record *r, const char *message, int64_t now_ms);
 	/* A source record whose value cannot be read: dead letter or stop, as configured. */
@@ -160,6 +162,12 @@ static inline void weir__process_keeping(struct instance *in, weir_context *cx, 
 /** `in` has failed at r: that is decided about, and over. NULL: at what no record has caused. */
 void weir__failed(struct instance *in, weir_context *cx, const weir_record *r, int64_t now_ms);
 
+/** A dead letter that counts as so many dropped records: as Kafka Streams counts what it does not tell otherwise;
+ * weir_dead_letter counts one. */
+void weir__dead_letter_as(weir_context *cx, const weir_record *r, const char *reason, int times);
+/** Counts what is no dead letter. */
+void weir__dropped(weir_context *cx, int times);
+
 /** Where nobody can decide about it: the application stops. */
 void weir__failed_for_good(weir_context *cx, const char *what);
 
@@ -223,8 +231,24 @@ void weir__release_end(weir_context *cx);
 
 /** store_spec.origin; user is the context. */
 uint32_t weir__origin(void *context);
-/** What is passed on from now on, with no source, has these headers: until cx->origins.now is set to 0. */
+/** What is passed on from now on, with no source, has these headers: until cx->origins.now is set to 0. What is
+ * changed from now on has them, too. */
 void weir__origin_set(weir_context *cx, const weir_headers *headers);
+/** A step may have given r headers of its own: what r changes has them, until weir__origin_back, which is given
+ * what this returns. */
+static inline uint32_t weir__origin_of(weir_context *cx, const weir_record *r)
+{
+	uint32_t before = cx->origins.now;
+
+	if (__builtin_expect(r->headers != NULL, 0))
+		weir__origin_set(cx, r->headers);
+	return before;
+}
+static inline void weir__origin_back(weir_context *cx, const weir_record *r, uint32_t before)
+{
+	if (__builtin_expect(r->headers != NULL, 0))
+		cx->origins.now = before;
+}
 /** Those of cx->origins.now. */
 const weir_headers *weir__origin_headers(const weir_context *cx);
 /** Nothing that a store has changed is waiting any more. */

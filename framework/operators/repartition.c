@@ -14,7 +14,7 @@ static void writer_process(struct instance *in, weir_context *cx, const weir_rec
 	int32_t partition = -1;
 
 	if (weir_is_null(r->key) && !w->keeps_null_keys)
-		weir_dead_letter(cx, r, "null key");
+		weir__dead_letter_as(cx, r, "null key", 0);
 	else if (!w->opts.partition ||
 		 weir__chosen_partition(in, cx, r, topic, w->opts.partition, w->opts.user, &partition))
 		cx->ops->send(cx, topic, partition, r, r->key);

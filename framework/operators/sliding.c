@@ -22,6 +22,7 @@ struct slide {
 	int64_t time_ms, difference_ms, close_ms;
 	struct window *windows; /* found, that may hold the record or begin behind it */
 	bool taken;
+	int closed; /* windows that it comes too late for */
 };
 
 static bool exists(const struct slide *s, int64_t start_ms)
@@ -39,9 +40,10 @@ static void put(struct slide *s, int64_t start_ms, const void *aggregate, int64_
 	weir_bytes value = weir__aggregate_write(s->in, s->cx, aggregate);
 
 	if (!exists(s, start_ms)) {
-		if (weir_is_null(value))
-			return; /* nothing to delete */
-		weir__closing_add(s->in, s->r->key, start_ms);
+		if (weir_is_null(value) && !s->a->window.emit_on_close)
+			return; /* nothing to delete: see add_by_fold */
+		if (!weir_is_null(value))
+			weir__closing_add(s->in, s->r->key, start_ms);
 	}
 	/* a tombstone has the time of the record that has caused it */
 	weir_window_put(s->in->stores[0], s->r->key, value, start_ms, weir_is_null(value) ? s->time_ms : max_ms);
@@ -52,10 +54,14 @@ static void update(struct slide *s, int64_t start_ms, const void *old, int64_t o
 {
 	weir_record in_window = *s->r;
 
+	if (s->cx->failure)
+		return;
 	in_window.window_start_ms = start_ms;
 	in_window.window_end_ms = weir_time_add(start_ms, s->difference_ms);
-	if (in_window.window_end_ms < s->close_ms)
+	if (in_window.window_end_ms < s->close_ms) {
+		s->closed++;
 		return;
+	}
 	s->taken = true;
 	put(s, start_ms, weir__aggregate_add(s->a, s->cx, &in_window, old),
 	    old && old_ms > s->time_ms ? old_ms : s->time_ms);
@@ -187,7 +193,11 @@ void weir__sliding_process(struct instance *in, weir_context *cx, const weir_rec
 			process_early(&s);
 		else
 			process(&s);
+	} else {
+		s.closed = 1;
 	}
 	if (!s.taken)
-		weir_dead_letter(cx, r, "late");
+		weir__dead_letter_as(cx, r, "late", s.closed);
+	else if (s.closed)
+		weir__dropped(cx, s.closed);
 }

@@ -107,7 +107,8 @@ static void put_version(struct instance *in, weir_context *cx, const weir_record
 	int64_t until = weir_versioned_put(in->stores[0], r->key, weir_value_bytes(r), r->timestamp_ms);
 
 	if (until == WEIR_NOT_PUT) {
-		weir_dead_letter(cx, r, r->timestamp_ms < 0 ? "negative timestamp" : "late");
+		/* the store has counted it */
+		weir__dead_letter_as(cx, r, r->timestamp_ms < 0 ? "negative timestamp" : "late", 0);
 		return;
 	}
 	out.superseded = until != WEIR_LATEST;
@@ -210,8 +211,13 @@ static const struct operator to_table_op = {
 
 weir_table *weir_to_table(weir_stream *s, const char *name, weir_table_opts opts)
 {
+	weir_topology *t = node_of_stream(s)->topology;
+	size_t topics = t->topic_count;
 	struct node *input = weir__keyed_input(node_of_stream(s), name, false);
-	struct node *n = weir__graph_add(input->topology, input, name, &to_table_op, NULL, 0);
+
+	if (t->topic_count > topics) /* Kafka Streams calls it after the table */
+		t->topics[topics]->name = weir__arena_strdup(&t->arena, name ? name : "");
+	struct node *n = weir__graph_add(t, input, name, &to_table_op, NULL, 0);
 
 	weir__table_store_add(n, opts);
 	return table_of(n);

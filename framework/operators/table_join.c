@@ -35,8 +35,10 @@ static void side_process(struct instance *in, weir_context *cx, const weir_recor
 	const struct join *j = in->node->opts;
 	weir_record is, was, other, out = *r;
 
-	if (r->superseded) /* KIP-914 */
+	if (r->superseded) { /* KIP-914 */
+		weir__dropped(cx, 1);
 		return;
+	}
 	bool has_new = weir__new_of(r, &is), has_old = weir__old_of(r, &was);
 	bool has_other = weir__look_up(in->looked_up[0], cx, r, TABLE_PASSED_ON, &other);
 	bool may_be_alone = j->is_right ? j->right_alone : j->left_alone;

@@ -164,8 +164,10 @@ static bool flush_change(const struct store_change *change, void *user)
 	struct task *t = f->task;
 	struct worker *w = t->worker;
 
+	const struct store_spec *spec = &f->store->graph->spec;
 	/* What was made and deleted again since the last commit has never been in the changelog. */
-	bool never = f->store->graph->spec.keep_old && weir_is_null(change->value) && weir_is_null(change->old);
+	bool never = spec->keep_old && !spec->leaves_nothing_out && weir_is_null(change->value) &&
+		     weir_is_null(change->old);
 
 	if (f->store->writes_changelog && !never) {
 		weir_produced p = { .topic = f->store->changelog,
@@ -174,7 +176,7 @@ static bool flush_change(const struct store_change *change, void *user)
 				    .key = change->key,
 				    .value = change->value };
 
-		if (f->store->graph->spec.headers)
+		if (spec->headers)
 			p.headers = headers_of(&t->cx, change);
 		else if (!weir_is_null(change->value))
 			p.headers = f->store->graph->changelog_headers;

@@ -33,8 +33,7 @@ static void left_out(const weir_context *cx, const char *reason)
 static void ask_dead_letter(weir_context *cx, const weir_record *r, const char *reason)
 {
 	(void)r;
-	if (!cx->failure)
-		left_out(cx, reason);
+	left_out(cx, reason);
 }
 
 static void ask_failed(weir_context *cx, const weir_record *r, const char *message, int64_t now_ms)

@@ -23,6 +23,12 @@ static const weir_metric_def defs[] = {
 	  { "worker" },
 	  0,
 	  "Records that went to the dead-letter topic, or were dropped where there is none." },
+	{ "weir_dropped_records_total",
+	  WEIR_COUNTER,
+	  { "worker" },
+	  0,
+	  "How often a step, a window or a store has not taken a record: as Kafka Streams' dropped-records-total "
+	  "counts." },
 	{ "weir_restored_records_total",
 	  WEIR_COUNTER,
 	  { "worker" },
@@ -53,7 +59,7 @@ static const weir_metric_def defs[] = {
 	  "error." },
 };
 
-enum { WORKER_WATCHES = 10, APP_WATCHES = 1, LOOK_US = 1000000 };
+enum { WORKER_WATCHES = 11, APP_WATCHES = 1, LOOK_US = 1000000 };
 
 struct worker_watch {
 	weir_metric_watch *all[WORKER_WATCHES + APP_WATCHES];
@@ -69,6 +75,7 @@ READ_COUNT(commits)
 READ_COUNT(aborts)
 READ_COUNT(failures)
 READ_COUNT(dead_letters)
+READ_COUNT(dropped)
 READ_COUNT(restored)
 READ_COUNT(restore_left)
 READ_COUNT(cache_bytes)
@@ -109,8 +116,9 @@ void weir__metrics_describe(weir_metrics *m)
 void weir__metrics_register(weir_app *app)
 {
 	static weir_metric_read_fn *const reads[WORKER_WATCHES] = {
-		read_records,  read_commits,      read_aborts,      read_failures, read_dead_letters,
-		read_restored, read_restore_left, read_cache_bytes, read_lag,      read_tasks_not_running,
+		read_records,           read_commits,  read_aborts,       read_failures,    read_dead_letters,
+		read_dropped,           read_restored, read_restore_left, read_cache_bytes, read_lag,
+		read_tasks_not_running,
 	};
 
 	weir__metrics_describe(app->metrics);

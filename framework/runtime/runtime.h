@@ -256,7 +256,8 @@ struct worker {
 	atomic_bool has_share, done;
 	weir_histogram *commit_time;
 	struct worker_watch *watches;
-	atomic_llong cache_bytes, records, commits, aborts, failures, dead_letters, restored, restore_left, lag;
+	atomic_llong cache_bytes, records, commits, aborts, failures, dead_letters, dropped, restored, restore_left;
+	atomic_llong lag;
 };
 
 struct app_name {
@@ -474,6 +475,9 @@ bool weir__producer_open(struct worker *w, weir_error *err);
 weir_producer *weir__producer_new(struct worker *w, weir_error *err);
 void weir__on_delivery(const char *topic, int32_t partition, int64_t offset, uint64_t tag, const weir_error *error,
 		       void *worker);
+/** A store's on_expired. */
+void weir__on_put_expired(void *store);
+
 /** A store's on_refused: the record at work becomes a dead letter, and has changed nothing. */
 void weir__on_put_refused(size_t bytes, void *task_store);
 /** What is known of a record of `in`; NULL = nothing. */
@@ -535,7 +539,7 @@ struct letter {
 	bool names_step; /* a header says at which step, with a source too */
 	bool unsent;     /* only counted and logged */
 };
-/** To the dead-letter topic, in the open transaction; counted and logged. */
+/** To the dead-letter topic, in the open transaction; counted, as one dropped record as well, and logged. */
 void weir__dead_letter(struct task *t, const struct letter *letter);
 
 /** What is to become of what the current step has failed at: whoever is to be asked says so. The application has

@@ -13,9 +13,9 @@ static uint64_t tag_of(const struct task *t)
 	return (uint64_t)(t->current->id + 1) << 48 | ((uint64_t)t->cx.source->offset & UINT64_C(0xffffffffffff));
 }
 
-static void add_count(atomic_llong *counter)
+static void add_count(atomic_llong *counter, int n)
 {
-	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
 /* A callback outside of records (init) may be the first to need the transaction. */
@@ -71,7 +71,7 @@ static void note_letter(struct worker *w, const struct letter *l)
 {
 	static weir_log_limit limit;
 
-	add_count(&w->dead_letters);
+	add_count(&w->dead_letters, 1);
 	weir_log_limited(&limit, 60000, WEIR_LOG_WARN, "records",
 			 "dead letter topic=%s partition=%d offset=%lld reason=\"%s\"%s",
 			 l->source ? l->source->topic : "-", l->source ? (int)l->source->partition : -1,
@@ -120,7 +120,7 @@ static bool wants_bare(const struct task *t, const struct letter *l)
 	return p && p->bare;
 }
 
-void weir__dead_letter(struct task *t, const struct letter *l)
+static void put_letter(struct task *t, const struct letter *l)
 {
 	struct worker *w = t->worker;
 	bool bare = wants_bare(t, l);
@@ -140,12 +140,26 @@ void weir__dead_letter(struct task *t, const struct letter *l)
 	w->stop |= weir__record_refused(&w->error); /* even the bare letter */
 }
 
+void weir__dead_letter(struct task *t, const struct letter *l)
+{
+	put_letter(t, l);
+	add_count(&t->worker->dropped, 1);
+}
+
 static void service_dead_letter(weir_context *cx, const weir_record *r, const char *reason)
 {
-	if (!cx->failure) /* that says more */
-		weir__dead_letter(
-			(struct task *)cx,
-			&(struct letter){ .source = cx->source, .result = r, .code = "USER", .reason = reason });
+	put_letter((struct task *)cx,
+		   &(struct letter){ .source = cx->source, .result = r, .code = "USER", .reason = reason });
+}
+
+static void service_dropped(weir_context *cx, int times)
+{
+	add_count(&((struct task *)cx)->worker->dropped, times);
+}
+
+void weir__on_put_expired(void *store)
+{
+	add_count(&((struct task_store *)store)->task->worker->dropped, 1);
 }
 
 static weir_answer answer(struct task *t, const weir_record *r, const char *message)
@@ -337,6 +351,7 @@ static const weir_config *service_config(const weir_context *cx)
 
 const struct context_ops weir__context_ops = {
 	.dead_letter = service_dead_letter,
+	.dropped = service_dropped,
 	.failed = service_failed,
 	.unreadable = service_unreadable,
 	.send = service_send,

@@ -296,10 +296,11 @@ static bool open_stores(struct task *t, weir_error *err)
 			spec.origin = weir__origin;
 			spec.origin_user = &t->cx;
 		}
+		spec.on_expired = weir__on_put_expired;
+		spec.user = s;
 		if (s->writes_changelog) {
 			spec.record_bytes_max = t->worker->app->settings.record_bytes_max;
 			spec.on_refused = weir__on_put_refused;
-			spec.user = s;
 		}
 		s->store = weir__store_open(t->worker->app->state, &spec, t->partition, err);
 		if (!s->store)

@@ -356,7 +356,11 @@ static void build_with_store(struct graph *g, const struct step *s)
 					  .retain_ms = step_number(s, "retain", 0),
 					  .unlogged = log && strcmp(log, "off") == 0,
 					  .ordered = true });
-	weir_processor p = { .process = work_with_store, .stores = { s->name }, .value = &weir_utf8, .user = w };
+	weir_processor p = { .process = work_with_store,
+			     .stores = { s->name },
+			     .value = &weir_utf8,
+			     .no_repartition = true,
+			     .user = w };
 
 	graph_put_stream(g, s->name, weir_process(input(g, s, 0)->stream, s->name, p), &weir_utf8);
 }
@@ -470,6 +474,32 @@ static void work_with_headers(weir_context *cx, const weir_record *r, void *stat
 	weir_forward(cx, &out);
 }
 
+/* Where `fn` is true the record goes on with headers of its own. */
+static void set_headers(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	const struct bound *p = user;
+	weir_header *own = weir_alloc(cx, sizeof *own);
+	weir_headers *headers = weir_alloc(cx, sizeof *headers);
+	weir_record out = *r;
+
+	(void)state;
+	*own = (weir_header){ "own", weir_value_bytes(r) };
+	*headers = (weir_headers){ own, 1 };
+	if (p->test(key_text(r), value_text(r), p->argument))
+		out.headers = headers;
+	weir_forward(cx, &out);
+}
+
+static void build_set_headers(struct graph *g, const struct step *s)
+{
+	weir_processor p = { .process = set_headers,
+			     .value = &weir_utf8,
+			     .keeps_key = true,
+			     .user = bind(g, "predicate", step_option(s, "fn")) };
+
+	graph_put_stream(g, s->name, weir_process(input(g, s, 0)->stream, s->name, p), &weir_utf8);
+}
+
 static void build_with_headers(struct graph *g, const struct step *s)
 {
 	struct with_headers *w = weir__arena_alloc(&g->arena, sizeof *w);
@@ -491,6 +521,7 @@ const struct builder processor_builders[] = {
 	{ "with-store", build_with_store },
 	{ "lru", build_lru },
 	{ "with-headers", build_with_headers },
+	{ "set-headers", build_set_headers },
 	{ "inspect", build_inspect },
 	{ "context", build_context },
 	{ "forward-to", build_forward_to },

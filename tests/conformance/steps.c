@@ -390,7 +390,7 @@ static build_fn *builder_of(const char *op)
 	fatal("no operator \"%s\"", op);
 }
 
-/* By Kafka Streams' names; joins with itself are always such. */
+/* By Kafka Streams' names. */
 static void optimize(struct graph *g, const char *what)
 {
 	bool all = what && strcmp(what, "all") == 0;
@@ -399,6 +399,8 @@ static void optimize(struct graph *g, const char *what)
 		weir_topology_optimize(g->t, WEIR_MERGE_REPARTITIONS);
 	if (all || (what && strstr(what, "reuse.ktable.source.topics")))
 		weir_topology_optimize(g->t, WEIR_REUSE_TABLE_TOPICS);
+	if (all || (what && strstr(what, "single.store.self.join")))
+		weir_topology_optimize(g->t, WEIR_SINGLE_STORE_SELF_JOIN);
 }
 
 struct graph *graph_build(const struct test_case *c, struct text *trace)

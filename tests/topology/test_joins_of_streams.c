@@ -71,7 +71,6 @@ static void no_more(struct run *run)
 		fail_msg("joins.case:%d: wanted no more, found %s", run->line, got);
 }
 
-/* Kafka Streams, which keeps a stream that is joined with itself twice, counts twice, too. */
 static void expect_dropped(struct run *run, int n)
 {
 	weir_driver_record r;
@@ -79,7 +78,7 @@ static void expect_dropped(struct run *run, int n)
 
 	while (weir_driver_read(run->d, "dead-letters", &r))
 		letters += !weir_bytes_equal(weir_headers_last(r.headers, "reason"), weir_str("late"));
-	if (letters != (strcmp(run->kind, "self") == 0 ? n / 2 : n))
+	if (letters != n)
 		fail_msg("joins.case:%d: %d dropped there, %d here", run->line, n, letters);
 }
 

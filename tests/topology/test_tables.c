@@ -128,7 +128,7 @@ static void a_stream_with_another_key_is_repartitioned_before_it_becomes_a_table
 	weir_driver *d = driver_of(t, weir_to_table(s, "newest", (weir_table_opts){ 0 }));
 
 	weir_driver_pipe(d, "in", "a", "x", 1);
-	assert_text(d, "app-newest-by-key-repartition", "x=x@1");
+	assert_text(d, "app-newest-repartition", "x=x@1");
 	assert_text(d, "out", "x=x@1");
 	weir_driver_free(d);
 }

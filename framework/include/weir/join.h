@@ -24,8 +24,8 @@ typedef struct weir_join_window {
  * <name>-other-join-store); what is late finds what is still there. Dead letters: null keys, null values, and what
  * is too late both to find a partner and to be kept for one ("late").
  *
- * A stream joined with itself has the first of the two stores alone. Headers are those of the record that a result
- * comes with.
+ * A stream joined with itself has two equal stores, or with WEIR_SINGLE_STORE_SELF_JOIN the first of them alone.
+ * Headers are those of the record that a result comes with.
  */
 weir_stream *weir_join(weir_stream *left, const char *name, weir_stream *right, weir_join_fn *join,
 		       const weir_serde *value, weir_join_window window, void *user);

@@ -83,8 +83,8 @@ weir_histogram *weir_task_histogram(weir_context *cx, const weir_metric_def *def
 
 /** Sends the source record being processed to the dead-letter topic, with the reason in its headers, in the same
  * transaction; where there is none (punctuators, results that a commit sends on), `record` itself. Without such a
- * topic it is counted and logged. The caller drops the record. `reason` is for people and for filters: keep it
- * short and fixed. */
+ * topic it is counted (weir_dead_letters_total, weir_dropped_records_total) and logged. The caller drops the
+ * record. `reason` is for people and for filters: keep it short and fixed. */
 void weir_dead_letter(weir_context *cx, const weir_record *record, const char *reason);
 /** The step fails at what it has been given: an exception in Kafka Streams. The callback returns right after it;
  * what it has put and forwarded before stays, what it returns and forwards then counts for nothing, and of its
@@ -149,6 +149,9 @@ typedef struct weir_processor {
 	/* It passes on no other key than that of the record it is given (Kafka Streams' processValues), else the
 	 * application stops: no repartition is needed below. Nor may its timers do so, where it is not seen. */
 	bool keeps_key;
+	/* With stores, below a changed key: none is put in before it, as in Kafka Streams. Its stores then hold
+	 * what comes in the partitions that the records have lain in before, whatever their keys. */
+	bool no_repartition;
 	void *user;
 } weir_processor;
 

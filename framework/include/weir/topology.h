@@ -29,6 +29,9 @@ enum {
 	/* Tables have their topics as changelogs, as with reuse_topic, wherever they can
 	 * (reuse.ktable.source.topics). */
 	WEIR_REUSE_TABLE_TOPICS = 2,
+	/* A stream joined with itself (weir_join) has one store in the place of two equal ones
+	 * (single.store.self.join). */
+	WEIR_SINGLE_STORE_SELF_JOIN = 4,
 };
 /** Turns on what is named, before the first step is added. */
 void weir_topology_optimize(weir_topology *t, unsigned what);

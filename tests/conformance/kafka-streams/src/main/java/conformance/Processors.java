@@ -500,6 +500,22 @@ class Processors {
 		}
 	}
 
+	/** Where `fn` is true the record goes on with headers of its own. */
+	static class HeaderSetter extends ContextualFixedKeyProcessor<Object, Object, Object> {
+		private final Functions.Predicate own;
+
+		HeaderSetter(Step s) {
+			own = Functions.predicate(s.fn());
+		}
+
+		@Override
+		public void process(FixedKeyRecord<Object, Object> r) {
+			String value = text(r.value());
+			Headers headers = new RecordHeaders().add("own", value == null ? null : value.getBytes());
+			context().forward(own.test(text(r.key()), value) ? r.withHeaders(headers) : r);
+		}
+	}
+
 	private static StoreBuilder<?> storeWithHeaders(Step s) {
 		boolean memory = s.option("store", "memory").equals("memory");
 		Duration size = Windows.ms(s, "size"), retain = Windows.ms(s, "retain");
@@ -563,6 +579,8 @@ class Processors {
 			g.builder.addStateStore(storeWithHeaders(s));
 			return new Node(g.input(s).stream().process(() -> new WithHeaders(s), s.name()), Keys.TEXT, 0, Graph.TEXT);
 		});
+		Steps.register("set-headers", (g, s) -> g.input(s)
+				.with(g.input(s).stream().processValues(() -> new HeaderSetter(s)), Graph.TEXT));
 		Steps.register("inspect",
 				(g, s) -> g.input(s).with(g.input(s).stream().processValues(Inspector::new), Graph.TEXT));
 		Steps.register("context", (g, s) -> g.input(s)
