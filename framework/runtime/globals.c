@@ -325,6 +325,9 @@ static bool wanted(struct globals *g, struct global *global, const weir_kafka_re
 
 	if (has_key && readable(global, record->value, object, &err))
 		return true;
+	if (atomic_load_explicit(&g->ready,
+				 memory_order_relaxed)) /* what is restored Kafka Streams does not count */
+		atomic_fetch_add_explicit(&g->app->workers[0].dropped, 1, memory_order_relaxed);
 	weir_log_limited(&limit, 60000, WEIR_LOG_WARN, "global",
 			 "record left out topic=%s partition=%d offset=%lld: %s", record->topic,
 			 (int)record->partition, (long long)record->offset, err.message);

@@ -62,6 +62,8 @@ struct test_case *case_read(const char *directory, const char *name)
 
 		if (other) {
 			read_step(other, words, n);
+			if (other == &c->differs && (n != 2 || !step_option(other, "letters")))
+				fatal("%s: nothing may differ but letters=source", path);
 			continue;
 		}
 		*end = weir__calloc(1, sizeof **end);

@@ -52,6 +52,29 @@ static void wait_for(struct running *r, weir_app_state state)
 	}
 }
 
+static void count_partition(const char *client_id, const char *member_id, const char *topic, int32_t partition,
+			    void *user)
+{
+	(void)client_id, (void)member_id, (void)partition;
+	*(int *)user += topic && strcmp(topic, "a") == 0;
+}
+
+/* That the anchor's partitions have owners: amid a round of rebalancing nobody has any. */
+static void wait_for_owners(void)
+{
+	weir_error err;
+
+	for (int ms = 0;; ms++) {
+		int owned = 0;
+
+		if (weir_group_describe(cluster, "app", count_partition, &owned, &err) && owned == 2)
+			return;
+		if (ms == PATIENCE_MS)
+			fail_msg("partitions without owner");
+		usleep(1000);
+	}
+}
+
 static void open_cluster(void)
 {
 	const char *const names[] = { "a", "b", "out" };
@@ -76,6 +99,7 @@ static void whoever_would_divide_the_work_by_another_topic_does_not_join(void **
 	assert_true(start(&second, "2", &err)); /* as long as they agree */
 	end(&second);
 	wait_for(&first, WEIR_APP_RUNNING);
+	wait_for_owners();
 
 	assert_true(weir_topic_widen(cluster, "b", 4, &err));
 	assert_false(start(&second, "2", &err));
