@@ -18,6 +18,9 @@ struct reader {
 	weir_consumer *consumer;
 };
 
+/* Event times of a test are its own affair: nothing may expire by the clock. */
+static const char *const forever[][2] = { { "retention.ms", "-1" } };
+
 struct weir_driver {
 	weir_topology *topology;
 	weir_config *cfg;
@@ -27,7 +30,7 @@ struct weir_driver {
 	weir_manual_clock clock;
 	struct reader *readers;
 	struct arena out; /* of the last record given */
-	int32_t partitions;
+	weir_topic_spec topics_like;
 	bool commit_each_record;
 	weir_listener listener;
 };
@@ -81,6 +84,7 @@ static bool run_app(weir_driver *d, weir_error *err)
 	if (!d->app)
 		return false;
 	d->app->settings.commit_each_record = d->commit_each_record;
+	d->app->settings.missing_topics = &d->topics_like;
 	d->app->settings.session_timeout_ms = d->app->settings.max_poll_interval_ms = MEMBERSHIP_MS;
 	if (!weir__app_prepare(d->app, err))
 		return false;
@@ -148,16 +152,11 @@ static bool configure(weir_driver *d, const weir_driver_opts *opts, weir_error *
 	return true;
 }
 
-/* Event times of a test are its own affair: nothing may expire by the clock. */
-static const char *const forever[][2] = { { "retention.ms", "-1" } };
-
 static bool make_topics(weir_driver *d, weir_error *err)
 {
-	weir_topic_spec like = { .partitions = d->partitions, .configs = forever, .config_count = 1 };
+	const char *dead_letters = weir_config_string(d->cfg, "errors.dead.letter.queue.topic.name");
 
-	return weir__topics_create_external(d->topology, d->cluster,
-					    weir_config_string(d->cfg, "errors.dead.letter.queue.topic.name"), like,
-					    err);
+	return weir__topics_create_external(d->topology, d->cluster, dead_letters, d->topics_like, err);
 }
 
 weir_driver *weir_driver_new(weir_topology *topology, weir_driver_opts opts, weir_error *err)
@@ -165,13 +164,15 @@ weir_driver *weir_driver_new(weir_topology *topology, weir_driver_opts opts, wei
 	weir_driver *d = weir__calloc(1, sizeof *d);
 
 	d->topology = topology;
-	d->partitions = opts.partitions ? opts.partitions : 1;
+	d->topics_like = (weir_topic_spec){ .partitions = opts.partitions ? opts.partitions : 1,
+					    .configs = forever,
+					    .config_count = 1 };
 	d->commit_each_record = opts.commit_each_record;
 	d->listener = opts.listener;
 	weir__arena_init(&d->out, 0);
 	weir_manual_clock_init(&d->clock, opts.now_ms ? opts.now_ms : 1704067200000);
 	d->cluster = weir_cluster_embedded((weir_embedded_opts){
-		.clock = &d->clock.clock, .partitions = d->partitions, .future_ms_max = INT64_MAX });
+		.clock = &d->clock.clock, .partitions = d->topics_like.partitions, .future_ms_max = INT64_MAX });
 	if (configure(d, &opts, err) && weir__graph_finish(topology, err) && make_topics(d, err) &&
 	    (d->producer = weir_producer_open(d->cluster, (weir_producer_opts){ 0 }, err)) != NULL &&
 	    start_app(d, err))
@@ -226,12 +227,11 @@ bool weir_driver_restart(weir_driver *d, bool crash, weir_error *err)
 /* A name that no topic has yet, and that some source's pattern matches, is one from now on. */
 static void find_topic(weir_driver *d, const char *topic)
 {
-	weir_topic_spec spec = {
-		.name = topic, .partitions = d->partitions, .configs = forever, .config_count = 1
-	};
+	weir_topic_spec spec = d->topics_like;
 	bool matches = false;
 	weir_error err;
 
+	spec.name = topic;
 	for (size_t i = 0; i < d->topology->topic_count; i++)
 		matches |= d->topology->topics[i]->kind == TOPIC_PATTERN &&
 			   weir__graph_matches(d->topology->topics[i], topic);

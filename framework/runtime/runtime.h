@@ -51,6 +51,9 @@ struct settings {
 	bool static_membership;
 	bool stop_on_unreadable, stop_on_refused, stop_on_failure;
 	bool commit_each_record; /* the driver's */
+	/* The driver's, too: what a topic is made like that a sink's route names and that is not there; NULL = it
+	 * stops the application. */
+	const weir_topic_spec *missing_topics;
 };
 
 bool weir__settings_read(struct settings *s, const weir_config *cfg, weir_error *err);

@@ -283,6 +283,19 @@ static void service_send(weir_context *cx, const char *topic, int32_t partition,
 	w->error = err;
 }
 
+/* As weir_topic_partitions. */
+static int32_t partitions_of(weir_app *app, const char *topic, weir_error *err)
+{
+	int32_t n = weir_topic_partitions(app->cluster, topic, err);
+
+	if (n != 0 || !app->settings.missing_topics)
+		return n;
+	weir_topic_spec spec = *app->settings.missing_topics;
+
+	spec.name = topic;
+	return weir_topics_create(app->cluster, &spec, 1, err) ? spec.partitions : -1;
+}
+
 static int32_t service_partitions(weir_context *cx, const char *topic)
 {
 	struct worker *w = ((struct task *)cx)->worker;
@@ -291,7 +304,7 @@ static int32_t service_partitions(weir_context *cx, const char *topic)
 		if (strcmp(known->name, topic) == 0)
 			return known->partitions;
 	weir_error err;
-	int32_t n = weir_topic_partitions(w->app->cluster, topic, &err);
+	int32_t n = partitions_of(w->app, topic, &err);
 
 	if (n <= 0) {
 		if (n == 0)

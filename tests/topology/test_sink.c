@@ -41,6 +41,73 @@ static void a_route_chooses_the_topic_of_each_record(void **state)
 	weir_driver_free(d);
 }
 
+static const char *by_key_and_window(weir_context *cx, const weir_record *r, void *user)
+{
+	char *topic = weir_alloc(cx, 80);
+
+	(void)user;
+	snprintf(topic, 80, "%.*s-%lld", (int)r->key.len, (const char *)r->key.data,
+		 (long long)(r->window_start_ms / five_minutes.size_ms));
+	return topic;
+}
+
+static void a_route_of_windows_names_topics_that_nobody_has_made(void **state)
+{
+	weir_topology *t = weir_topology_new("route");
+
+	(void)state;
+	weir_sink(weir_changes(weir_count(text_source(t, "in"), "counts", five_minutes)), "out",
+		  (weir_sink_opts){ .route = by_key_and_window });
+	weir_driver *d = driver(t, (weir_driver_opts){ .partitions = 3 });
+	weir_error err;
+
+	weir_driver_pipe(d, "in", "a", "v", 1);
+	weir_driver_pipe(d, "in", "b", "v", 1);
+	weir_driver_pipe(d, "in", "a", "v", WEIR_MINUTES(5));
+	weir_driver_pipe(d, "in", "a", "v", 2);
+	assert_windowed_numbers(d, "a-0", "a[0]=1@1", "a[0]=2@2");
+	assert_windowed_numbers(d, "b-0", "b[0]=1@1");
+	assert_windowed_numbers(d, "a-1", "a[300000]=1@300000");
+	assert_int_equal(weir_topic_partitions(weir_driver_cluster(d), "a-1", &err), 3);
+	weir_driver_free(d);
+}
+
+static int32_t to_the_last(weir_context *cx, const weir_record *r, int32_t partitions, void *user)
+{
+	(void)cx, (void)r, (void)user;
+	return partitions - 1;
+}
+
+static int32_t to_the_ends(weir_context *cx, const weir_record *r, int32_t partitions, int32_t *out, void *user)
+{
+	(void)cx, (void)r, (void)user;
+	out[0] = 0;
+	out[1] = partitions - 1;
+	return 2;
+}
+
+static void so_does_a_route_beside_a_partitioner(void **state)
+{
+	weir_topology *t = weir_topology_new("route");
+	weir_stream *in = text_source(t, "in");
+	weir_driver_record r;
+
+	(void)state;
+	weir_sink(in, "one", (weir_sink_opts){ .route = by_first_letter, .partition = to_the_last });
+	weir_sink(in, "many", (weir_sink_opts){ .route = by_first_letter, .multicast = to_the_ends });
+	weir_driver *d = driver(t, (weir_driver_opts){ .partitions = 4 });
+	int records[4] = { 0 };
+
+	weir_driver_pipe(d, "in", "k", "apple", 1);
+	weir_driver_pipe(d, "in", "k", "avocado", 2);
+	while (weir_driver_read(d, "out-a", &r))
+		records[r.partition]++;
+	assert_int_equal(records[0], 2);
+	assert_int_equal(records[3], 4);
+	assert_int_equal(records[1] + records[2], 0);
+	weir_driver_free(d);
+}
+
 static int32_t by_number(weir_context *cx, const weir_record *r, int32_t partitions, void *user)
 {
 	(void)cx, (void)user;
@@ -277,6 +344,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_route_chooses_the_topic_of_each_record),
+		cmocka_unit_test(a_route_of_windows_names_topics_that_nobody_has_made),
+		cmocka_unit_test(so_does_a_route_beside_a_partitioner),
 		cmocka_unit_test(a_partitioner_chooses_the_partition_and_minus_one_leaves_it_to_the_key),
 		cmocka_unit_test(a_record_may_go_to_several_partitions_or_to_none),
 		cmocka_unit_test(two_functions_for_partitions_are_a_mistake),

@@ -6,9 +6,8 @@
  *
  * Calling sequence: weir_driver_new -> pipe and advance, read what has come out, look into stores -> stop and start
  * for what a crash or a new version would do -> weir_driver_free. All in one thread. Topics need not be made: they
- * are there, with opts.partitions each; but for those that a sink's `route` names, where a partitioner or a window
- * asks how many partitions there are (weir_topics_create). A topology that fails stops, which weir_driver_app's
- * state tells; what is piped then waits for the next start.
+ * are there, with opts.partitions each; those that a sink's `route` names from the first record on. A topology that
+ * fails stops, which weir_driver_app's state tells; what is piped then waits for the next start.
  */
 #include <weir/app.h>
 
