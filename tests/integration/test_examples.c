@@ -87,20 +87,24 @@ static void flush(weir_producer *p)
 	weir_producer_close(p);
 }
 
-/* The newest value of each key, committed: key and value as text, windows and numbers of 8 bytes written out. */
+/* What stands behind a key, in bytes: nothing, the start of a window, both ends of a session. */
+enum { PLAIN = 0, WINDOW = 8, SESSION = 16 };
+
+/* The newest value of each key, committed: key and value as text, numbers of 8 bytes written out. */
 struct findings {
 	size_t count;
 	struct {
 		char key[80], value[80];
 	} of[FINDINGS_MAX];
-	bool windowed, number;
+	size_t behind; /* each key */
+	bool number;
 };
 
 static bool find(const weir_kafka_record *r, void *user)
 {
 	struct findings *f = user;
 	char key[80], value[80];
-	size_t len = f->windowed ? r->key.len - 8 : r->key.len, i = 0;
+	size_t len = r->key.len - (r->key.len ? f->behind : 0), i = 0;
 
 	snprintf(key, sizeof key, "%.*s", (int)len, (const char *)r->key.data);
 	if (f->number)
@@ -116,9 +120,9 @@ static bool find(const weir_kafka_record *r, void *user)
 	return true;
 }
 
-static struct findings read_topic(const char *topic, bool windowed, bool number)
+static struct findings read_topic(const char *topic, size_t behind, bool number)
 {
-	struct findings f = { .windowed = windowed, .number = number };
+	struct findings f = { .behind = behind, .number = number };
 	weir_consumer *c;
 	int32_t partitions = partitions_of(topic);
 
@@ -230,12 +234,12 @@ static void example_1_counts_cities(void **state)
 	put(p, "posts", NULL, "from nowhere", start_ms);
 	flush(p);
 	run_to_the_end("1-windowed-count", application("counts"));
-	struct findings f = read_topic("city-counts", true, true);
+	struct findings f = read_topic("city-counts", WINDOW, true);
 
 	assert_int_equal(f.count, 2);
 	assert_string_equal(value_of(&f, "Montreal"), "2");
 	assert_string_equal(value_of(&f, "Toronto"), "1");
-	f = read_topic("example-letters", false, false);
+	f = read_topic("example-letters", PLAIN, false);
 	assert_string_equal(value_of(&f, ""), "from nowhere");
 }
 
@@ -251,7 +255,7 @@ static void example_2_counts_words(void **state)
 	put(p, "lines", NULL, "that is the question", now_ms());
 	flush(p);
 	run_to_the_end("2-word-count", application("words"));
-	struct findings f = read_topic("word-counts", false, true);
+	struct findings f = read_topic("word-counts", PLAIN, true);
 
 	assert_int_equal(f.count, 8);
 	assert_string_equal(value_of(&f, "be"), "2");
@@ -272,12 +276,12 @@ static void example_3_watches_pages(void **state)
 	put(p, "requests", "v2", "/buy 503 9000", start_ms);
 	flush(p);
 	run_to_the_end("3-page-views", application("pages"));
-	struct findings f = read_topic("page-views", true, true);
+	struct findings f = read_topic("page-views", WINDOW, true);
 
 	assert_string_equal(value_of(&f, "/home"), "2");
-	f = read_topic("slowest-requests", true, false);
+	f = read_topic("slowest-requests", WINDOW, false);
 	assert_string_equal(value_of(&f, "/home"), "/home 200 80");
-	f = read_topic("failed-requests", false, false);
+	f = read_topic("failed-requests", PLAIN, false);
 	assert_string_equal(value_of(&f, "v2"), "/buy 503 9000");
 }
 
@@ -294,7 +298,7 @@ static void example_4_tells_of_silence(void **state)
 	pid_t pid = run("4-alerts", application("alerts"), none);
 	struct findings f;
 
-	WAIT_UNTIL((f = read_topic("alerts", false, false)).count == 1);
+	WAIT_UNTIL((f = read_topic("alerts", PLAIN, false)).count == 1);
 	assert_int_equal(strncmp(value_of(&f, "cellar"), "silent since ", 13), 0);
 	kill(pid, SIGTERM);
 	assert_int_equal(ended(pid), 0);
@@ -312,7 +316,7 @@ static void example_5_averages(void **state)
 	put(p, "temperatures", "Dorval", "21.5", now_ms());
 	flush(p);
 	run_to_the_end("5-hopping-average", application("averages"));
-	struct findings f = read_topic("average-temperatures", true, false);
+	struct findings f = read_topic("average-temperatures", WINDOW, false);
 
 	assert_int_equal(f.count, 1);
 	assert_true(strcmp(value_of(&f, "Dorval"), "20.75") == 0 || strcmp(value_of(&f, "Dorval"), "21.50") == 0);
@@ -335,7 +339,7 @@ static void example_6_counts_where_users_live(void **state)
 	put(p, "views", "u3", "/home", start_ms + 3);
 	flush(p);
 	run_to_the_end("6-views-by-region", application("regions"));
-	struct findings f = read_topic("region-views", true, true);
+	struct findings f = read_topic("region-views", WINDOW, true);
 
 	assert_int_equal(f.count, 3);
 	assert_string_equal(value_of(&f, "emea"), "2");
@@ -355,10 +359,36 @@ static void example_7_ranks_words(void **state)
 	put(p, "lines", NULL, "to", now_ms());
 	flush(p);
 	run_to_the_end("7-top-words", application("ranks"));
-	struct findings f = read_topic("top-words", false, false);
+	struct findings f = read_topic("top-words", PLAIN, false);
 
 	assert_int_equal(f.count, 1);
 	assert_memory_equal(value_of(&f, "top"), "to 3\nbe 2\n", 10);
+}
+
+static void example_8_tells_of_cards_tried_out(void **state)
+{
+	static const char *const topics[] = { "payments", "alerts" };
+
+	(void)state;
+	begin(topics, LENGTH(topics), 1);
+	weir_producer *p = producer();
+	int64_t start_ms = now_ms() - WEIR_MINUTES(60);
+
+	put(p, "payments", "stolen", "120", start_ms);
+	put(p, "payments", "stolen", "80", start_ms + WEIR_MINUTES(9));
+	put(p, "payments", "stolen", "310", start_ms + WEIR_MINUTES(18));
+	put(p, "payments", "stolen", "61200", start_ms + WEIR_MINUTES(20));
+	put(p, "payments", "used", "9900", start_ms);
+	put(p, "payments", "stolen", "7", start_ms + WEIR_MINUTES(40)); /* ends the session; and one that goes on */
+	put(p, "payments", "stolen", "8", start_ms + WEIR_MINUTES(41));
+	put(p, "payments", "stolen", "9", start_ms + WEIR_MINUTES(42));
+	put(p, "payments", "stolen", "50000", start_ms + WEIR_MINUTES(43));
+	flush(p);
+	run_to_the_end("8-card-fraud", application("cards"));
+	struct findings f = read_topic("alerts", SESSION, false);
+
+	assert_int_equal(f.count, 1);
+	assert_string_equal(value_of(&f, "stolen"), "4 payments, 3 of them small, the largest 612.00");
 }
 
 static int64_t end_of(const char *topic)
@@ -412,11 +442,11 @@ static void a_program_killed_again_and_again_counts_exactly(void **state)
 		assert_int_equal(ended(pid), 128 + SIGKILL);
 		if (i > 0)
 			continue;
-		f = read_topic("word-counts", false, true);
+		f = read_topic("word-counts", PLAIN, true);
 		assert_in_range(atoi(value_of(&f, "line")), 0, LINES - 1); /* or it was no test */
 	}
 	run_to_the_end("2-word-count", group);
-	f = read_topic("word-counts", false, true);
+	f = read_topic("word-counts", PLAIN, true);
 	snprintf(number, sizeof number, "%d", LINES);
 	assert_string_equal(value_of(&f, "line"), number);
 	for (int i = 0; i < 17; i++) {
@@ -439,6 +469,7 @@ int main(void)
 		cmocka_unit_test(example_5_averages),
 		cmocka_unit_test(example_6_counts_where_users_live),
 		cmocka_unit_test(example_7_ranks_words),
+		cmocka_unit_test(example_8_tells_of_cards_tried_out),
 		cmocka_unit_test(a_program_killed_again_and_again_counts_exactly),
 	};
 	char command[100];
