@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <weir/log.h>
+#include <weir/version.h>
 
 #include "apps/evilnet/process.h"
 
@@ -99,7 +100,7 @@ static void usage(const struct command *command, FILE *to)
 	if (command) {
 		fprintf(to, "usage: evilnet %s [options]\n\n%s\n\n", command->name, command->help);
 	} else {
-		fprintf(to, "usage: evilnet COMMAND [options]\n\n");
+		fprintf(to, "usage: evilnet COMMAND [options]\n       evilnet --version\n\n");
 		for (size_t i = 0; i < COMMANDS; i++)
 			fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
 		fprintf(to, "\n`evilnet COMMAND --help` tells the options of a command. Common to all:\n\n");
@@ -255,6 +256,21 @@ static int run(struct evilnet *e, const struct arguments *a)
 	return a->command->run(e);
 }
 
+/* What is done where no command is named. */
+static int without_command(const char *name)
+{
+	bool asked = name && (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0);
+
+	if (name && strcmp(name, "--version") == 0) {
+		printf("evilnet %s\n", weir_version());
+		return EVILNET_DONE;
+	}
+	if (name && !asked)
+		fprintf(stderr, "evilnet: there is no command \"%s\"\n", name);
+	usage(NULL, asked ? stdout : stderr);
+	return asked ? EVILNET_DONE : EVILNET_USAGE;
+}
+
 int main(int argc, char **argv)
 {
 	struct evilnet e = { .cfg = weir_config_new(), .stop = &stop_flag, .watched = &watched_flag };
@@ -267,14 +283,8 @@ int main(int argc, char **argv)
 		if (strcmp(name, commands[i].name) == 0)
 			a.command = &commands[i];
 	if (!a.command) {
-		bool asked = name &&
-			     (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0);
-
-		if (name && !asked)
-			fprintf(stderr, "evilnet: there is no command \"%s\"\n", name);
-		usage(NULL, asked ? stdout : stderr);
 		weir_config_free(e.cfg);
-		return asked ? EVILNET_DONE : EVILNET_USAGE;
+		return without_command(name);
 	}
 	static char program[] = "evilnet";
 

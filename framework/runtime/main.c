@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <weir/version.h>
+
 #include "framework/runtime/runtime.h"
 
 enum { DONE = 0, FAILED = 1, USAGE = 2, STOP_TIMEOUT_MS = 30000 };
@@ -22,7 +24,7 @@ static void usage(const char *program, FILE *to)
 {
 	fprintf(to,
 		"usage: %s [-b HOST:PORT] [-c FILE] [-X KEY=VALUE]... [--exit-at-end]\n"
-		"       %s --describe[=text|dot|mermaid|json] | --config | --help\n\n"
+		"       %s --describe[=text|dot|mermaid|json] | --config | --version | --help\n\n"
 		"  -b, --bootstrap-servers HOST:PORT  brokers to ask first\n"
 		"  -c, --config-file FILE             key = value lines\n"
 		"  -X KEY=VALUE                       any key; kafka.* goes to librdkafka\n"
@@ -31,7 +33,8 @@ static void usage(const char *program, FILE *to)
 		"      --exit-at-end                  stop once what is there at the start is processed and "
 		"committed\n"
 		"      --describe[=FORMAT]            print the topology\n"
-		"      --config                       print every key, its value and where that comes from\n\n"
+		"      --config                       print every key, its value and where that comes from\n"
+		"      --version                      print which weir it is\n\n"
 		"Environment: WEIR_ and the key in capitals with underscores (WEIR_APPLICATION_ID).\n"
 		"Later wins: default, file, environment, command line.\n",
 		program, program);
@@ -39,7 +42,7 @@ static void usage(const char *program, FILE *to)
 
 struct arguments {
 	weir_config *cfg;
-	bool exit_at_end, describe, print_config, help;
+	bool exit_at_end, describe, print_config, version, help;
 	int32_t create_partitions; /* of topics that are missing; 0 = make none */
 	weir_format format;
 	weir_app_opts opts;
@@ -88,6 +91,7 @@ static bool parse(int argc, char **argv, struct arguments *a, weir_error *err)
 		{ "exit-at-end", no_argument, NULL, 'e' },
 		{ "describe", optional_argument, NULL, 'd' },
 		{ "config", no_argument, NULL, 'p' },
+		{ "version", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -118,6 +122,9 @@ static bool parse(int argc, char **argv, struct arguments *a, weir_error *err)
 			break;
 		case 'p':
 			a->print_config = true;
+			break;
+		case 'v':
+			a->version = true;
 			break;
 		case 'h':
 			a->help = true;
@@ -201,6 +208,8 @@ int weir_main_with(int argc, char **argv, weir_build_fn *build, weir_app_opts op
 		fprintf(stderr, "%s: %s\n", argv[0], err.message);
 	else if (a.help)
 		usage(argv[0], stdout), code = DONE;
+	else if (a.version)
+		printf("weir %s\n", weir_version()), code = DONE;
 	else
 		code = with_config(argv[0], &a, t);
 	weir_topology_free(t);

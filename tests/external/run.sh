@@ -29,6 +29,11 @@ done
 "$cc" "${flags[@]}" $(pkg-config --cflags weir) "$here/main.c" $(pkg-config --libs weir) -o "$work/by-pkg-config"
 expect_hello "$work/by-pkg-config"
 
+printf '#include <stdio.h>\n#include <weir/version.h>\nint main(void) { puts(weir_version()); }\n' |
+	"$cc" "${flags[@]}" -x c - -x none $(pkg-config --cflags --libs weir) -o "$work/version"
+version=$("$work/version")
+[ "$version" = "$(pkg-config --modversion weir)" ] || { echo "weir_version() is $version" >&2; exit 1; }
+
 for header in "$prefix"/include/weir/*.h; do
 	echo "#include <weir/$(basename "$header")>" |
 		"$cc" "${flags[@]}" $(pkg-config --cflags weir) -fsyntax-only -x c -

@@ -44,6 +44,17 @@ static void what_it_can_say_without_a_broker_it_says(void **state)
 	}
 }
 
+static void it_tells_which_weir_it_is(void **state)
+{
+	char said[1000], wanted[100];
+
+	(void)state;
+	snprintf(wanted, sizeof wanted, "weir %s\n", weir_version());
+	assert_int_equal(run("--version", said, sizeof said), 0);
+	assert_string_equal(said, wanted);
+	assert_string_equal(weir_version(), PROJECT_VERSION);
+}
+
 static void wrong_usage_ends_with_two_and_says_what_is_wrong(void **state)
 {
 	static const char *const cases[][2] = {
@@ -125,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_it_can_say_without_a_broker_it_says),
+		cmocka_unit_test(it_tells_which_weir_it_is),
 		cmocka_unit_test(wrong_usage_ends_with_two_and_says_what_is_wrong),
 		cmocka_unit_test(a_program_may_bring_its_own_listener),
 		cmocka_unit_test(settings_come_from_a_file_too_and_the_command_line_is_stronger),

@@ -131,9 +131,9 @@ bool weir_app_query(weir_app *app, const char *store, weir_query_fn *fn, void *u
 
 typedef weir_topology *weir_build_fn(void);
 /**
- * For a main: options (-b, -c, -X, --create-topics, --describe, --help), configuration, logging to standard error,
- * signals (the first SIGINT or SIGTERM commits and leaves, the second stops at once), run. Returns the exit code: 0
- * done, 1 failed, 2 wrong usage. application.id defaults to the topology's name.
+ * For a main: options (-b, -c, -X, --create-topics, --describe, --version, --help), configuration, logging to
+ * standard error, signals (the first SIGINT or SIGTERM commits and leaves, the second stops at once), run. Returns
+ * the exit code: 0 done, 1 failed, 2 wrong usage. application.id defaults to the topology's name.
  */
 int weir_main(int argc, char **argv, weir_build_fn *build);
 /** The same with a listener of the program's (or metrics, or a clock). opts.listener.user must outlive it. */

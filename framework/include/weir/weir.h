@@ -21,5 +21,6 @@
 #include <weir/store.h>
 #include <weir/table.h>
 #include <weir/topology.h>
+#include <weir/version.h>
 
 #endif

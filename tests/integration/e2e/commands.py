@@ -70,12 +70,14 @@ def help_texts(case):
     for words in (("--help",), ("-h",), ("help",)):
         code, out, err = run(case, words)
         check(code == 0 and not err and all(re.search(rf"^  {c} ", out, re.M) for c in ALL), f"evilnet {words[0]}: {code}, {out}{err}")
+    code, out, err = run(case, ["--version"])
+    check(code == 0 and not err and re.fullmatch(r"evilnet \d+\.\d+\.\d+\n", out), f"evilnet --version: {code}, {out}{err}")
     for command in ALL:
         code, out, err = run(case, [command, "--help"])
         check(code == 0 and not err and out.startswith(f"usage: evilnet {command} "), f"{command} --help: {code}, {out}{err}")
         shown = set(re.findall(r"--([a-z-]+)", out)) - {"bootstrap-servers", "config-file", "set", "help"}
         check(shown == set(OPTIONS[command]), f"{command} --help shows {sorted(shown)}, wanted {sorted(OPTIONS[command])}")
-    say("--help of each command")
+    say("--version, and --help of each command")
 
 
 def settings(case):
