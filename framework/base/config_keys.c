@@ -72,14 +72,14 @@ const weir_config_key weir__config_keys[] = {
 	{ "errors.dead.letter.queue.topic.name", TEXT, NULL,
 	  .help = "Topic for records that cannot be processed, with the reason in their headers." },
 	{ "errors.deserialization", ENUM, "dead-letter", .choices = "dead-letter|stop",
-	  .help = "What to do with a record that cannot be read; without a dead-letter topic it stops the"
-		  " instance." },
+	  .help = "What to do with a record that cannot be read, unless the program has a handler for that;"
+		  " without a dead-letter topic it stops the instance." },
 	{ "errors.processing", ENUM, "stop", .choices = "dead-letter|stop",
 	  .help = "What to do with a record at which a step of the program fails, unless the program has a handler"
 		  " for that; without a dead-letter topic it stops the instance (KIP-1033)." },
 	{ "errors.production", ENUM, "dead-letter", .choices = "dead-letter|stop",
-	  .help = "What to do with a result that the broker refuses for good; without a dead-letter topic it"
-		  " stops the instance." },
+	  .help = "What to do with a result that the broker refuses for good, unless the program has a handler"
+		  " for that; without a dead-letter topic it stops the instance." },
 	{ "task.timeout.ms", DURATION, "5m", 0, DAY_MS,
 	  .help = "How long a task retries what the cluster refuses for now before the instance stops; 0 = not"
 		  " at all." },

@@ -212,13 +212,12 @@ bool weir__release_begin(weir_context *cx, struct released *what, const weir_rec
 
 	what->outer = cx->released;
 	cx->released = what;
-	const char *why = cx->ops->row_refused(cx);
-
-	if (!why)
-		return true;
 	cx->current = (struct instance *)what->step;
-	weir_dead_letter(cx, r, why);
+	bool refused = cx->ops->row_refused(cx, r);
+
 	cx->current = current;
+	if (!refused)
+		return true;
 	cx->released = what->outer;
 	return false;
 }

@@ -88,8 +88,8 @@ struct context_ops {
 	const char *(*task_id)(const weir_context *cx);
 	const weir_config *(*config)(const weir_context *cx);
 	const char *(*state_dir)(weir_context *cx, weir_error *err);
-	/* Why what cx->released names is not to go on; NULL = it may. */
-	const char *(*row_refused)(weir_context *cx);
+	/* What cx->released names, r, is not to go on, and what is to become of it has been done. */
+	bool (*row_refused)(weir_context *cx, const weir_record *r);
 	/* The handle of a metric of the program's own, of def's kind. */
 	void *(*metric)(weir_context *cx, const weir_metric_def *def, const char *const *label_values);
 };

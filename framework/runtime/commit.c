@@ -43,6 +43,21 @@ static const struct input *input_of(const struct worker *w, uint64_t tag)
 	return NULL;
 }
 
+/* When what has caused it comes again, either the program is asked (weir_topology_on_refused), or it is a dead
+ * letter. */
+static bool goes_on_without(const struct worker *w, bool is_letter)
+{
+	const struct settings *s = &w->app->settings;
+
+	return w->app->topology->on_refused.fn || (s->dead_letter_topic && (!s->stop_on_refused || is_letter));
+}
+
+static void note_refused(struct poison *p, const char *topic, const char *message)
+{
+	snprintf(p->reason, sizeof p->reason, "result refused: %.180s", message);
+	snprintf(p->refuser, sizeof p->refuser, "%s", topic);
+}
+
 void weir__on_delivery(const char *topic, int32_t partition, int64_t offset, uint64_t tag, const weir_error *error,
 		       void *worker)
 {
@@ -59,14 +74,14 @@ void weir__on_delivery(const char *topic, int32_t partition, int64_t offset, uin
 	w->error = *error;
 	w->error.abort_txn = true;
 	weir_wrap(&w->error, "a record for %s/%d is refused", topic, (int)partition);
-	if (!in || !s->dead_letter_topic || (s->stop_on_refused && !is_letter)) {
+	if (!in || !goes_on_without(w, is_letter)) {
 		w->stop = true;
 		return;
 	}
 	struct poison *p = poison_of(w, in, (int64_t)(tag & UINT64_C(0xffffffffffff)));
 
 	if (!is_letter)
-		snprintf(p->reason, sizeof p->reason, "result refused: %.180s", error->message);
+		note_refused(p, topic, error->message);
 	else if (p->bare)
 		w->stop = true; /* not even that */
 	else
@@ -91,18 +106,16 @@ void weir__on_put_refused(size_t bytes, void *task_store)
 		  store->graph->spec.name, bytes, (long long)s->record_bytes_max);
 	w->error.abort_txn = true;
 	w->failed = true;
-	if ((!t->cx.source && !row) || !s->dead_letter_topic || s->stop_on_refused) {
+	if ((!t->cx.source && !row) || !goes_on_without(w, false)) {
 		w->stop = true;
 		return;
 	}
 	if (row) {
 		w->row_refused = true;
-		weir__row_refuse(t, w->error.message);
+		weir__row_refuse(t, store->changelog, w->error.message);
 		return;
 	}
-	struct poison *p = poison_of(w, t->current, t->cx.source->offset);
-
-	snprintf(p->reason, sizeof p->reason, "result refused: %.180s", w->error.message);
+	note_refused(poison_of(w, t->current, t->cx.source->offset), store->changelog, w->error.message);
 }
 
 weir_producer *weir__producer_new(struct worker *w, weir_error *err)

@@ -55,11 +55,12 @@ static void through_topology(struct input *in, const weir_kafka_record *record, 
 	t->cx.origins.now = ORIGIN_UNKNOWN;
 	const struct poison *poison = weir__poison_find(t->worker, in, record->offset);
 
-	if (poison && poison->reason[0])
-		weir__dead_letter(t,
-				  &(struct letter){ .source = record, .code = "USER", .reason = poison->reason });
-	else if (weir__source_take(in->source, &t->cx, &r))
+	if (poison && poison->reason[0]) {
+		t->cx.current = in->source;
+		weir__give_up(t, &r, poison->refuser, poison->reason);
+	} else if (weir__source_take(in->source, &t->cx, &r)) {
 		take(in, &r);
+	}
 	t->cx.source = NULL;
 	t->cx.source_headers = NULL;
 	t->cx.origins.now = 0;

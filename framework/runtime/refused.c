@@ -16,6 +16,7 @@ struct refused_row {
 	uint32_t number;
 	bool told; /* in the open transaction */
 	char reason[200];
+	char refuser[TOPIC_NAME_MAX + 1]; /* the topic that does not take it */
 	size_t key_len;
 	char key[];
 };
@@ -35,17 +36,20 @@ static struct refused_row *find(const struct task *t, const struct released *wha
 	return row;
 }
 
-const char *weir__row_refused(weir_context *cx)
+bool weir__row_refused(weir_context *cx, const weir_record *r)
 {
-	struct refused_row *row = find((struct task *)cx, cx->released);
+	struct task *t = (struct task *)cx;
+	struct refused_row *row = find(t, cx->released);
 
 	if (!row)
-		return NULL;
+		return false;
 	row->told = true;
-	return row->reason;
+	if (!cx->failure) /* that says more */
+		weir__give_up(t, r, row->refuser, row->reason);
+	return true;
 }
 
-void weir__row_refuse(struct task *t, const char *reason)
+void weir__row_refuse(struct task *t, const char *topic, const char *reason)
 {
 	struct worker *w = t->worker;
 	const struct released *what = t->cx.released;
@@ -61,6 +65,7 @@ void weir__row_refuse(struct task *t, const char *reason)
 				     .number = what->number,
 				     .key_len = what->key.len };
 	snprintf(row->reason, sizeof row->reason, "result refused: %.180s", reason);
+	snprintf(row->refuser, sizeof row->refuser, "%s", topic);
 	memcpy(row->key, what->key.data, what->key.len);
 	w->refused_rows = row;
 }

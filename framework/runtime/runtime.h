@@ -171,15 +171,18 @@ struct task {
 	int64_t try_again_us;
 };
 
+enum { TOPIC_NAME_MAX = 249 }; /* Kafka's */
+
 /* A record that the broker refused to take something of. When it comes again: if it was a result, it goes to the
- * dead letters instead; if it was its dead letter, that is sent bare. */
+ * dead letters instead, or as the program answers; if it was its dead letter, that is sent bare. */
 struct poison {
 	struct poison *next;
 	const char *topic; /* an input's: lives as long as the app */
 	int32_t partition;
 	int64_t offset;
 	bool bare;
-	char reason[200]; /* of a result that was refused; else "" */
+	char reason[200];                 /* of a result that was refused; else "" */
+	char refuser[TOPIC_NAME_MAX + 1]; /* the topic that the result was for */
 };
 
 /* Partition counts of topics that are written to, asked for once. */
@@ -548,14 +551,17 @@ void weir__dead_letter(struct task *t, const struct letter *letter);
 /** What is to become of what the current step has failed at: whoever is to be asked says so. The application has
  * been stopped, if so. */
 weir_answer weir__failure_answer(struct task *t, const weir_record *r, const char *message);
+/** The record at work, or r where there is none, has had a result for the topic which was refused, or state that is
+ * too large: whoever is to be asked says what becomes of it. */
+void weir__give_up(struct task *t, const weir_record *r, const char *topic, const char *reason);
 
 /* --- refused.c --------------------------------------------------------------------------------------------------
  * */
 
 /** context_ops.row_refused: the row is told of in the open transaction. */
-const char *weir__row_refused(weir_context *cx);
-/** Remembers what cx.released names. */
-void weir__row_refuse(struct task *t, const char *reason);
+bool weir__row_refused(weir_context *cx, const weir_record *r);
+/** Remembers what cx.released names, and which topic does not take it. */
+void weir__row_refuse(struct task *t, const char *topic, const char *reason);
 /** Those that have been told of are done with, and so are those of tasks that are another's by now. */
 void weir__rows_committed(struct worker *w);
 void weir__rows_aborted(struct worker *w);

@@ -162,39 +162,39 @@ void weir__on_put_expired(void *store)
 	add_count(&((struct task_store *)store)->task->worker->dropped, 1);
 }
 
-static weir_answer answer(struct task *t, const weir_record *r, const char *message)
+/* Asks the handler or, without one, the configuration, which may want to stop. */
+static weir_answer ask(struct task *t, const struct failure_handler *handler, weir_failure failure, bool stop)
 {
-	const weir_topology *topology = t->worker->app->topology;
-	const struct settings *s = &t->worker->app->settings;
 	const weir_kafka_record *source = t->cx.source;
-	weir_failure failure = {
-		.step = t->cx.current->node->name,
-		.message = message,
-		.record = r,
-		.source = weir_record_metadata(&t->cx),
-		.source_key = source ? source->key : WEIR_NULL,
-		.source_value = source ? source->value : WEIR_NULL,
-	};
+	const char *before = t->cx.failure;
 
-	if (topology->on_failure)
-		return topology->on_failure(&t->cx, &failure, topology->on_failure_user);
-	return s->stop_on_failure || !s->dead_letter_topic ? WEIR_ANSWER_STOP : WEIR_ANSWER_DEAD_LETTER;
+	if (!handler->fn)
+		return stop || !t->worker->app->settings.dead_letter_topic ? WEIR_ANSWER_STOP
+									   : WEIR_ANSWER_DEAD_LETTER;
+	failure.source = weir_record_metadata(&t->cx);
+	failure.source_key = source ? source->key : WEIR_NULL;
+	failure.source_value = source ? source->value : WEIR_NULL;
+	weir_answer what = handler->fn(&t->cx, &failure, handler->user);
+
+	t->cx.failure = before; /* the handler's own failure is none */
+	return what;
 }
 
 weir_answer weir__failure_answer(struct task *t, const weir_record *r, const char *message)
 {
 	const struct settings *s = &t->worker->app->settings;
 	weir_context *cx = &t->cx;
-	weir_answer what = answer(t, r, message);
+	weir_answer what = ask(t, &t->worker->app->topology->on_failure,
+			       (weir_failure){ .step = cx->current->node->name, .message = message, .record = r },
+			       s->stop_on_failure);
 
-	cx->failure = NULL; /* the handler's own failure is none */
 	if (what == WEIR_ANSWER_STOP) {
 		weir_metadata at = weir_record_metadata(cx);
 
 		weir_stop(cx, "step \"%s\" has failed at %s/%d@%lld: %s (%s)", cx->current->node->name,
 			  at.topic ? at.topic : "-", (int)at.partition, (long long)at.offset, message,
-			  t->worker->app->topology->on_failure ? "as the topology's handler has answered"
-			  : s->stop_on_failure                 ? "errors.processing=stop"
+			  t->worker->app->topology->on_failure.fn ? "as the topology's handler has answered"
+			  : s->stop_on_failure                    ? "errors.processing=stop"
 					       : "errors.processing=dead-letter, dead-letter topic not set");
 	}
 	return what;
@@ -216,32 +216,78 @@ static void service_failed(weir_context *cx, const weir_record *r, const char *m
 					       .unsent = what == WEIR_ANSWER_SKIP });
 }
 
+static void stop_unreadable(struct task *t, const char *message)
+{
+	const struct settings *s = &t->worker->app->settings;
+	const weir_kafka_record *source = t->cx.source;
+	const char *why = weir__arena_printf(&t->cx.arena, "errors.deserialization=%s, dead-letter topic %s",
+					     s->stop_on_unreadable ? "stop" : "dead-letter",
+					     s->dead_letter_topic ? s->dead_letter_topic : "not set");
+
+	weir_stop(&t->cx, "record %s/%d@%lld cannot be read: %s (%s)", source->topic, (int)source->partition,
+		  (long long)source->offset, message,
+		  t->worker->app->topology->on_unreadable.fn ? "as the topology's handler has answered" : why);
+}
+
 static void service_unreadable(weir_context *cx, const weir_record *r, const char *message)
 {
 	struct task *t = (struct task *)cx;
-	const struct settings *s = &t->worker->app->settings;
+	const char *reason = weir__arena_printf(&cx->arena, "unreadable: %s", message);
+	weir_record as_bytes = { .key = r->key,
+				 .timestamp_ms = r->timestamp_ms,
+				 .encoded = weir_value_bytes(r),
+				 .has_encoded = true,
+				 .headers = r->headers,
+				 .cx = cx };
+	weir_answer what =
+		ask(t, &t->worker->app->topology->on_unreadable,
+		    (weir_failure){ .step = cx->current->node->name, .message = reason, .record = &as_bytes },
+		    t->worker->app->settings.stop_on_unreadable);
 
-	(void)r;
-	if (s->stop_on_unreadable || !s->dead_letter_topic) {
-		weir_stop(cx,
-			  "record %s/%d@%lld cannot be read: %s (errors.deserialization=%s, dead-letter topic %s)",
-			  cx->source->topic, (int)cx->source->partition, (long long)cx->source->offset, message,
-			  s->stop_on_unreadable ? "stop" : "dead-letter",
-			  s->dead_letter_topic ? s->dead_letter_topic : "not set");
-		return;
-	}
-	weir__dead_letter(t,
-			  &(struct letter){ .source = cx->source,
-					    .code = "DECODE",
-					    .reason = weir__arena_printf(&cx->arena, "unreadable: %s", message) });
+	if (what == WEIR_ANSWER_STOP)
+		stop_unreadable(t, message);
+	else
+		weir__dead_letter(t, &(struct letter){ .source = cx->source,
+						       .code = "DECODE",
+						       .reason = reason,
+						       .unsent = what == WEIR_ANSWER_SKIP });
+}
+
+static weir_answer ask_refused(struct task *t, weir_failure failure)
+{
+	return ask(t, &t->worker->app->topology->on_refused, failure, t->worker->app->settings.stop_on_refused);
+}
+
+void weir__give_up(struct task *t, const weir_record *r, const char *topic, const char *reason)
+{
+	weir_metadata at = weir_record_metadata(&t->cx);
+	weir_answer what = ask_refused(t, (weir_failure){ .message = reason, .record = r, .topic = topic });
+
+	if (what == WEIR_ANSWER_STOP)
+		weir_stop(&t->cx,
+			  "topic \"%s\" does not take what comes of a record of step \"%s\" at %s/%d@%lld: %s "
+			  "(as the topology's handler has answered)",
+			  topic, t->cx.current->node->name, at.topic ? at.topic : "-", (int)at.partition,
+			  (long long)at.offset, reason);
+	else
+		weir__dead_letter(t, &(struct letter){ .source = t->cx.source,
+						       .result = r,
+						       .code = "USER",
+						       .reason = reason,
+						       .unsent = what == WEIR_ANSWER_SKIP });
 }
 
 /* The broker will never take this record. */
 static void refused(struct task *t, const char *topic, const weir_record *result, const weir_error *error)
 {
 	struct worker *w = t->worker;
+	const char *reason = weir__arena_printf(&t->cx.arena, "result refused: %s", error->message);
+	weir_answer what = ask_refused(t, (weir_failure){ .step = t->cx.current->node->name,
+							  .message = reason,
+							  .record = result,
+							  .topic = topic });
 
-	if (w->app->settings.stop_on_refused || !w->app->settings.dead_letter_topic) {
+	if (what == WEIR_ANSWER_STOP) {
 		w->failed = true;
 		w->error = *error;
 		weir_wrap(&w->error, "result of step \"%s\" for topic \"%s\"%s%s", t->cx.current->node->name, topic,
@@ -252,8 +298,8 @@ static void refused(struct task *t, const char *topic, const weir_record *result
 	weir__dead_letter(t, &(struct letter){ .source = t->cx.source,
 					       .result = result,
 					       .code = weir_code_name(error->code),
-					       .reason = weir__arena_printf(&t->cx.arena, "result refused: %s",
-									    error->message) });
+					       .reason = reason,
+					       .unsent = what == WEIR_ANSWER_SKIP });
 }
 
 static void service_send(weir_context *cx, const char *topic, int32_t partition, const weir_record *r,

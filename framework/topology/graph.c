@@ -42,8 +42,17 @@ void weir_topology_wrap(weir_topology *t, weir_wrapper wrapper)
 
 void weir_topology_on_failure(weir_topology *t, weir_failure_fn *fn, void *user)
 {
-	t->on_failure = fn;
-	t->on_failure_user = user;
+	t->on_failure = (struct failure_handler){ fn, user };
+}
+
+void weir_topology_on_unreadable(weir_topology *t, weir_failure_fn *fn, void *user)
+{
+	t->on_unreadable = (struct failure_handler){ fn, user };
+}
+
+void weir_topology_on_refused(weir_topology *t, weir_failure_fn *fn, void *user)
+{
+	t->on_refused = (struct failure_handler){ fn, user };
 }
 
 void weir__graph_add_keys(const weir_topology *t, weir_config *cfg)

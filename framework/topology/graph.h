@@ -86,6 +86,12 @@ struct subtopology {
 	size_t store_count;
 };
 
+/* fn NULL = the configuration decides. */
+struct failure_handler {
+	weir_failure_fn *fn;
+	void *user;
+};
+
 struct weir_topology {
 	struct arena arena;
 	const char *name;
@@ -101,8 +107,7 @@ struct weir_topology {
 	const weir_config_key **keys; /* the program's own */
 	size_t key_count;
 	const weir_wrapper *wrapper; /* NULL = none */
-	weir_failure_fn *on_failure;
-	void *on_failure_user;
+	struct failure_handler on_failure, on_unreadable, on_refused;
 	struct subtopology *subtopologies; /* by weir__graph_finish */
 	size_t subtopology_count;
 	unsigned optimize;

@@ -107,15 +107,19 @@ typedef enum weir_answer {
 
 /* Lasts as long as the call. */
 typedef struct weir_failure {
-	const char *step;
-	const char *message;       /* as in weir_step_fail */
-	const weir_record *record; /* what the step was given; NULL in punctuators */
+	const char *step;    /* NULL where it is not known any more: refused only after it was sent */
+	const char *message; /* the dead letter's reason; as in weir_step_fail */
+	/* What the step was given; NULL in punctuators. A result that is refused; one that was sent before: the
+	 * source record, its value as bytes. */
+	const weir_record *record;
 	/* As it was read, where the record comes from; topic NULL in punctuators, in results that a commit sends
 	 * on, and in what has waited */
 	weir_metadata source;
 	weir_bytes source_key, source_value;
+	const char *topic; /* that does not take it, changelogs among them; NULL unless something is refused */
 } weir_failure;
-/** What is to become of it; on the task's thread. It must not forward, and not touch stores. */
+/** What is to become of it; on the task's thread, so that several may ask at once. It must not forward, and not
+ * touch stores. What it answers is part of the record's transaction: where that is aborted, it is asked again. */
 typedef weir_answer weir_failure_fn(weir_context *cx, const weir_failure *failure, void *user);
 
 typedef enum weir_time { WEIR_STREAM_TIME, WEIR_WALL_CLOCK_TIME } weir_time;

@@ -45,6 +45,17 @@ void weir_topology_wrap(weir_topology *t, weir_wrapper wrapper);
 /** Asked at each failure of a step (weir_step_fail), in the place of errors.processing: Kafka Streams'
  * ProcessingExceptionHandler. The last one given holds; NULL = none. */
 void weir_topology_on_failure(weir_topology *t, weir_failure_fn *fn, void *user);
+/** Asked at each record that cannot be read, in the place of errors.deserialization: Kafka Streams'
+ * DeserializationExceptionHandler. The failure's record is as it was read, its value as bytes. Not asked for global
+ * tables: for these errors.deserialization decides. */
+void weir_topology_on_unreadable(weir_topology *t, weir_failure_fn *fn, void *user);
+/** Asked at each result that will never be taken, and each change of state that its changelog will not take, in the
+ * place of errors.production: Kafka Streams' ProductionExceptionHandler. Where it shows before the result is sent,
+ * that result alone is left out. Where it shows later, from the broker or in a store, all of the source record (or
+ * of what has waited) is: the transaction is aborted, and the question comes when the record is read again, in its
+ * new transaction. Not asked about dead letters, nor about state that a commit or a timer makes too large and what
+ * only the broker refuses of their results, which stops the application. */
+void weir_topology_on_refused(weir_topology *t, weir_failure_fn *fn, void *user);
 /** No application may run it any more. NULL is fine. */
 void weir_topology_free(weir_topology *t);
 /** False and all mistakes, one a line as far as they fit, with the names of their steps. */
