@@ -66,7 +66,7 @@ static bool forget_entry(weir_store *store, struct entry *e)
 	return true;
 }
 
-static bool flush_entry(weir_store *store, struct entry *e, store_flush_fn *fn, void *user)
+static bool flush_entry(weir_store *store, struct entry *e, bool evicted, store_flush_fn *fn, void *user)
 {
 	struct cache *cache = &store->cache;
 	struct saved *old = e->old;
@@ -75,6 +75,7 @@ static bool flush_entry(weir_store *store, struct entry *e, store_flush_fn *fn, 
 		return forget_entry(store, e);
 	struct store_change c = describe(store, e);
 
+	c.evicted = evicted;
 	__builtin_prefetch(e->link.next);
 	/* From here on a change is a new one. */
 	e->old = NULL;
@@ -130,7 +131,9 @@ bool weir__store_flush(weir_store *store, store_flush_fn *fn, void *user)
 	if (store->cache.by_use)
 		put_deletions_first(&store->cache);
 	while (go_on && !weir__list_empty(&store->cache.changed))
-		go_on = flush_entry(store, weir__entry_of(store->cache.changed.next), fn, user);
+		go_on = flush_entry(store, weir__entry_of(store->cache.changed.next), false, fn, user);
+	for (struct entry *e; go_on && (e = weir__store_evict(store));)
+		go_on = flush_entry(store, e, true, fn, user);
 	store->flushing = false;
 	if (go_on)
 		store->times_flushed = store->times;

@@ -127,6 +127,8 @@ void weir__rows_restored(weir_store *store);
 
 /** The entry of a row, from disk if need be; NULL: there is none, or the database failed. */
 struct entry *weir__store_find(weir_store *store, weir_bytes row);
+/** With evicts_at_flush: deletes the one used longest ago if there are too many; NULL: there are not. */
+struct entry *weir__store_evict(weir_store *store);
 /** An entry that says something about rows and is none itself: clean, never written, gone at any time. */
 struct entry *weir__store_hint(weir_store *store, weir_bytes key, weir_bytes value);
 

@@ -20,8 +20,8 @@ weir_store *weir__store_open(struct state *state, const struct store_spec *spec,
 	weir_store *store = weir__calloc(1, sizeof *store);
 
 	weir_assert(spec->kind != STORE_VERSIONED || !(spec->codec.size || spec->keep_old));
-	weir_assert(!spec->entries_max ||
-		    (spec->kind == STORE_KEY_VALUE && spec->in_memory && !spec->codec.size && !spec->keep_old));
+	weir_assert(!spec->entries_max || (spec->kind == STORE_KEY_VALUE && spec->in_memory &&
+					   (spec->evicts_at_flush || (!spec->codec.size && !spec->keep_old))));
 	weir_assert(!spec->headers || (spec->kind <= STORE_SESSION && !spec->codec.size && !spec->keep_old));
 	store->spec = *spec;
 	store->spec.ordered |= spec->kind == STORE_VERSIONED;
@@ -396,6 +396,16 @@ void weir__store_write(weir_store *store, weir_bytes key, weir_bytes value, int6
 	set_value(store, e, value, timestamp_ms);
 }
 
+struct entry *weir__store_evict(weir_store *store)
+{
+	if (!store->spec.evicts_at_flush || store->cache.use_count <= (size_t)store->spec.entries_max)
+		return NULL;
+	struct entry *e = change(store, weir__cache_least_used(&store->cache), 0);
+
+	set_value(store, e, WEIR_NULL, store->times.timestamp_max);
+	return e;
+}
+
 struct entry *weir__store_hint(weir_store *store, weir_bytes key, weir_bytes value)
 {
 	struct entry *e = insert(store, key, weir__store_hash(store, key), value.len);
@@ -539,7 +549,7 @@ static void put(weir_store *store, weir_bytes key, weir_bytes value, int64_t tim
 	weir_assert(store->spec.kind == STORE_KEY_VALUE && !weir_is_null(key));
 	weir__times_see(&store->times, INT64_MIN, timestamp_ms);
 	weir__store_write(store, key, weir__store_keep(store, value, headers), timestamp_ms);
-	if (store->cache.by_use)
+	if (store->cache.by_use && !store->spec.evicts_at_flush)
 		make_room(store, timestamp_ms);
 }
 
@@ -705,6 +715,8 @@ void *weir__store_object(weir_store *store, weir_bytes key, int64_t start_ms, in
 	} else if (timestamp_ms > e->timestamp_ms) {
 		e->timestamp_ms = timestamp_ms;
 	}
+	if (store->cache.by_use)
+		weir__cache_use(&store->cache, e);
 	return e->data;
 }
 
@@ -720,6 +732,8 @@ void weir__store_object_undo(weir_store *store, weir_bytes key, int64_t start_ms
 	store->version++;
 	e->present = false;
 	e->value_len = 0;
+	if (store->cache.by_use)
+		weir__cache_use(&store->cache, e);
 	if (!e->fresh)
 		return; /* it was deleted: so it is again */
 	weir__store_make_clean(store, e);

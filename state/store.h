@@ -83,6 +83,9 @@ struct store_spec {
 	/* Keys and values in memory: at most so many, 0 = any number. A put of one more deletes the key whose last
 	 * use (get, put) is the longest ago. What is restored is taken as it comes. */
 	int64_t entries_max;
+	/* Instead of at the put, what is too much goes at the end of each flush, marked as evicted: a put is always
+	 * given out, whatever becomes of it. Then with a codec and keep_old as well. */
+	bool evicts_at_flush;
 	/* Keys and values, windows, sessions: of values as bytes the headers are kept, too. */
 	bool headers;
 	bool ordered; /* an ordered index over cached keys: range reads are cheap */
@@ -161,6 +164,7 @@ struct store_change {
 	const void *object;          /* live form, with a codec; NULL when deleted */
 	const weir_headers *headers; /* of the value, in a store that keeps them; else NULL */
 	uint32_t origin;             /* as spec.origin has had it at the last change */
+	bool evicted;                /* with evicts_at_flush: nobody has deleted it */
 };
 /**
  * Gives each key changed since the last flush once, in the order in which they first changed, with its newest

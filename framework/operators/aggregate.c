@@ -64,12 +64,14 @@ static void add_by_fold(struct instance *in, weir_context *cx, const weir_record
 	weir_bytes value = weir_value_bytes(&result);
 
 	/* Nothing to delete: no tombstone, as in Kafka Streams where it has a cache: not with results on close. */
-	if (weir_is_null(value) && weir_is_null(old) && !a->window.emit_on_close)
+	if (weir_is_null(value) && weir_is_null(old) && !in->node->stores[0]->spec.leaves_nothing_out)
 		return;
 	if (weir_is_null(old) && !weir_is_null(value))
 		weir__closing_add(in, r->key, start_ms);
-	/* Kafka Streams' caches, too, send a tombstone with the time of the record that has caused it. */
-	int64_t ms = old_ms > r->timestamp_ms && !weir_is_null(value) ? old_ms : r->timestamp_ms;
+	/* Kafka Streams' caches, too, send a tombstone with the time of the record that has caused it; before an
+	 * LRU map it has none. */
+	bool newest = !weir_is_null(value) || a->window.entries_max > 0;
+	int64_t ms = old_ms > r->timestamp_ms && newest ? old_ms : r->timestamp_ms;
 
 	if (windowed)
 		weir_window_put(in->stores[0], r->key, value, start_ms, ms);
@@ -274,13 +276,16 @@ struct store_spec weir__aggregate_store_spec(const struct aggregate *a, const we
 						    : STORE_WINDOW,
 		.retention_ms = a->window.retain_ms,
 		.window_size_ms = a->window.size_ms,
-		.in_memory = a->window.in_memory,
+		.in_memory = a->window.in_memory || a->window.entries_max > 0,
 		.logged = !a->window.unlogged,
 		/* each record reads a range of them, and what is found goes from one window to another */
 		.ordered = a->kind == WINDOW_SESSION || a->kind == WINDOW_SLIDING,
 		/* a session that has come and gone since the last commit is nobody's business */
 		.keep_old = a->kind == WINDOW_SESSION,
-		.leaves_nothing_out = a->window.emit_on_close, /* Kafka Streams has no cache there */
+		/* Kafka Streams has no cache there; what is not there may have been let go of */
+		.leaves_nothing_out = a->window.emit_on_close || a->window.entries_max > 0,
+		.entries_max = a->window.entries_max,
+		.evicts_at_flush = a->window.entries_max > 0,
 	};
 
 	if (!spec.ordered && a->aggregator.add && value)

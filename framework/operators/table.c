@@ -66,6 +66,8 @@ int64_t weir__table_history_ms(const struct node *table)
 	return table->looked_up_count == 1 ? weir__table_history_ms(table->looked_up[0]) : -1;
 }
 
+static const struct operator to_table_op;
+
 /* --- with a store --------------------------------------------------------------------------------- */
 
 void weir__table_store_add(struct node *n, weir_table_opts opts)
@@ -73,15 +75,23 @@ void weir__table_store_add(struct node *n, weir_table_opts opts)
 	struct store_spec spec = {
 		.kind = opts.versioned ? STORE_VERSIONED : STORE_KEY_VALUE,
 		.retention_ms = opts.history_ms,
-		.in_memory = opts.in_memory,
+		.in_memory = opts.in_memory || opts.entries_max > 0,
 		.logged = !opts.unlogged,
 		.ordered = opts.ordered,
+		.entries_max = opts.entries_max,
+		.evicts_at_flush = opts.entries_max > 0,
+		/* what is not there may have been let go of: those below are told that it is deleted */
+		.leaves_nothing_out = opts.entries_max > 0,
 	};
 	struct graph_store *store =
 		weir__graph_store_add(n->topology, opts.store ? opts.store : n->name, &spec, n->value);
 
 	if (opts.history_ms < 0 || (opts.history_ms && !opts.versioned))
 		weir__graph_mistake(n->topology, n->name, "history_ms is for versions, and not negative");
+	if (opts.entries_max < 0 || (opts.entries_max && opts.versioned))
+		weir__graph_mistake(n->topology, n->name, "entries_max is not for versions, and not negative");
+	if (opts.entries_max && n->op != &to_table_op)
+		weir__graph_mistake(n->topology, n->name, "entries_max is for tables of topics and of streams");
 	store->owner = n;
 	n->stores[n->store_count++] = store;
 }
@@ -92,7 +102,7 @@ bool weir__table_store_of_view(struct node *n, weir_table_opts opts)
 		weir__graph_mistake(n->topology, n->name, "a table of windows cannot have another store");
 	else if (opts.store)
 		weir__table_store_add(n, opts);
-	else if (opts.in_memory || opts.unlogged || opts.ordered || opts.versioned)
+	else if (opts.in_memory || opts.unlogged || opts.ordered || opts.versioned || opts.entries_max)
 		weir__graph_mistake(n->topology, n->name, "it has no store: give it a name");
 	return opts.store != NULL;
 }
@@ -125,7 +135,8 @@ void weir__table_put(struct instance *in, weir_context *cx, const weir_record *r
 		put_version(in, cx, r);
 		return;
 	}
-	if (weir_is_null(value) && weir_is_null(weir_store_get(in->stores[0], r->key, NULL)))
+	if (weir_is_null(value) && !in->node->stores[0]->spec.leaves_nothing_out &&
+	    weir_is_null(weir_store_get(in->stores[0], r->key, NULL)))
 		return;
 	weir_store_put(in->stores[0], r->key, value, r->timestamp_ms);
 }
@@ -153,7 +164,7 @@ void weir__table_changed(struct instance *in, weir_context *cx, const struct sto
 		weir__window_key_split(change->key, &r.key, &r.window_start_ms);
 		r.window_end_ms = weir_time_add(r.window_start_ms, spec->window_size_ms);
 	}
-	if (spec->keep_old && weir_is_null(change->value) && weir_is_null(change->old))
+	if (spec->keep_old && !spec->leaves_nothing_out && weir_is_null(change->value) && weir_is_null(change->old))
 		return; /* made and deleted again in between */
 	weir__pass_on(in, cx, &r);
 }
@@ -240,11 +251,14 @@ weir_table *weir_table_source(weir_topology *t, const char *name, weir_table_sou
 	weir_table *table = weir_to_table(s, name, opts.store);
 
 	if (!opts.reuse_topic && !(t->optimize & WEIR_REUSE_TABLE_TOPICS && !opts.time_ms && !opts.store.unlogged &&
-				   !opts.store.versioned))
+				   !opts.store.versioned && !opts.store.entries_max))
 		return table;
 	if (opts.time_ms)
 		weir__graph_mistake(t, name,
 				    "a topic that is its own changelog has Kafka's timestamps: no time_ms");
+	if (opts.store.entries_max)
+		weir__graph_mistake(t, name,
+				    "its topic is its changelog, which must be told what goes: no entries_max");
 	if (opts.store.unlogged)
 		weir__graph_mistake(t, name, "its topic is its changelog: it cannot be unlogged");
 	if (opts.store.versioned)

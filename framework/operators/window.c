@@ -33,6 +33,8 @@ static void check_fields(weir_topology *t, const char *name, enum window_kind ki
 				    "retention");
 	if (w->emit_on_close && (kind == WINDOW_NONE || kind == WINDOW_UNLIMITED))
 		weir__graph_mistake(t, name, "emit_on_close: it has no window that closes");
+	if (w->entries_max < 0 || (w->entries_max && kind != WINDOW_NONE))
+		weir__graph_mistake(t, name, "entries_max is not for windows, and not negative");
 	if (kind != WINDOW_UNLIMITED && w->start_ms)
 		weir__graph_mistake(t, name, "only an unlimited window has a start");
 }

@@ -202,7 +202,7 @@ static bool flush_change(const struct store_change *change, void *user)
 		f->store->wrote++;
 		f->store->wrote_last = weir__record_digest(change->key, change->value);
 	}
-	if (f->owner && f->owner->op->changed && f->owner->child_count) {
+	if (f->owner && f->owner->op->changed && f->owner->child_count && !change->evicted) {
 		struct store_change kept = *change;
 
 		/* A step below may use the same store, and with it the memory that the encoded value lies in. */

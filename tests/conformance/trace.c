@@ -334,8 +334,8 @@ static void finish(struct run *r)
 				      t->stores[i]->value);
 		else if (is_listed(r, spec->name))
 			list_store(r, spec->name, spec->kind,
-				   spec->kind != STORE_SESSION && !spec->duplicates && !spec->entries_max &&
-					   !spec->headers,
+				   spec->kind != STORE_SESSION && !spec->duplicates &&
+					   (!spec->entries_max || spec->evicts_at_flush) && !spec->headers,
 				   t->stores[i]->value, &lines);
 	}
 	for (size_t i = 0; i < t->global_count; i++)

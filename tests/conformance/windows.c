@@ -22,6 +22,7 @@ static weir_window window_of(const struct step *s)
 		.retain_ms = step_number(s, "retain", 0),
 		.emit_on_close = emit && strcmp(emit, "close") == 0,
 		.unlogged = log && strcmp(log, "off") == 0,
+		.entries_max = step_number(s, "max", 0),
 		.in_memory = store && strcmp(store, "memory") == 0,
 	};
 }

@@ -325,6 +325,89 @@ static void a_lost_disk_is_restored_from_the_source_topic(void **state)
 	weir_driver_free(d);
 }
 
+static weir_topology *of_two_rows(void)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_table *few = weir_table_source(
+		t, "people", (weir_table_source_opts){ .value = &weir_utf8, .store.entries_max = 2 });
+	weir_table *lengths =
+		weir_table_map_values(few, "lengths", length, &weir_int64, (weir_table_opts){ 0 }, NULL);
+
+	weir_sink(weir_changes(few), "out", (weir_sink_opts){ 0 });
+	weir_sink(weir_changes(lengths), "lengths-out", (weir_sink_opts){ 0 });
+	return t;
+}
+
+static void what_a_table_of_so_many_rows_lets_go_of_is_told_to_its_changelog_alone(void **state)
+{
+	weir_driver *d = driver(of_two_rows(), (weir_driver_opts){ 0 });
+
+	(void)state;
+	weir_driver_pipe(d, "people", "a", "Ann", 1);
+	weir_driver_pipe(d, "people", "b", "Bo", 2);
+	weir_driver_pipe(d, "people", "c", "Cleo", 3);
+	assert_true(weir_is_null(weir_store_get(weir_driver_store(d, "people", 0), weir_str("a"), NULL)));
+	assert_text(d, "app-people-changelog", "a=Ann@1", "b=Bo@2", "c=Cleo@3", "a=null@3");
+	must(weir_driver_restart(d, true, &err));
+	assert_int_equal(weir_store_count(weir_driver_store(d, "people", 0)), 2);
+	weir_driver_pipe(d, "people", "d", "Di", 4);
+	weir_driver_pipe(d, "people", "a", NULL, 5); /* those below still have it */
+	assert_text(d, "app-people-changelog", "d=Di@4", "b=null@4", "a=null@5");
+	assert_text(d, "out", "a=Ann@1", "b=Bo@2", "c=Cleo@3", "d=Di@4", "a=null@5");
+	assert_numbers(d, "lengths-out", "a=3@1", "b=2@2", "c=4@3", "d=2@4", "a=null@5");
+	weir_driver_free(d);
+}
+
+static void between_commits_there_may_be_more_rows(void **state)
+{
+	weir_driver *d = driver(of_two_rows(), (weir_driver_opts){ 0 });
+
+	(void)state;
+	weir_driver_stop(d, false);
+	for (const char *k = "abca"; *k; k++)
+		weir_driver_pipe(d, "people", (char[]){ *k, 0 }, "Ann", 1);
+	must(weir_driver_start(d, NULL, &err));
+	assert_text(d, "out", "b=Ann@1", "c=Ann@1", "a=Ann@1");
+	assert_text(d, "app-people-changelog", "b=Ann@1", "c=Ann@1", "a=Ann@1", "b=null@1");
+	weir_driver_free(d);
+}
+
+static void assert_refused(weir_topology *t, const char *why)
+{
+	weir_error err = { .code = WEIR_OK };
+
+	assert_false(weir_topology_check(t, &err));
+	assert_contains(err.message, why);
+	weir_topology_free(t);
+}
+
+static void how_many_rows_is_for_tables_of_topics_and_streams(void **state)
+{
+	weir_table_opts view = { .entries_max = 2 }, stored = { .store = "kept", .entries_max = 2 };
+	weir_table_source_opts refused[] = {
+		{ .store = { .versioned = true, .history_ms = 9, .entries_max = 2 } },
+		{ .store.entries_max = -1 },
+		{ .store.entries_max = 2, .reuse_topic = true },
+	};
+	weir_topology *t = weir_topology_new("app");
+
+	(void)state;
+	weir_table_filter(people(t), "view", is_long, view, NULL);
+	assert_refused(t, "\"view\": it has no store: give it a name");
+	t = weir_topology_new("app");
+	weir_table_filter(people(t), "view", is_long, stored, NULL);
+	assert_refused(t, "\"view\": entries_max is for tables of topics and of streams");
+	t = weir_topology_new("app");
+	weir_count(text_source(t, "in"), "counts", (weir_window){ .size_ms = 10, .entries_max = 2 });
+	assert_refused(t, "\"counts\": entries_max is not for windows, and not negative");
+	for (size_t i = 0; i < LENGTH(refused); i++) {
+		t = weir_topology_new("app");
+		weir_table_source(t, "rows", refused[i]);
+		assert_refused(t, i < 2 ? "\"rows\": entries_max is not for versions, and not negative"
+					: "\"rows\": its topic is its changelog, which must be told what goes");
+	}
+}
+
 static void mistakes_are_told(void **state)
 {
 	weir_topology *t = weir_topology_new("app");
@@ -357,6 +440,9 @@ int main(void)
 		cmocka_unit_test(within_a_commit_only_the_newest_of_a_key_is_passed_on),
 		cmocka_unit_test(a_topic_that_is_its_own_changelog_restores_what_was_taken_of_it),
 		cmocka_unit_test(a_lost_disk_is_restored_from_the_source_topic),
+		cmocka_unit_test(what_a_table_of_so_many_rows_lets_go_of_is_told_to_its_changelog_alone),
+		cmocka_unit_test(between_commits_there_may_be_more_rows),
+		cmocka_unit_test(how_many_rows_is_for_tables_of_topics_and_streams),
 		cmocka_unit_test(mistakes_are_told),
 	};
 

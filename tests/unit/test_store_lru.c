@@ -146,6 +146,128 @@ static void a_flush_that_stops_loses_nothing(void **state)
 	assert_string_equal(f->flushed, "a=null b=v c=v d=v ");
 }
 
+/* --- at the end of a flush ------------------------------------------------------------------------------------ */
+
+static int of_two_at_a_flush(void **state)
+{
+	*state = fixture_new(false, (struct store_spec){ .kind = STORE_KEY_VALUE,
+							 .in_memory = true,
+							 .entries_max = 2,
+							 .evicts_at_flush = true,
+							 .keep_old = true,
+							 .leaves_nothing_out = true });
+	return 0;
+}
+
+static void what_is_too_much_at_a_flush_is_given_out_and_then_goes(void **state)
+{
+	struct fixture *f = *state;
+
+	put_all(f, "abc");
+	assert_string_equal(all(f), "a=v b=v c=v ");
+	commit(f, 4);
+	assert_string_equal(f->flushed, "a=v(null) b=v(null) c=v(null) a=null(v) ");
+	assert_int_equal(weir_store_count(f->store), 2);
+	assert_get(f, "b", "v");
+	put(f, "a", "w");
+	commit(f, 6);
+	assert_string_equal(f->flushed, "a=w(null) c=null(v) ");
+	put(f, "c", NULL);
+	put(f, "b", NULL);
+	commit(f, 8);
+	assert_string_equal(f->flushed, "c=null(null) b=null(v) ");
+	assert_string_equal(all(f), "a=w ");
+}
+
+static bool note_evicted(const struct store_change *c, void *user)
+{
+	append_text(user, 100, "%.*s%s ", TEXT(c->key), c->evicted ? "-" : "");
+	assert_true(!c->evicted || weir_is_null(c->value));
+	return true;
+}
+
+static void it_is_known_what_nobody_has_deleted(void **state)
+{
+	struct fixture *f = *state;
+	char noted[100] = "";
+
+	put_all(f, "abcd");
+	put(f, "d", NULL);
+	assert_true(weir__store_flush(f->store, note_evicted, noted));
+	assert_string_equal(noted, "d a b c a- ");
+}
+
+static bool stop_at_evicted(const struct store_change *c, void *user)
+{
+	(void)user;
+	return !c->evicted;
+}
+
+static void a_flush_that_stops_there_goes_on_there(void **state)
+{
+	struct fixture *f = *state;
+
+	put_all(f, "abc");
+	assert_false(weir__store_flush(f->store, stop_at_evicted, NULL));
+	weir__store_discard(f->store);
+	assert_string_equal(all(f), "");
+	put_all(f, "xyz");
+	commit(f, 3);
+	assert_string_equal(f->flushed, "x=v(null) y=v(null) z=v(null) x=null(v) ");
+}
+
+static weir_bytes encode_number(const void *object, void *user)
+{
+	weir_put_be64(user, *(const int64_t *)object);
+	return weir_bytes_of(user, 8);
+}
+
+static bool decode_number(weir_bytes bytes, void *object, void *user)
+{
+	(void)user;
+	*(int64_t *)object = bytes.len == 8 ? weir_get_be64(bytes.data) : 0;
+	return bytes.len == 8;
+}
+
+static void count_one(struct fixture *f, const char *key, int64_t wanted)
+{
+	bool created;
+	int64_t *n = weir__store_object(f->store, weir_str(key), 0, 1, &created);
+
+	assert_int_equal(++*n, wanted);
+	assert_int_equal(created, wanted == 1);
+}
+
+static void objects_are_used_by_their_changes_and_begin_anew(void **state)
+{
+	char bytes[8];
+	struct store_codec codec = { sizeof(int64_t), encode_number, decode_number, bytes };
+	struct fixture *f = fixture_new(false, (struct store_spec){ .kind = STORE_KEY_VALUE,
+								    .in_memory = true,
+								    .entries_max = 2,
+								    .evicts_at_flush = true,
+								    .leaves_nothing_out = true,
+								    .codec = codec });
+
+	(void)state;
+	count_one(f, "a", 1);
+	count_one(f, "b", 1);
+	commit(f, 2);
+	count_one(f, "a", 2);
+	count_one(f, "c", 1);
+	commit(f, 5); /* b is gone */
+	count_one(f, "b", 1);
+	weir__store_object_undo(f->store, weir_str("b"), 0);
+	commit(f, 6);
+	assert_int_equal(weir_store_count(f->store), 2);
+	count_one(f, "a", 3);
+	count_one(f, "b", 1);
+	commit(f, 8); /* c is gone */
+	count_one(f, "a", 4);
+	count_one(f, "c", 1);
+	fixture_free(f);
+}
+
 /* --- what is restored ----------------------------------------------------------------------------------------- */
 
 static void restore(struct fixture *f, const char *key, const char *value)
@@ -362,6 +484,13 @@ static void it_holds_what_a_plain_list_holds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(what_is_too_much_at_a_flush_is_given_out_and_then_goes,
+						of_two_at_a_flush, fixture_drop),
+		cmocka_unit_test_setup_teardown(it_is_known_what_nobody_has_deleted, of_two_at_a_flush,
+						fixture_drop),
+		cmocka_unit_test_setup_teardown(a_flush_that_stops_there_goes_on_there, of_two_at_a_flush,
+						fixture_drop),
+		cmocka_unit_test(objects_are_used_by_their_changes_and_begin_anew),
 		OF_THREE(one_more_than_there_may_be_deletes_the_one_put_first),
 		OF_THREE(a_get_and_a_put_are_uses),
 		OF_THREE(ranges_and_what_is_not_there_use_nothing),

@@ -251,6 +251,9 @@ typedef struct weir_window {
 	 * lost with the local state; an abort or a crash throws it back to its last checkpoint, the position not */
 	bool unlogged;
 	bool in_memory; /* also without windows: the store has no local checkpoint, it is restored whole */
+	/* Only without windows: at most so many keys behind a commit, as in weir_table_opts (0 = any number). One
+	 * that has been let go of begins anew. */
+	int64_t entries_max;
 } weir_window;
 
 /* In all aggregates records without a key, or with one of over 512 KiB, are dead letters; without windows, in

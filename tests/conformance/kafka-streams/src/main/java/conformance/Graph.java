@@ -18,6 +18,7 @@ import org.apache.kafka.streams.kstream.TimeWindowedDeserializer;
 import org.apache.kafka.streams.kstream.TimeWindowedSerializer;
 import org.apache.kafka.streams.processor.StateStore;
 import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.Stores;
 import org.apache.kafka.streams.state.SessionStore;
 import org.apache.kafka.streams.state.WindowStore;
 
@@ -103,11 +104,15 @@ class Graph {
 		return Grouped.with(step.name() + "-by-key", keySerde(n), n.values);
 	}
 
-	/** A store of the step's name, with its options cache=off and log=off. */
+	/** A store of the step's name, with its options cache=off and log=off; max= of so many keys at most. */
 	static <S extends StateStore> Materialized<Object, Object, S> store(Case.Step step, Serde<Object> keys,
 			Serde<Object> values) {
-		Materialized<Object, Object, S> m = Materialized.<Object, Object, S>as(step.name()).withKeySerde(keys)
-				.withValueSerde(values);
+		return options(step, Materialized.<Object, Object, S>as(step.name()).withKeySerde(keys)
+				.withValueSerde(values));
+	}
+
+	private static <S extends StateStore> Materialized<Object, Object, S> options(Case.Step step,
+			Materialized<Object, Object, S> m) {
 		if (step.option("cache", "on").equals("off"))
 			m = m.withCachingDisabled();
 		if (step.option("log", "on").equals("off"))
@@ -120,6 +125,9 @@ class Graph {
 	static Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> keyValueStore(Case.Step step, Serde<Object> keys,
 			Serde<Object> values) {
 		var versions = Versions.materialized(step.name(), step, keys, values);
+		if (step.number("max") > 0)
+			return options(step, Materialized.<Object, Object>as(Stores.lruMap(step.name(), (int) step.number("max")))
+					.withKeySerde(keys).withValueSerde(values));
 		return versions != null ? versions : store(step, keys, values);
 	}
 
