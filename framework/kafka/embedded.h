@@ -128,15 +128,16 @@ enum embedded_point {
 	EMBEDDED_AT_CLOSE,    /* of a consumer */
 	EMBEDDED_AT_COMMITTED, /* a group's offsets are asked for; who = the group */
 	EMBEDDED_AT_RANGE,     /* a partition's ends are asked for; who = the topic */
+	EMBEDDED_AT_DESCRIBE,  /* a group's members are asked for; who = the group */
 };
 
 enum embedded_fault {
 	EMBEDDED_FINE,
 	EMBEDDED_ABORTABLE, /* send, send_offsets, commit: fails, the transaction must be aborted; poll: fails */
 	EMBEDDED_FATAL,     /* fails, the handle is of no use any more; close: as a crash would leave it */
-	EMBEDDED_UNDONE,    /* init, commit, abort, committed, range: no answer, and it has not been done */
-	EMBEDDED_DONE,      /* commit, abort: no answer, but it has been done */
-	EMBEDDED_LATE,      /* commit, abort: succeeds, the markers are written later */
+	EMBEDDED_UNDONE, /* init, commit, abort, committed, range, describe: no answer, and it has not been done */
+	EMBEDDED_DONE,   /* commit, abort: no answer, but it has been done */
+	EMBEDDED_LATE,   /* commit, abort: succeeds, the markers are written later */
 	EMBEDDED_DONE_LATE, /* commit, abort: both */
 	EMBEDDED_LATE_LOGS, /* commit: as LATE, but the offsets are settled at once */
 	EMBEDDED_EVICTED,   /* poll: the member has been put out of its group */

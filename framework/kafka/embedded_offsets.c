@@ -213,22 +213,24 @@ bool weir__embedded_group_describe(weir_cluster *cluster, const char *group, wei
 	struct described *rows = NULL;
 	size_t count = 0, room = 0;
 
-	(void)err;
+	if (!weir__embedded_answers(e, EMBEDDED_AT_DESCRIBE, group, err))
+		return false;
 	weir__embedded_enter(e);
 	struct group *g = weir__group_find(e, group, false);
+	bool rest = g && g->state == GROUP_STABLE; /* as Kafka: amid a round nobody has anything */
 
 	for (size_t i = 0; g && i < g->count; i++) {
 		const struct member *m = g->members[i];
 		size_t k = 0;
 
 		do {
-			bool has = k < m->assigned.count;
+			bool has = rest && k < m->assigned.count;
 
 			WEIR__GROW(rows, count, room);
 			rows[count++] = (struct described){ weir__strdup(m->client_id), weir__strdup(m->id),
 							    has ? m->assigned.items[k].topic : NULL,
 							    has ? m->assigned.items[k].partition : -1 };
-		} while (++k < m->assigned.count);
+		} while (rest && ++k < m->assigned.count);
 	}
 	weir__embedded_leave(e);
 	for (size_t i = 0; i < count; i++) { /* without the lock: fn may ask the cluster */

@@ -194,8 +194,10 @@ void weir__app_finish(weir_app *app)
 	for (size_t i = 0; app->anchors && i < app->topology->subtopology_count; i++)
 		free(app->anchors[i]);
 	free(app->anchors);
+	free(app->anchors_vary);
 	weir__names_free(app);
 	app->anchors = NULL;
+	app->anchors_vary = NULL;
 	app->topics = NULL;
 	app->changelogs = NULL;
 	app->task_counts = NULL;

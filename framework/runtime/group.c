@@ -99,6 +99,7 @@ void weir__on_group(weir_consumer *consumer, weir_group_event event, const weir_
 	}
 	if (event == WEIR_GROUP_ASSIGNED && w->app->has_patterns && !w->stop)
 		weir__patterns_round(w);
+	w->next_anchors_us = 0;
 	for (size_t i = 0; i < n; i++)
 		if (event == WEIR_GROUP_ASSIGNED)
 			assigned(w, &list[i]);

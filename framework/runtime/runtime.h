@@ -169,6 +169,7 @@ struct task {
 	char *dir;                   /* for the program's files; NULL = not asked for */
 	int64_t opened_us;           /* when it began to open, for task.timeout.ms and logs */
 	int64_t try_again_us;
+	bool agreed; /* the group's members divide its sub-topology by the same topic, since it is this worker's */
 };
 
 enum { TOPIC_NAME_MAX = 249 }; /* Kafka's */
@@ -226,6 +227,8 @@ struct worker {
 	uint16_t next_input_id;
 	struct matches matches; /* as they were at the last look */
 	int64_t next_match_us;
+	int64_t next_anchors_us; /* when to look again by what others divide the work */
+	weir_error anchors_why;  /* that it is not known yet */
 	bool in_transaction;
 	bool commit_now;  /* asked for by a callback, or memory is full */
 	int64_t begun_us; /* the open transaction */
@@ -291,6 +294,7 @@ struct weir_app {
 	char **changelogs;        /* as topology->stores; NULL = not logged */
 	atomic_int *task_counts;  /* as topology->subtopologies; grows with patterns */
 	char **anchors;           /* as topology->subtopologies: topic of its own; NULL = it needs none */
+	bool *anchors_vary;       /* as topology->subtopologies: with the numbers of partitions */
 	bool has_patterns;
 	struct app_name *names; /* under mutex: names of topics that have matched */
 	struct worker *workers;
@@ -370,6 +374,9 @@ struct app_topic *weir__app_topic(weir_app *app, const struct graph_topic *graph
 const char *weir__anchor_of(weir_app *app, const struct subtopology *sub);
 /** False: members that run already go by others. */
 bool weir__anchors_check(weir_app *app, weir_error *err);
+/** Before a task reads its positions. False: others divide its sub-topology by another topic, or, retriable, that
+ * is not known yet. */
+bool weir__anchors_agreed(struct task *t, weir_error *err);
 
 /* --- patterns.c -------------------------------------------------------------------------------------------------
  * */

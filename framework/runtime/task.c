@@ -437,7 +437,7 @@ static bool read_positions(struct task *t, weir_error *err)
 /* In this order (KAFKA-10167): positions first, then the ends of the changelogs. */
 static bool open_task(struct task *t, weir_error *err)
 {
-	if (!t->stores_open && !open_stores(t, err))
+	if (!weir__anchors_agreed(t, err) || (!t->stores_open && !open_stores(t, err)))
 		return false;
 	make_instances(t);
 	if (!read_positions(t, err))

@@ -497,6 +497,7 @@ static void name_topics(weir_app *app)
 	app->changelogs = weir__calloc(t->store_count, sizeof *app->changelogs);
 	app->task_counts = weir__calloc(t->subtopology_count, sizeof *app->task_counts);
 	app->anchors = weir__calloc(t->subtopology_count, sizeof *app->anchors);
+	app->anchors_vary = weir__calloc(t->subtopology_count, sizeof *app->anchors_vary);
 	for (size_t i = 0; i < t->topic_count; i++) {
 		const struct graph_topic *g = t->topics[i];
 
@@ -516,6 +517,26 @@ static void name_topics(weir_app *app)
 		}
 }
 
+/* Not where all topics have equally many for a store's sake, nor where all are the application's own. */
+static bool anchor_varies(weir_app *app, const struct subtopology *sub)
+{
+	bool external = false, equal = false;
+
+	for (size_t i = 0; i < sub->topic_count; i++)
+		external |= sub->topics[i]->kind == TOPIC_EXTERNAL;
+	if (app->anchors[sub->id] || !external || sub->topic_count < 2)
+		return false;
+	for (size_t i = 0; i < sub->store_count && !equal; i++) {
+		bool *feeds = feeding(app, sub->stores[i]);
+
+		equal = true;
+		for (size_t j = 0; j < app->topology->topic_count; j++)
+			equal &= feeds[j] || app->topology->topics[j]->source->subtopology != sub->id;
+		free(feeds);
+	}
+	return !equal;
+}
+
 static bool prepare(weir_app *app, const struct matches *matches, weir_error *err)
 {
 	weir_topology *t = app->topology;
@@ -527,6 +548,7 @@ static bool prepare(weir_app *app, const struct matches *matches, weir_error *er
 		return false;
 	for (size_t i = 0; i < t->subtopology_count; i++) {
 		app->task_counts[i] = most_partitions(app, &t->subtopologies[i], true);
+		app->anchors_vary[i] = anchor_varies(app, &t->subtopologies[i]);
 		if (app->anchors[i])
 			raise_count(&app->task_counts[i], matches->anchors[i]);
 	}

@@ -76,6 +76,7 @@ static enum embedded_fault mishap(enum embedded_point point, const char *who, vo
 		[EMBEDDED_AT_CLOSE] = { 0.1, { EMBEDDED_FATAL }, 1 },
 		[EMBEDDED_AT_COMMITTED] = { 0 },
 		[EMBEDDED_AT_RANGE] = { 0 },
+		[EMBEDDED_AT_DESCRIBE] = { 0 },
 	};
 
 	(void)who;
