@@ -128,7 +128,7 @@ enum embedded_fault weir__sim_at_call(enum embedded_point point, const char *who
 	struct sim_instance *in = s->current;
 
 	(void)who;
-	if (!in)
+	if (!in || point == EMBEDDED_AT_DESCRIBE) /* a start's alone in these topologies, and nothing hangs on it */
 		return EMBEDDED_FINE;
 	if (s->depth < 2 && !in->dead && weir__sim_happens(s, SIM_PAUSE_AT_CALL))
 		pause_here(s);
