@@ -3,14 +3,36 @@
 #include "framework/base/alloc.h"
 
 #include <stdlib.h>
+#include <time.h>
 
-enum { ID_TIMEOUT_MS = 10000 };
+#include <weir/log.h>
 
+enum { ID_TIMEOUT_MS = 10000, DESTROY_S = 3 };
+
+static void *destroy(void *rk)
+{
+	rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	return NULL;
+}
+
+/*
+ * After a description of a group that has failed librdkafka (2.0.2) never comes back from this: its main thread
+ * waits for a lock that nobody gives back. So it is done by a thread that may be left behind.
+ */
 static void cluster_free(weir_cluster *cluster)
 {
 	struct rdk_cluster *c = (struct rdk_cluster *)cluster;
+	struct timespec until;
+	pthread_t thread;
 
-	rd_kafka_destroy_flags(c->admin, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += DESTROY_S;
+	if (pthread_create(&thread, NULL, destroy, c->admin) != 0) {
+		destroy(c->admin);
+	} else if (pthread_timedjoin_np(thread, NULL, &until) != 0) {
+		pthread_detach(thread);
+		weir_log(WEIR_LOG_WARN, "kafka", "a client that does not end is left as it is");
+	}
 	pthread_mutex_destroy(&c->lock);
 	free(c->id);
 	free(c);

@@ -6,7 +6,10 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
 
+#include "framework/kafka/rdkafka.h"
 #include "framework/kafka/rdkafka_held.h"
 
 static void *user_of(uintptr_t n)
@@ -161,6 +164,23 @@ static void a_broker_that_is_away_is_a_timeout_that_can_be_retried(void **state)
 	weir_cluster_free(cluster);
 }
 
+/* librdkafka's own cluster in memory cannot describe groups. It is left to the end of the process. */
+static void a_cluster_is_freed_after_a_description_that_failed(void **state)
+{
+	char why[256];
+	weir_error err;
+	rd_kafka_t *host = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), why, sizeof why);
+	rd_kafka_mock_cluster_t *mock = rd_kafka_mock_cluster_new(host, 1);
+	weir_cluster *cluster = open_with("bootstrap.servers", rd_kafka_mock_cluster_bootstraps(mock), &err);
+	int64_t before_ms = weir__rdk_now_ms();
+
+	(void)state;
+	assert_non_null(cluster);
+	assert_false(weir_group_describe(cluster, "g", NULL, NULL, &err));
+	weir_cluster_free(cluster);
+	assert_true(weir__rdk_now_ms() - before_ms < 40000);
+}
+
 /* Partitions come and go in an order of their own; each is found, and only while it is held. */
 static void held_partitions_are_found_by_topic_and_number(void **state)
 {
@@ -231,6 +251,7 @@ int main(void)
 		cmocka_unit_test(queues_of_any_size_go_with_records_of_any_size),
 		cmocka_unit_test(calls_that_make_no_sense_are_refused_without_a_broker),
 		cmocka_unit_test(a_broker_that_is_away_is_a_timeout_that_can_be_retried),
+		cmocka_unit_test(a_cluster_is_freed_after_a_description_that_failed),
 		cmocka_unit_test(held_partitions_are_found_by_topic_and_number),
 		cmocka_unit_test(errors_keep_their_kind),
 	};
