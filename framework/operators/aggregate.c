@@ -210,7 +210,7 @@ void weir__aggregate_process(struct instance *in, weir_context *cx, const weir_r
 	if (a->kind != WINDOW_NONE)
 		weir__time_seen(in, r->timestamp_ms); /* before any test, by the record itself */
 	if (a->window.emit_on_close)
-		weir__closing_emit(in, cx, r);
+		weir__closing_before_record(in, cx, r);
 	switch (a->kind) {
 	case WINDOW_NONE:
 		add_to(in, cx, r, 0);
@@ -228,6 +228,8 @@ void weir__aggregate_process(struct instance *in, weir_context *cx, const weir_r
 		add_to_unlimited(in, cx, r);
 		break;
 	}
+	if (a->window.emit_on_close)
+		weir__closing_behind_record(in, cx, r);
 }
 
 static void aggregate_changed(struct instance *in, weir_context *cx, const struct store_change *change)

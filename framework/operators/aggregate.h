@@ -53,7 +53,8 @@ void weir__sliding_process(struct instance *in, weir_context *cx, const weir_rec
 /** A window is new: its start, or a moment of a session. */
 void weir__closing_add(struct instance *in, weir_bytes key, int64_t time_ms);
 /** Passes on what has closed by the step's time, which r, still to be looked at, may have moved. */
-void weir__closing_emit(struct instance *in, weir_context *cx, const weir_record *r);
+void weir__closing_before_record(struct instance *in, weir_context *cx, const weir_record *r);
+void weir__closing_behind_record(struct instance *in, weir_context *cx, const weir_record *r);
 size_t weir__closing_size(const struct node *node);
 void weir__closing_init(struct instance *in, weir_context *cx);
 void weir__closing_release(struct instance *in);

@@ -1,7 +1,7 @@
 /*
  * Windows whose results come once, when they close (KIP-825). Which ones are open is known from a queue, so that a
  * record that closes none costs next to nothing; nothing waits for a clock. Closed windows come before the record
- * that has closed them is looked at: with it, the store may hide them.
+ * that has closed them is looked at: with it, the store may hide them. (WEIR_AS_CLOSING: behind it, now and then.)
  */
 #include "framework/operators/aggregate.h"
 #include "framework/operators/due.h"
@@ -9,14 +9,33 @@
 /* Times in the queue are starts; of sessions, a moment in them: they grow without a word to the queue. */
 struct closing {
 	struct due_queue open;
+	/* WEIR_AS_CLOSING: */
+	bool has_looked;
+	int64_t looked_ms;    /* the step's time at the last look */
+	int64_t next_look_ms; /* of the wall clock */
 };
 
-/* The last time in the queue whose window is closed. */
-static int64_t closed_ms(const struct instance *in)
+static bool looks_behind(const struct instance *in)
+{
+	return weir__as(in, WEIR_AS_CLOSING);
+}
+
+/* The step's time up to which closed windows have been passed on. */
+static int64_t passed_on_ms(const struct instance *in)
+{
+	const struct closing *c = in->state;
+
+	if (!looks_behind(in))
+		return in->observed_ms;
+	return c->has_looked ? c->looked_ms : INT64_MIN;
+}
+
+/* The last time in the queue whose window is closed when the step's time is that. */
+static int64_t closed_ms(const struct instance *in, int64_t observed_ms)
 {
 	const struct aggregate *a = in->node->opts;
 	const weir_window *w = &a->window;
-	int64_t ms = weir_time_sub(in->observed_ms, w->grace_ms);
+	int64_t ms = weir_time_sub(observed_ms, w->grace_ms);
 
 	if (a->kind == WINDOW_TIME)
 		return weir_time_sub(ms, w->size_ms);
@@ -101,12 +120,12 @@ static const struct due *first_closed(struct instance *in, int64_t until_ms)
 	return first && first->time_ms <= until_ms ? first : NULL;
 }
 
-void weir__closing_emit(struct instance *in, weir_context *cx, const weir_record *r)
+static void emit_closed(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	const struct aggregate *a = in->node->opts;
 	struct closing *c = in->state;
 	const weir_kafka_record *source = cx->source;
-	int64_t until_ms = closed_ms(in);
+	int64_t until_ms = closed_ms(in, in->observed_ms);
 
 	if (!first_closed(in, until_ms))
 		return;
@@ -132,6 +151,37 @@ void weir__closing_emit(struct instance *in, weir_context *cx, const weir_record
 	}
 }
 
+void weir__closing_before_record(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	if (!looks_behind(in))
+		emit_closed(in, cx, r);
+}
+
+/* Kafka Streams' sliding windows do not look behind what comes too late for all, nor in the first window. */
+static bool passes_by(const struct instance *in, const weir_record *r)
+{
+	const struct aggregate *a = in->node->opts;
+	int64_t difference_ms = a->window.difference_ms;
+
+	return a->kind == WINDOW_SLIDING &&
+	       (r->timestamp_ms < difference_ms ||
+		weir_time_add(r->timestamp_ms, difference_ms) < weir_time_sub(in->observed_ms, a->window.grace_ms));
+}
+
+void weir__closing_behind_record(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	struct closing *c = in->state;
+
+	if (!looks_behind(in) || cx->failure || passes_by(in, r) || weir_now_ms(cx) < c->next_look_ms)
+		return;
+	c->next_look_ms = weir_time_add(weir_now_ms(cx), cx->emit_interval_ms);
+	if (closed_ms(in, in->observed_ms) < 0)
+		return;
+	emit_closed(in, cx, r);
+	c->has_looked = true;
+	c->looked_ms = in->observed_ms;
+}
+
 /* --- beside the positions ------------------------------------------------------------------------ */
 
 /* From the step's time to what Kafka Streams calls the window close time. */
@@ -144,9 +194,11 @@ int64_t weir__closing_until(const struct instance *in)
 {
 	const struct aggregate *a = in->node->opts;
 
-	if (!a->window.emit_on_close || in->observed_ms == INT64_MIN || closed_ms(in) < 0)
+	if (!a->window.emit_on_close)
 		return -1;
-	return weir_time_sub(in->observed_ms, close_delay(a));
+	int64_t ms = passed_on_ms(in);
+
+	return ms == INT64_MIN || closed_ms(in, ms) < 0 ? -1 : weir_time_sub(ms, close_delay(a));
 }
 
 /* Kafka Streams had seen that much time at least, though it does not say so. */
@@ -154,8 +206,13 @@ void weir__closing_before(struct instance *in, int64_t ms)
 {
 	const struct aggregate *a = in->node->opts;
 
-	if (a->window.emit_on_close && ms >= 0)
-		weir__time_seen(in, weir_time_add(ms, close_delay(a)));
+	struct closing *c = in->state;
+
+	if (!a->window.emit_on_close || ms < 0)
+		return;
+	c->has_looked = true;
+	c->looked_ms = weir_time_add(ms, close_delay(a));
+	weir__time_seen(in, c->looked_ms);
 }
 
 /* --- life ---------------------------------------------------------------------------------------- */
@@ -168,10 +225,11 @@ size_t weir__closing_size(const struct node *node)
 void weir__closing_init(struct instance *in, weir_context *cx)
 {
 	const struct aggregate *a = in->node->opts;
-	int64_t from_ms = weir_time_add(closed_ms(in), 1);
 
 	if (!a->window.emit_on_close)
 		return;
+	int64_t from_ms = weir_time_add(closed_ms(in, passed_on_ms(in)), 1);
+
 	weir__due_init(&((struct closing *)in->state)->open, cx->due_budget);
 	add_of_store(in, from_ms > 0 ? from_ms : 0);
 }

@@ -196,6 +196,12 @@ static inline void weir__process(struct instance *in, weir_context *cx, const we
 		weir__failed(in, cx, r, r->timestamp_ms);
 }
 
+/** Whether `what` (WEIR_AS_...) is to be done as in Kafka Streams. */
+static inline bool weir__as(const struct instance *in, unsigned what)
+{
+	return in->node->topology->as & what;
+}
+
 /** Hands r to every child of `in`, unless `in` has failed; `in` is the current step again afterwards. */
 static inline void weir__pass_on(struct instance *in, weir_context *cx, const weir_record *r)
 {

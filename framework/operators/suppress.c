@@ -112,8 +112,7 @@ static void set_key(const struct suppress *s, bool windowed, weir_record *r, wei
 		s->session ? weir_get_be64(end - 16) : weir_time_add(r->window_start_ms, s->window_size_ms);
 }
 
-/* Old is what was passed on before. (Kafka Streams gives the value that the last one has replaced in the buffer.)
- */
+/* Old is what was passed on before. */
 static void emit_first(struct instance *in, weir_context *cx)
 {
 	const struct suppress *s = in->node->opts;
@@ -133,11 +132,13 @@ static void emit_first(struct instance *in, weir_context *cx)
 	set_key(s, in->node->windowed, &out, key);
 	out.timestamp_ms = row.timestamp_ms;
 	out.encoded = row.new_value;
-	out.old_encoded = row.prior_value;
+	out.old_encoded = weir__as(in, WEIR_AS_SUPPRESSED_OLD) ? row.old_value : row.prior_value;
 	out.headers = row.headers;
+	uint32_t origin = cx->origins.now;
+
 	weir__origin_set(cx, row.headers);
 	weir__pass_on(in, cx, &out);
-	cx->origins.now = 0;
+	cx->origins.now = origin;
 }
 
 /* Of rows that have been read once before: the time is what they end with. */
@@ -171,7 +172,8 @@ static bool is_full(const struct suppress *s, const struct waiting *w)
 	       (s->opts.bytes_max && w->bytes > s->opts.bytes_max);
 }
 
-static void suppress_settle(struct instance *in, weir_context *cx)
+/* In_commit: nothing lies in the arena but what this makes. */
+static void emit_due(struct instance *in, weir_context *cx, bool in_commit)
 {
 	const struct suppress *s = in->node->opts;
 	struct waiting *w = in->state;
@@ -184,7 +186,8 @@ static void suppress_settle(struct instance *in, weir_context *cx)
 		if (!first || (first->time_ms > until_ms && !must))
 			break;
 		emit_first(in, cx);
-		weir__arena_reset(&cx->arena); /* this is a commit: nothing else lies in it */
+		if (in_commit)
+			weir__arena_reset(&cx->arena);
 	}
 	if (!cx->failed && is_full(s, w))
 		weir_stop(cx,
@@ -192,6 +195,18 @@ static void suppress_settle(struct instance *in, weir_context *cx)
 			  "records_max is %lld, bytes_max %lld (0 = any)",
 			  in->node->name, (long long)w->records, (long long)w->bytes,
 			  (long long)s->opts.records_max, (long long)s->opts.bytes_max);
+}
+
+static void suppress_settle(struct instance *in, weir_context *cx)
+{
+	emit_due(in, cx, true);
+}
+
+/* WEIR_AS_SUPPRESSED_EACH. */
+static void suppress_each(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	suppress_process(in, cx, r);
+	emit_due(in, cx, false);
 }
 
 /* What waits is still what was passed on last. */
@@ -254,16 +269,14 @@ static void suppress_close(struct instance *in)
 	weir__due_release(&((struct waiting *)in->state)->queue);
 }
 
-static const struct operator suppress_op = {
-	.kind = "suppress",
-	.keeps_time = true,
-	.state_size = suppress_state_size,
-	.init = suppress_init,
-	.process = suppress_process,
-	.settle = suppress_settle,
-	.look_up = suppress_look_up,
-	.close = suppress_close,
-};
+#define SUPPRESS(process_) \
+	{ \
+		.kind = "suppress", .keeps_time = true, .state_size = suppress_state_size, .init = suppress_init, \
+		.process = process_, .settle = suppress_settle, .look_up = suppress_look_up, \
+		.close = suppress_close \
+	}
+static const struct operator suppress_op = SUPPRESS(suppress_process);
+static const struct operator each_op = SUPPRESS(suppress_each);
 
 /* --- building ------------------------------------------------------------------------------------ */
 
@@ -326,7 +339,8 @@ weir_table *weir_suppress(weir_table *table, const char *name, weir_suppress_opt
 		if (s.wait_ms < 0)
 			weir__graph_mistake(t, name, "until_window_closes: the table has no windows");
 	}
-	struct node *n = weir__graph_add(t, parent, name, &suppress_op, &s, sizeof s);
+	const struct operator* op = t->as & WEIR_AS_SUPPRESSED_EACH ? &each_op : & suppress_op;
+	struct node *n = weir__graph_add(t, parent, name, op, &s, sizeof s);
 
 	weir__graph_look_up(n, parent);
 	weir__table_keep_old(parent);

@@ -65,10 +65,11 @@ enum window_kind weir__window_check(weir_topology *t, const char *name, weir_win
 		weir__graph_mistake(t, name, "windows of %lld ms that advance by %lld ms leave gaps",
 				    (long long)w->size_ms, (long long)w->advance_ms);
 	int64_t least = least_retention(kind, w);
+	bool longer = !(t->as & WEIR_AS_RETENTION);
 
 	/* Sessions: one gap more than in Kafka Streams, for a record may be taken because of what it joins. */
 	if (w->retain_ms == 0)
-		w->retain_ms = kind == WINDOW_SESSION ? weir_time_add(least, w->gap_ms) : least;
+		w->retain_ms = kind == WINDOW_SESSION && longer ? weir_time_add(least, w->gap_ms) : least;
 	if (w->retain_ms < least)
 		weir__graph_mistake(t, name, "retain_ms %lld is less than %s and grace together, %lld",
 				    (long long)w->retain_ms,
@@ -79,7 +80,7 @@ enum window_kind weir__window_check(weir_topology *t, const char *name, weir_win
 	/* Both ends belong to these windows, and the newest sliding one begins 1 ms behind all records: what is
 	 * about to close must still be seen, and so must the window that ends with the record before one just in
 	 * time. (Kafka Streams finds that in its cache, if at all.) */
-	if ((kind == WINDOW_SLIDING || (kind == WINDOW_SESSION && w->emit_on_close)) &&
+	if (longer && (kind == WINDOW_SLIDING || (kind == WINDOW_SESSION && w->emit_on_close)) &&
 	    w->retain_ms < weir_time_add(least, 2))
 		w->retain_ms = weir_time_add(least, 2);
 	if (kind == WINDOW_SLIDING)

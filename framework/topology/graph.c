@@ -23,6 +23,13 @@ void weir_topology_optimize(weir_topology *t, unsigned what)
 	t->optimize |= what;
 }
 
+void weir_topology_as_kafka_streams(weir_topology *t, unsigned what)
+{
+	if (t->node_count)
+		weir__graph_mistake(t, t->name, "what is to be as in Kafka Streams is said before its first step");
+	t->as |= what;
+}
+
 void weir_topology_config(weir_topology *t, const weir_config_key *keys, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

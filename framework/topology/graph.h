@@ -111,6 +111,7 @@ struct weir_topology {
 	struct subtopology *subtopologies; /* by weir__graph_finish */
 	size_t subtopology_count;
 	unsigned optimize;
+	unsigned as;    /* WEIR_AS_... */
 	char *mistakes; /* one a line */
 	bool finished;
 };

@@ -40,6 +40,17 @@ static void read_step(struct step *s, char **words, size_t n)
 	}
 }
 
+const char *as_names[] = { "closing", "suppressed-old", "suppressed-each", "retention", NULL };
+
+/* The names are those of the bits of weir_topology_as_kafka_streams, in their order. */
+static unsigned as_of(const char *name, const char *path)
+{
+	for (unsigned i = 0; as_names[i]; i++)
+		if (strcmp(as_names[i], name) == 0)
+			return 1u << i;
+	fatal("%s: as \"%s\" is nothing that could be done as there", path, name);
+}
+
 struct test_case *case_read(const char *directory, const char *name)
 {
 	struct test_case *c = weir__calloc(1, sizeof *c);
@@ -55,6 +66,11 @@ struct test_case *case_read(const char *directory, const char *name)
 
 		if (n == 0)
 			continue;
+		if (strcmp(words[0], "as") == 0) {
+			for (size_t i = 1; i < n; i++)
+				c->as |= as_of(words[i], path);
+			continue;
+		}
 		struct step *other = strcmp(words[0], "gen") == 0       ? &c->gen
 				     : strcmp(words[0], "config") == 0  ? &c->config
 				     : strcmp(words[0], "differs") == 0 ? &c->differs

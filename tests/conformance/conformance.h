@@ -56,9 +56,11 @@ struct test_case {
 	char *name, *text;
 	struct step *steps;
 	struct step gen, config, differs; /* the options of all such lines */
+	unsigned as;                      /* WEIR_AS_... */
 	struct test_case *next;
 };
 
+extern const char *as_names[]; /* of bits of struct test_case.as; NULL at the end */
 struct test_case *case_read(const char *directory, const char *name);
 void case_free(struct test_case *c);
 /** NULL if it is not there. */

@@ -299,6 +299,26 @@ static int check_full(const struct test_case *c, FILE *from)
 	return bad;
 }
 
+/* Each thing that is done as in Kafka Streams must be needed, or it would be an ornament. */
+static int check_needed(const struct test_case *c, unsigned bit)
+{
+	struct test_case without = *c;
+	bool needed = false;
+
+	without.as &= ~(1u << bit);
+	for (uint64_t seed = 1; seed <= FULL_SEEDS + DIGEST_SEEDS && !needed; seed++) {
+		struct text input = input_of(c, seed);
+		struct both b = { ours(c, seed, input.s), ours(&without, seed, input.s) };
+
+		needed = !same(&b);
+		both_release(&b);
+		text_release(&input);
+	}
+	if (!needed)
+		printf("%s: \"as %s\" makes no difference\n", c->name, as_names[bit]);
+	return !needed;
+}
+
 static int check_golden(const struct test_case *c)
 {
 	FILE *from = golden_open(c, "r");
@@ -321,6 +341,9 @@ static int check_golden(const struct test_case *c)
 	fclose(from);
 	if (seen != DIGEST_SEEDS)
 		fatal("%s: %d digests, %d wanted", c->name, seen, DIGEST_SEEDS);
+	for (unsigned bit = 0; as_names[bit]; bit++)
+		if (c->as & 1u << bit)
+			bad += check_needed(c, bit);
 	return bad;
 }
 

@@ -411,6 +411,7 @@ struct graph *graph_build(const struct test_case *c, struct text *trace)
 	g->t = weir_topology_new("app");
 	g->trace = trace;
 	optimize(g, step_option(&c->config, "topology.optimization"));
+	weir_topology_as_kafka_streams(g->t, c->as);
 	if (step_option(&c->config, "processor.wrapper.class"))
 		wrap(g->t);
 	for (const struct step *s = c->steps; s; s = s->next)

@@ -40,7 +40,7 @@ static bool is_theirs(const char *config)
 {
 	return strcmp(config, "store") == 0 || strncmp(config, "__", 2) == 0 ||
 	       strcmp(config, "processor.wrapper.class") == 0 || strcmp(config, "topology.optimization") == 0 ||
-	       strstr(config, "exception.handler");
+	       strcmp(config, "statestore.cache.max.bytes") == 0 || strstr(config, "exception.handler");
 }
 
 static bool start(struct run *r)

@@ -35,6 +35,24 @@ enum {
 };
 /** Turns on what is named, before the first step is added. */
 void weir_topology_optimize(weir_topology *t, unsigned what);
+/* Where weir knowingly does otherwise than Kafka Streams 4.3, because its way loses somebody's data or gives wrong
+ * results: docs/conformance.md says of each what differs, and why. Each can be had as it is there. */
+enum {
+	/* Results on close (emit_on_close): looked for behind the record that has closed their windows, and at most
+	 * once in emit.interval.ms of the wall clock; what the retention hides by then never comes. */
+	WEIR_AS_CLOSING = 1,
+	/* The old value that a suppressed table passes on is the one which its newest value has replaced in the
+	 * buffer, not the one that it has passed on before. */
+	WEIR_AS_SUPPRESSED_OLD = 2,
+	/* A suppressed table looks at what is due after each change, not when it has all changes of a commit. */
+	WEIR_AS_SUPPRESSED_EACH = 4,
+	/* Sessions are kept for the gap and the grace unless retain_ms says otherwise, sliding windows for twice
+	 * the difference and the grace: not the gap, and 2 ms, longer, in which what is just in time may still join
+	 * others. */
+	WEIR_AS_RETENTION = 8,
+};
+/** Does what is named as Kafka Streams, before the first step is added. Off by default. */
+void weir_topology_as_kafka_streams(weir_topology *t, unsigned what);
 /** Keys of the program's own that its callbacks read (weir_context_config): weir_main, the test driver and the
  * simulator add them to the configuration, other programs do so themselves (weir_config_add). The table must
  * outlive the topology and the configuration (static storage). */
