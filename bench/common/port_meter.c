@@ -86,6 +86,16 @@ static void on_partition_error(weir_consumer *real, const weir_partition *partit
 	enter();
 }
 
+static void on_member(const char *client_id, const char *member_id, const char *topic, int32_t partition,
+		      void *user)
+{
+	struct consumer *c = user;
+
+	leave();
+	c->opts.on_member(client_id, member_id, topic, partition, c->opts.user);
+	enter();
+}
+
 struct taker {
 	weir_record_fn *fn;
 	void *user;
@@ -123,6 +133,11 @@ static void consumer_close(weir_consumer *self)
 	free(self);
 }
 
+static void consumer_leave(weir_consumer *self)
+{
+	weir_consumer_leave(REAL_CONSUMER(self));
+}
+
 FORWARD(consumer, bool, subscribe, (weir_consumer * self, const char *const *topics, size_t n, weir_error *err),
 	(REAL_CONSUMER(self), topics, n, err))
 FORWARD(consumer, bool, assign, (weir_consumer * self, const weir_partition *list, size_t n, weir_error *err),
@@ -144,6 +159,7 @@ FORWARD(consumer, int64_t, lag, (weir_consumer * self, const char *topic, int32_
 /* Records name the consumer behind, which gives their headers; .headers is never asked for here. */
 static const struct consumer_ops consumer_ops = {
 	.close = consumer_close,
+	.leave = consumer_leave,
 	.subscribe = consumer_subscribe,
 	.assign = consumer_assign,
 	.unassign = consumer_unassign,
@@ -168,6 +184,7 @@ static weir_consumer *cluster_consumer_open(weir_cluster *self, const weir_consu
 	passed.user = c;
 	passed.on_group = opts->on_group ? on_group : NULL;
 	passed.on_partition_error = opts->on_partition_error ? on_partition_error : NULL;
+	passed.on_member = opts->on_member ? on_member : NULL;
 	enter();
 	c->real = weir_consumer_open(REAL, passed, err);
 	leave();

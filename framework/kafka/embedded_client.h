@@ -34,6 +34,8 @@ struct embedded_consumer {
 	size_t topic_count;
 	bool *topic_missing; /* has been reported as not there */
 	bool subscription_changed, in_callback;
+	bool members_due; /* on_member is to be told since the last event */
+	bool leaves;      /* though it is static */
 	struct owner_watch owners;
 	bool broken; /* fenced, or given up: fatal */
 	weir_error cause;

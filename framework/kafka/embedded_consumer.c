@@ -298,8 +298,14 @@ static void consumer_close(weir_consumer *consumer)
 	weir__consumer_free(c);
 }
 
+static void consumer_leave(weir_consumer *consumer)
+{
+	consumer_of(consumer)->leaves = true;
+}
+
 static const struct consumer_ops ops = {
 	.close = consumer_close,
+	.leave = consumer_leave,
 	.subscribe = subscribe,
 	.rejoin = rejoin,
 	.assign = assign,

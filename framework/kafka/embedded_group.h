@@ -112,6 +112,8 @@ bool weir__embedded_group_committed(weir_cluster *cluster, const char *group, we
 bool weir__embedded_group_alter(weir_cluster *cluster, const char *group, const weir_partition *list, size_t n,
 				weir_error *err);
 bool weir__embedded_group_delete(weir_cluster *cluster, const char *group, weir_error *err);
+/** Calls fn for each (member, partition). Lock held; given up for fn. */
+void weir__group_tell(struct embedded *e, const struct group *g, weir_member_fn *fn, void *user);
 bool weir__embedded_group_describe(weir_cluster *cluster, const char *group, weir_member_fn *fn, void *user,
 				   weir_error *err);
 

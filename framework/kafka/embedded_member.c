@@ -25,6 +25,7 @@ static void tell(struct embedded_consumer *c, weir_group_event event, const stru
 	c->member->seen_ms = weir__embedded_now(c->cluster);
 	if (event != WEIR_GROUP_ASSIGNED)
 		weir__consumer_drop(c, list);
+	c->members_due = c->opts.on_member != NULL;
 }
 
 /* The membership is gone: what was held is somebody else's. */
@@ -156,6 +157,10 @@ bool weir__consumer_serve_group(struct embedded_consumer *c, bool *served, weir_
 	if (!c->topics)
 		return true;
 	report_missing(c);
+	if (c->members_due) {
+		c->members_due = false;
+		weir__group_tell(e, c->group, c->opts.on_member, c->opts.user);
+	}
 	for (;;) {
 		struct member *m = c->member;
 
@@ -206,6 +211,6 @@ void weir__consumer_leave(struct embedded_consumer *c)
 	}
 	c->member = NULL;
 	m->consumer = NULL;
-	if (!m->instance)
+	if (!m->instance || c->leaves)
 		weir__member_leave(c->cluster, m);
 }

@@ -206,20 +206,13 @@ struct described {
 	int32_t partition;
 };
 
-bool weir__embedded_group_describe(weir_cluster *cluster, const char *group, weir_member_fn *fn, void *user,
-				   weir_error *err)
+void weir__group_tell(struct embedded *e, const struct group *g, weir_member_fn *fn, void *user)
 {
-	struct embedded *e = weir__embedded(cluster);
 	struct described *rows = NULL;
 	size_t count = 0, room = 0;
+	bool rest = g->state == GROUP_STABLE; /* as Kafka: amid a round nobody has anything */
 
-	if (!weir__embedded_answers(e, EMBEDDED_AT_DESCRIBE, group, err))
-		return false;
-	weir__embedded_enter(e);
-	struct group *g = weir__group_find(e, group, false);
-	bool rest = g && g->state == GROUP_STABLE; /* as Kafka: amid a round nobody has anything */
-
-	for (size_t i = 0; g && i < g->count; i++) {
+	for (size_t i = 0; i < g->count; i++) {
 		const struct member *m = g->members[i];
 		size_t k = 0;
 
@@ -232,12 +225,28 @@ bool weir__embedded_group_describe(weir_cluster *cluster, const char *group, wei
 							    has ? m->assigned.items[k].partition : -1 };
 		} while (rest && ++k < m->assigned.count);
 	}
-	weir__embedded_leave(e);
+	pthread_mutex_unlock(&e->lock);
 	for (size_t i = 0; i < count; i++) { /* without the lock: fn may ask the cluster */
 		fn(rows[i].client_id, rows[i].member_id, rows[i].topic, rows[i].partition, user);
 		free(rows[i].client_id);
 		free(rows[i].member_id);
 	}
 	free(rows);
+	pthread_mutex_lock(&e->lock);
+}
+
+bool weir__embedded_group_describe(weir_cluster *cluster, const char *group, weir_member_fn *fn, void *user,
+				   weir_error *err)
+{
+	struct embedded *e = weir__embedded(cluster);
+
+	if (!weir__embedded_answers(e, EMBEDDED_AT_DESCRIBE, group, err))
+		return false;
+	weir__embedded_enter(e);
+	struct group *g = weir__group_find(e, group, false);
+
+	if (g)
+		weir__group_tell(e, g, fn, user);
+	weir__embedded_leave(e);
 	return true;
 }

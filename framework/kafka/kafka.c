@@ -129,6 +129,11 @@ void weir_consumer_close(weir_consumer *consumer)
 		consumer->ops->close(consumer);
 }
 
+void weir_consumer_leave(weir_consumer *consumer)
+{
+	consumer->ops->leave(consumer);
+}
+
 bool weir_consumer_subscribe(weir_consumer *consumer, const char *const *topics, size_t n, weir_error *err)
 {
 	return consumer->ops->subscribe(consumer, topics, n, err);

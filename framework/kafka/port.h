@@ -28,6 +28,7 @@ struct cluster_ops {
 
 struct consumer_ops {
 	void (*close)(weir_consumer *);
+	void (*leave)(weir_consumer *);
 	bool (*subscribe)(weir_consumer *, const char *const *, size_t, weir_error *);
 	bool (*rejoin)(weir_consumer *, weir_error *);
 	bool (*assign)(weir_consumer *, const weir_partition *, size_t, weir_error *);

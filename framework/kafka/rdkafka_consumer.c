@@ -24,6 +24,8 @@ enum {
 		1000, /* members learn of a rebalance by heartbeat, and a cooperative one has two rounds */
 	CLOSE_TIMEOUT_MS = 10000,
 	JOIN_TIMEOUT_MS = 3000,
+	LEAVE_TIMEOUT_MS = 3000,
+	LEAVE_WAIT_MS = 10,
 	QUEUE_BYTES = 64 << 20,
 	FETCH_BYTES = 50 << 20, /* librdkafka's default */
 	WAIT_MS_MAX = 500,      /* librdkafka takes long waits for a stuck application */
@@ -226,7 +228,7 @@ static bool consumer_poll(weir_consumer *consumer, int64_t timeout_ms, weir_reco
 	c->on_record = fn;
 	c->on_record_user = user;
 	c->failure.code = WEIR_OK;
-	if (c->owners.group)
+	if (c->owners.group || c->members_due || c->looking)
 		weir__rdk_owners_serve(c);
 	for (;;) {
 		forget_wake(c);
@@ -350,6 +352,29 @@ static void finish_joining(struct rdk_consumer *c)
 	}
 }
 
+static bool is_member(const struct rdk_consumer *c)
+{
+	char *id = rd_kafka_memberid(c->rk);
+	bool is = id && *id;
+
+	if (id)
+		rd_kafka_mem_free(c->rk, id);
+	return is;
+}
+
+/* A static member that closes says nothing to the broker; one that gives its subscription up leaves. */
+static void unsubscribe(struct rdk_consumer *c)
+{
+	int64_t until = weir__rdk_now_ms() + LEAVE_TIMEOUT_MS;
+
+	rd_kafka_unsubscribe(c->rk);
+	while (is_member(c) && weir__rdk_now_ms() < until) {
+		forget_wake(c);
+		if (!serve_events(c))
+			wait_for_something(c, LEAVE_WAIT_MS);
+	}
+}
+
 /* As rd_kafka_consumer_close, but not for ever: group events are served, then the group is left. */
 static void leave_group(struct rdk_consumer *c)
 {
@@ -388,6 +413,8 @@ static void consumer_close(weir_consumer *consumer)
 	if (c->group) {
 		if (!c->had_share)
 			finish_joining(c);
+		if (c->leaves && c->owners.group)
+			unsubscribe(c);
 		leave_group(c);
 	}
 	bool left_alone = must_not_be_freed(c);
@@ -409,6 +436,11 @@ static void consumer_close(weir_consumer *consumer)
 	free(c->group);
 	free(c->header_items);
 	free(c);
+}
+
+static void consumer_leave(weir_consumer *consumer)
+{
+	((struct rdk_consumer *)consumer)->leaves = true;
 }
 
 static const char *setting(const struct rdk_consumer *c, const char *name)
@@ -474,6 +506,7 @@ static struct rdk_conf configure(struct rdk_consumer *c, const weir_consumer_opt
 
 static const struct consumer_ops ops = {
 	.close = consumer_close,
+	.leave = consumer_leave,
 	.subscribe = weir__rdk_subscribe,
 	.rejoin = weir__rdk_rejoin,
 	.assign = weir__rdk_assign,
@@ -515,6 +548,7 @@ weir_consumer *weir__rdk_consumer_open(weir_cluster *cluster, const weir_consume
 	c->cluster = (struct rdk_cluster *)cluster;
 	c->on_group = opts->on_group;
 	c->on_partition_error = opts->on_partition_error;
+	c->on_member = opts->on_member;
 	c->user = opts->user;
 	struct rdk_conf cf = configure(c, opts);
 	c->rk = weir__rdk_open(&cf, RD_KAFKA_CONSUMER, err);

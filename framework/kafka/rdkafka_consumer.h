@@ -18,6 +18,7 @@ struct rdk_consumer {
 	char *group; /* NULL = none */
 	weir_group_fn *on_group;
 	weir_partition_error_fn *on_partition_error;
+	weir_member_fn *on_member;
 	void *user;
 
 	struct held_set held;
@@ -41,8 +42,12 @@ struct rdk_consumer {
 	size_t record_bytes; /* of a record, on an average of the last ones */
 	const char *sasl_user, *sasl_password;
 
+	bool leaves; /* though it is static */
+
 	struct owner_watch owners;
-	bool looking; /* who has what has been asked, by `look` */
+	bool members_due;                        /* on_member is to be told since the last event, */
+	int64_t members_at_ms, members_pause_ms; /* not before that; longer where the group cannot be described */
+	bool looking;                            /* the group has been asked for, by `look` */
 	struct rdk_call look;
 	int64_t look_until_ms;
 };
@@ -60,9 +65,11 @@ bool weir__rdk_seek(weir_consumer *consumer, const weir_partition *list, size_t 
 bool weir__rdk_pause(weir_consumer *consumer, const weir_partition *list, size_t n, weir_error *err);
 bool weir__rdk_resume(weir_consumer *consumer, const weir_partition *list, size_t n, weir_error *err);
 
-/** Looks for partitions without an owner when it is time; never waits long. */
+/** Looks for partitions without an owner, and who is there, when it is time; never waits long. */
 void weir__rdk_owners_serve(struct rdk_consumer *c);
 void weir__rdk_owners_stop(struct rdk_consumer *c);
+/** An event of the group has been served. */
+void weir__rdk_members_changed(struct rdk_consumer *c);
 bool weir__rdk_rejoin(weir_consumer *consumer, weir_error *err);
 /** A name that was only made up to join the group again. */
 bool weir__rdk_is_no_topic(const char *name);

@@ -217,6 +217,7 @@ void weir__rdk_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_t
 	rd_kafka_topic_partition_list_destroy(c->added);
 	rd_kafka_topic_partition_list_destroy(c->removed);
 	c->added = c->removed = NULL;
+	weir__rdk_members_changed(c);
 }
 
 bool weir__rdk_subscribe(weir_consumer *consumer, const char *const *topics, size_t n, weir_error *err)

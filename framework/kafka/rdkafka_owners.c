@@ -1,4 +1,5 @@
-/* Looking for partitions that no member of the group has (owners.h), beside the polls of a consumer. */
+/* Looks at the group beside the polls of a consumer: for partitions that no member has (owners.h), and to tell who
+ * is there. */
 #include "framework/kafka/rdkafka_consumer.h"
 
 #include <stdlib.h>
@@ -8,7 +9,10 @@
 
 enum {
 	ANSWER_MS_MAX = 10000,
+	STOP_MS_MAX = 1000,
 	METADATA_MS_MAX = 1000, /* asked for right after the broker has answered */
+	MEMBERS_PAUSE_MS = 500, /* before it is asked again who is there; doubled each time */
+	MEMBERS_PAUSE_MS_MAX = 60000,
 };
 
 /* No topic can have a name like that. */
@@ -100,34 +104,82 @@ static void note_owned(const char *client_id, const char *member_id, const char 
 		weir__look_owned(user, topic, partition);
 }
 
-static void answered(struct rdk_consumer *c, rd_kafka_event_t *event)
+void weir__rdk_members_changed(struct rdk_consumer *c)
 {
-	const rd_kafka_DescribeConsumerGroups_result_t *result =
-		rd_kafka_event_DescribeConsumerGroups_result(event);
-	struct owner_look look = { 0 };
-	size_t count = 0;
-	const rd_kafka_ConsumerGroupDescription_t **groups =
-		result && !rd_kafka_event_error(event)
-			? rd_kafka_DescribeConsumerGroups_result_groups(result, &count)
-			: NULL;
+	c->members_due = c->on_member != NULL;
+	c->members_at_ms = 0;
+	c->members_pause_ms = MEMBERS_PAUSE_MS;
+}
 
-	if (count != 1 || rd_kafka_ConsumerGroupDescription_error(groups[0]) ||
-	    rd_kafka_ConsumerGroupDescription_state(groups[0]) != RD_KAFKA_CONSUMER_GROUP_STATE_STABLE ||
-	    !is_member(c, groups[0])) {
+/* Amid a round, too: then without partitions. */
+static void tell_members(struct rdk_consumer *c, const rd_kafka_ConsumerGroupDescription_t *group)
+{
+	if (group) {
+		weir__rdk_each_member(group, c->on_member, c->user);
+		return;
+	}
+	c->members_due = true;
+	c->members_at_ms = weir__rdk_now_ms() + c->members_pause_ms;
+	if (c->members_pause_ms < MEMBERS_PAUSE_MS_MAX)
+		c->members_pause_ms *= 2;
+}
+
+static void look_for_ownerless(struct rdk_consumer *c, const rd_kafka_ConsumerGroupDescription_t *group)
+{
+	struct owner_look look = { 0 };
+
+	if (!group || rd_kafka_ConsumerGroupDescription_state(group) != RD_KAFKA_CONSUMER_GROUP_STATE_STABLE ||
+	    !is_member(c, group)) {
 		weir__owners_unknown(&c->owners, weir__rdk_now_ms());
 		return;
 	}
 	note_topics(c, &look);
-	weir__rdk_each_member(groups[0], note_owned, &look);
+	weir__rdk_each_member(group, note_owned, &look);
 	if (weir__look_end(&look, &c->owners, weir__rdk_now_ms()))
 		join_again(c);
 }
 
-void weir__rdk_owners_stop(struct rdk_consumer *c)
+/* NULL: no answer. */
+static void answered(struct rdk_consumer *c, rd_kafka_event_t *event)
+{
+	const rd_kafka_DescribeConsumerGroups_result_t *result =
+		event && !rd_kafka_event_error(event) ? rd_kafka_event_DescribeConsumerGroups_result(event) : NULL;
+	size_t count = 0;
+	const rd_kafka_ConsumerGroupDescription_t **groups =
+		result ? rd_kafka_DescribeConsumerGroups_result_groups(result, &count) : NULL;
+	const rd_kafka_ConsumerGroupDescription_t *group =
+		count == 1 && !rd_kafka_ConsumerGroupDescription_error(groups[0]) ? groups[0] : NULL;
+
+	if (weir__owners_due(&c->owners, weir__rdk_now_ms()))
+		look_for_ownerless(c, group);
+	if (c->on_member)
+		tell_members(c, group);
+}
+
+static void look_end(struct rdk_consumer *c)
 {
 	if (c->looking)
 		weir__rdk_call_end(&c->look);
 	c->looking = false;
+}
+
+/* librdkafka (2.0.2) does not always end while it looks for a group's coordinator. */
+void weir__rdk_owners_stop(struct rdk_consumer *c)
+{
+	if (c->looking)
+		c->look.event = rd_kafka_queue_poll(c->look.queue, STOP_MS_MAX);
+	look_end(c);
+}
+
+static void look(struct rdk_consumer *c, int64_t now_ms)
+{
+	const char *group = c->group;
+
+	weir__rdk_call_begin(&c->look, c->cluster, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, ANSWER_MS_MAX);
+	rd_kafka_DescribeConsumerGroups(c->look.rk, &group, 1, c->look.options, c->look.queue);
+	c->looking = true;
+	c->look_until_ms = now_ms + ANSWER_MS_MAX;
+	c->members_due = false;
 }
 
 void weir__rdk_owners_serve(struct rdk_consumer *c)
@@ -135,22 +187,14 @@ void weir__rdk_owners_serve(struct rdk_consumer *c)
 	int64_t now_ms = weir__rdk_now_ms();
 
 	if (!c->looking) {
-		if (!c->subscription || !weir__owners_due(&c->owners, now_ms))
-			return;
-		const char *group = c->group;
-
-		weir__rdk_call_begin(&c->look, c->cluster, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, ANSWER_MS_MAX);
-		rd_kafka_DescribeConsumerGroups(c->look.rk, &group, 1, c->look.options, c->look.queue);
-		c->looking = true;
-		c->look_until_ms = now_ms + ANSWER_MS_MAX;
+		if (c->subscription &&
+		    ((c->members_due && now_ms >= c->members_at_ms) || weir__owners_due(&c->owners, now_ms)))
+			look(c, now_ms);
 		return;
 	}
 	c->look.event = rd_kafka_queue_poll(c->look.queue, 0);
 	if (!c->look.event && now_ms < c->look_until_ms)
 		return;
-	if (c->look.event)
-		answered(c, c->look.event);
-	else
-		weir__owners_unknown(&c->owners, now_ms);
-	weir__rdk_owners_stop(c);
+	answered(c, c->look.event);
+	look_end(c);
 }

@@ -183,6 +183,7 @@ void weir__app_finish(weir_app *app)
 {
 	set_started(app, false); /* nobody from outside looks at what follows any more */
 	weir__caught_up_free(app);
+	weir__shutdown_end(app);
 	weir__globals_close(app);
 	for (size_t i = 0; app->topics && i < app->topology->topic_count; i++)
 		free(app->topics[i].name);

@@ -28,8 +28,15 @@ void weir__tell_state_of(struct worker *w)
 
 bool weir__tell_uncaught(weir_app *app, int worker, const weir_error *error)
 {
-	return app->listener.uncaught &&
-	       app->listener.uncaught(app, worker, error, app->listener.user) == WEIR_UNCAUGHT_REPLACE;
+	weir_uncaught_answer answer = app->listener.uncaught
+					      ? app->listener.uncaught(app, worker, error, app->listener.user)
+					      : WEIR_UNCAUGHT_STOP;
+
+	if (answer == WEIR_UNCAUGHT_SHUTDOWN_APPLICATION) {
+		atomic_store(&app->leaves, true);
+		atomic_store(&app->shutdown_wanted, true);
+	}
+	return answer == WEIR_UNCAUGHT_REPLACE;
 }
 
 void weir__tell_restore(struct task_store *s, weir_restore_event event)

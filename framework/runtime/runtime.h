@@ -12,7 +12,7 @@
  * input.c (records in, in time order), commit.c (the transaction), restore.c, services.c (what operators ask
  * for), globals.c (global tables), global_process.c (processors before them), positions.c (metadata of committed
  * offsets), query.c (the mailbox), purge.c, caught_up.c, own.c (files and metrics of a task's processors),
- * listener.c.
+ * listener.c, shutdown.c (all instances stop).
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -307,9 +307,12 @@ struct weir_app {
 	weir_app_state told;
 	struct globals *globals; /* NULL = the topology has none */
 	atomic_bool stopping;
-	bool crash;    /* tests: end without committing or writing anything */
-	bool started;  /* under mutex: topics and workers are there */
-	bool threaded; /* the workers have threads; else whoever prepared the app steps them */
+	atomic_bool shutdown_wanted;    /* an answer of the listener's; whoever is first to stop sees to it */
+	atomic_bool leaves;             /* static members, too, leave the group at the end */
+	struct shutdown_call *shutdown; /* NULL = the other instances are not being asked to stop */
+	bool crash;                     /* tests: end without committing or writing anything */
+	bool started;                   /* under mutex: topics and workers are there */
+	bool threaded;                  /* the workers have threads; else whoever prepared the app steps them */
 	struct caught_up *caught_up;
 	/* held over calls of the cluster and looks at global tables from outside: an end waits for them */
 	pthread_mutex_t caught_up_mutex;
@@ -342,13 +345,28 @@ void weir__tell_state(weir_app *app);
 void weir__tell_state_of(struct worker *w);
 /** Of a store with something to restore, from its worker. What it has restored since then is the next batch. */
 void weir__tell_restore(struct task_store *s, weir_restore_event event);
-/** Of an error that ends a worker (-1: the reader of global tables). True: the worker is to be replaced. */
+/** Of an error that ends a worker (-1: the reader of global tables). True: the worker is to be replaced. Notes, if
+ * all instances are to stop. */
 bool weir__tell_uncaught(weir_app *app, int worker, const weir_error *error);
 /** Whether the listener wants to know about restoring. */
 static inline bool weir__restore_is_told(const weir_app *app)
 {
 	return app->listener.restore != NULL;
 }
+
+/* --- shutdown.c -------------------------------------------------------------------------------------------------
+ * */
+
+/** The on_member of workers' consumers: who asks all instances to stop is heeded. */
+void weir__shutdown_heed(const char *client_id, const char *member_id, const char *topic, int32_t partition,
+			 void *worker);
+/** Of a worker that ends: true = all other instances are to be asked to stop, and this worker has begun to. */
+bool weir__shutdown_begin(weir_app *app);
+/** Goes on with it. False: they have stopped, or it is given up. */
+bool weir__shutdown_step(weir_app *app, int64_t wait_ms);
+void weir__shutdown_end(weir_app *app);
+/** For the simulator's crashes: takes the consumer away. NULL = there is none. */
+weir_consumer *weir__shutdown_cut_off(weir_app *app);
 
 /* --- topics.c ---------------------------------------------------------------------------------------------------
  * */

@@ -47,6 +47,7 @@ static bool open_consumers(struct worker *w, weir_error *err)
 						 .max_poll_interval_ms = s->max_poll_interval_ms,
 						 .on_group = weir__on_group,
 						 .on_partition_error = weir__on_partition_error,
+						 .on_member = weir__shutdown_heed,
 						 .user = w,
 					 },
 					 err);
@@ -448,6 +449,8 @@ void weir__worker_close(struct worker *w)
 
 		weir__abort(w, &why);
 	}
+	if (w->consumer && atomic_load(&w->app->leaves))
+		weir_consumer_leave(w->consumer);
 	weir_consumer_close(w->consumer); /* REVOKED: closes its tasks */
 	w->consumer = NULL;
 	while (w->task_count)
@@ -524,7 +527,13 @@ void *weir__worker_main(void *worker)
 	}
 	if (w->stop)
 		weir__app_failed(w->app, &w->error);
+	bool asks = weir__shutdown_begin(w->app); /* before it goes: one round for both */
+
 	weir__worker_close(w);
+	while (asks && weir__shutdown_step(w->app, WAIT_MS))
+		;
+	if (asks)
+		weir__shutdown_end(w->app);
 	pthread_mutex_lock(&w->app->mutex);
 	atomic_store(&w->done, true);
 	pthread_cond_broadcast(&w->app->changed);

@@ -61,6 +61,8 @@
 	SLOW(a_member_that_does_not_poll_loses_its_membership) \
 	SLOW(workers_copy_each_record_once_through_aborts_and_rebalances) \
 	X(a_group_can_be_described) \
+	X(members_are_told_of_after_each_event) \
+	X(a_static_member_can_leave_for_good) \
 	X(committed_offsets_can_be_set_and_deleted) \
 	X(a_group_with_members_is_not_altered) \
 	X(topics_are_made_once_and_keep_their_configuration) \

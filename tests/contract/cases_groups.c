@@ -490,6 +490,83 @@ void a_group_can_be_described(struct contract *c)
 	weir_consumer_close(consumers[1]);
 }
 
+/* Rows of one other member; the lists come one after the other, without a word between. */
+struct heard {
+	int rows, of_second;
+};
+
+static void hear(const char *client_id, const char *member_id, const char *topic, int32_t partition, void *user)
+{
+	struct heard *h = user;
+
+	(void)topic, (void)partition;
+	assert_true(strlen(member_id) > 0);
+	h->rows++;
+	h->of_second += !strcmp(client_id, "second");
+}
+
+void members_are_told_of_after_each_event(struct contract *c)
+{
+	const char *topic = fresh_topic(c, 1), *group = fresh(c, "group");
+	struct heard heard[2] = { { 0 }, { 0 } };
+	weir_consumer *consumers[2];
+	weir_error err;
+
+	for (int i = 0; i < 2; i++) {
+		weir_consumer_opts opts = {
+			.group = group, .client_id = i ? "second" : "first", .on_member = hear, .user = &heard[i]
+		};
+
+		consumers[i] = weir_consumer_open(c->cluster, opts, &err);
+		assert_done(consumers[i], err);
+		assert_done(weir_consumer_subscribe(consumers[i], &topic, 1, &err), err);
+		for (struct patience w = patience(c); !heard[i].rows && patience_left(&w, "a list of members");)
+			for (int k = 0; k <= i; k++)
+				assert_done(weir_consumer_poll(consumers[k], 20, ignore, NULL, &err), err);
+	}
+	/* the one partition stays where it is */
+	for (struct patience w = patience(c); !heard[0].of_second && patience_left(&w, "the other member");)
+		for (int k = 0; k < 2; k++)
+			assert_done(weir_consumer_poll(consumers[k], 20, ignore, NULL, &err), err);
+	assert_true(heard[1].of_second > 0);
+	int rows = heard[0].rows;
+
+	for (int i = 0; i < 40; i++) /* nothing happens, so nothing is told */
+		for (int k = 0; k < 2; k++)
+			assert_done(weir_consumer_poll(consumers[k], 5, ignore, NULL, &err), err);
+	assert_in_range(heard[0].rows, rows, rows + 4); /* of what was on its way */
+	weir_consumer_close(consumers[1]);
+	weir_consumer_close(consumers[0]);
+}
+
+void a_static_member_can_leave_for_good(struct contract *c)
+{
+	const char *topic = fresh_topic(c, 4), *group = fresh(c, "group");
+	struct joiner_opts opts = { group, topic, .instance = fresh(c, "instance"), .session_timeout_ms = 600000 };
+	struct listed listed = { topic, { 0 }, { 0 }, { "", "" }, 0 };
+	struct joiner a, b, *both[] = { &a, &b };
+	weir_error err;
+
+	joiner_open(c, &a, opts);
+	joiner_open(c, &b, (struct joiner_opts){ group, topic });
+	joiners_until(both, (int[]){ 2, 2 }, 2);
+	int revoked = a.revoked;
+
+	weir_consumer_leave(a.consumer);
+	joiner_close(&a);
+	assert_int_equal(joiner_owned(&a), 0);
+	assert_int_equal(a.revoked, revoked + 1);
+	joiners_until(&both[1], (int[]){ 4 }, 1); /* long before its session would be over */
+	assert_done(weir_group_describe(c->cluster, group, note_member, &listed, &err), err);
+	assert_int_equal(listed.rows, 4);
+	joiner_open(c, &a, opts);
+	joiners_until(both, (int[]){ 2, 2 }, 2);
+	assert_int_equal(a.lost + b.lost, 0);
+	weir_consumer_leave(a.consumer);
+	joiner_close(&a);
+	joiner_close(&b);
+}
+
 void committed_offsets_can_be_set_and_deleted(struct contract *c)
 {
 	const char *topic = fresh_topic(c, 2), *group = fresh(c, "group");

@@ -50,6 +50,9 @@ typedef struct weir_restore {
 typedef enum weir_uncaught_answer {
 	WEIR_UNCAUGHT_STOP,    /* this instance ends with that error, as without being asked (SHUTDOWN_CLIENT) */
 	WEIR_UNCAUGHT_REPLACE, /* the worker begins anew, from what is committed (REPLACE_THREAD) */
+	/* All instances of the application end, the others cleanly, with an error that names this one. Its own end
+	 * waits for them, in weir_app_stop. Who joins the group before they are gone ends as well. */
+	WEIR_UNCAUGHT_SHUTDOWN_APPLICATION,
 } weir_uncaught_answer;
 
 /* Told what happens to an application (KafkaStreams.setStateListener, setGlobalStateRestoreListener,
@@ -67,7 +70,7 @@ typedef struct weir_listener {
 	/** Of an error that ends a worker (KIP-671): what is to be done. Its open transaction is aborted, whatever
 	 * the answer; the state is not ERROR yet. From the worker, of several at once. What comes again with its
 	 * record, as weir_stop, or with a broken disk fails each new one, too: whoever answers "replace" counts.
-	 * worker -1: the reader of global tables, in whose place there is no other; the answer does not matter.
+	 * worker -1: the reader of global tables, in whose place there is no other: "replace" stops as well.
 	 * Not told of a start that fails, whose error weir_app_start returns, nor once the application is being
 	 * stopped. */
 	weir_uncaught_answer (*uncaught)(weir_app *app, int worker, const weir_error *error, void *user);

@@ -7,10 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WEIR_SECONDS(n) ((int64_t)(n) * 1000)
-#define WEIR_MINUTES(n) ((int64_t)(n) * 60000)
-#define WEIR_HOURS(n) ((int64_t)(n) * 3600000)
-#define WEIR_DAYS(n) ((int64_t)(n) * 86400000)
+#define WEIR_SECONDS(n) ((int64_t)(n)*1000)
+#define WEIR_MINUTES(n) ((int64_t)(n)*60000)
+#define WEIR_HOURS(n) ((int64_t)(n)*3600000)
+#define WEIR_DAYS(n) ((int64_t)(n)*86400000)
 
 typedef struct weir_clock weir_clock;
 struct weir_clock {

@@ -10,21 +10,21 @@
 #include <stdbool.h>
 
 /* One list makes the enum and its names. */
-#define WEIR_CODES(X)                                                                              \
-	X(OK, "no error")                                                                          \
-	X(USAGE, "wrong use of an interface")                                                      \
-	X(CONFIG, "wrong configuration")                                                           \
-	X(TOPOLOGY, "the topology is not valid")                                                   \
-	X(KAFKA, "Kafka")                                                                          \
-	X(FENCED, "fenced by another instance")                                                    \
-	X(TIMEOUT, "timed out")                                                                    \
-	X(STORE, "state store")                                                                    \
-	X(STATE, "state does not fit what runs")                                                   \
-	X(DECODE, "bytes that cannot be read")                                                     \
-	X(NOT_FOUND, "not found")                                                                  \
-	X(CLOSED, "closed")                                                                        \
-	X(IO, "input or output")                                                                   \
-	X(SINK, "external sink")                                                                   \
+#define WEIR_CODES(X) \
+	X(OK, "no error") \
+	X(USAGE, "wrong use of an interface") \
+	X(CONFIG, "wrong configuration") \
+	X(TOPOLOGY, "the topology is not valid") \
+	X(KAFKA, "Kafka") \
+	X(FENCED, "fenced by another instance") \
+	X(TIMEOUT, "timed out") \
+	X(STORE, "state store") \
+	X(STATE, "state does not fit what runs") \
+	X(DECODE, "bytes that cannot be read") \
+	X(NOT_FOUND, "not found") \
+	X(CLOSED, "closed") \
+	X(IO, "input or output") \
+	X(SINK, "external sink") \
 	X(USER, "refused by the application")
 
 typedef enum weir_code {
@@ -45,15 +45,13 @@ typedef struct weir_error {
 const char *weir_code_name(weir_code code);
 
 /** Fills *err (if not NULL) with a formatted message, flags cleared. Always returns false. */
-bool weir_fail(weir_error *err, weir_code code, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+bool weir_fail(weir_error *err, weir_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /** Puts "<formatted>: " in front of the message in *err, keeping code and flags. Always returns false. */
 bool weir_wrap(weir_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A broken invariant: a bug in weir or in its use, never bad input. Stays on in release builds. */
-#define weir_assert(cond)                                                                          \
-	((cond) ? (void)0 : weir_assert_failed(#cond, __FILE__, __LINE__))
+#define weir_assert(cond) ((cond) ? (void)0 : weir_assert_failed(#cond, __FILE__, __LINE__))
 void weir_assert_failed(const char *cond, const char *file, int line) __attribute__((noreturn));
 
 #endif

@@ -159,6 +159,8 @@ typedef struct weir_consumer_opts {
 	int64_t max_poll_interval_ms;  /* 0 = 5 min */
 	weir_group_fn *on_group;
 	weir_partition_error_fn *on_partition_error;
+	/* Called in a poll soon after each event of the group, as by weir_group_describe; NULL = nobody asks. */
+	weir_member_fn *on_member;
 	void *user;
 } weir_consumer_opts;
 
@@ -166,6 +168,8 @@ typedef struct weir_consumer_opts {
 weir_consumer *weir_consumer_open(weir_cluster *cluster, weir_consumer_opts opts, weir_error *err);
 /** Leaves the group (a static member does not) after on_group(REVOKED) for what is held. NULL is fine. */
 void weir_consumer_close(weir_consumer *consumer);
+/** The close that follows leaves the group in any case: for a static member that is not to come back soon. */
+void weir_consumer_leave(weir_consumer *consumer);
 
 /** Joins the group for these topics, strategy cooperative-sticky. */
 bool weir_consumer_subscribe(weir_consumer *consumer, const char *const *topics, size_t n, weir_error *err);
