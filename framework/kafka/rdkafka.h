@@ -12,6 +12,8 @@
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
 
+#define ASSIGNOR "cooperative-sticky" /* of all consumers in groups */
+
 struct rdk_cluster {
 	weir_cluster base;
 	const weir_config *cfg;

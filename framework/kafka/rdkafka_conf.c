@@ -16,7 +16,7 @@ static const char *const own[][2] = {
 	{ "group.id", "it is the application.id" },
 	{ "group.instance.id", "set group.static.membership" },
 	{ "group.protocol", "weir's assignment needs the classic protocol" },
-	{ "partition.assignment.strategy", "weir assigns by cooperative-sticky" },
+	{ "partition.assignment.strategy", "weir assigns by " ASSIGNOR },
 	{ "session.timeout.ms", "set session.timeout.ms" },
 	{ "max.poll.interval.ms", "set max.poll.interval.ms" },
 	{ "enable.auto.commit", "positions are committed with the transaction" },

@@ -492,7 +492,7 @@ static struct rdk_conf configure(struct rdk_consumer *c, const weir_consumer_opt
 	/* librdkafka assigns partitions only with a group; one that is not subscribed never joins it */
 	weir__rdk_set(&cf, "group.id", "%s", opts->group ? opts->group : "weir-no-group");
 	if (opts->group) {
-		weir__rdk_set(&cf, "partition.assignment.strategy", "cooperative-sticky");
+		weir__rdk_set(&cf, "partition.assignment.strategy", ASSIGNOR);
 		weir__rdk_set(&cf, "session.timeout.ms", "%lld", (long long)session_ms);
 		weir__rdk_set(&cf, "max.poll.interval.ms", "%lld",
 			      (long long)(poll_ms > session_ms ? poll_ms : session_ms));

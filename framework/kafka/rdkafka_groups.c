@@ -188,9 +188,11 @@ bool weir__rdk_group_describe(weir_cluster *cluster, const char *group, weir_mem
 		const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
 		rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
 
-		if (!code)
+		const char *assignor = rd_kafka_ConsumerGroupDescription_partition_assignor(groups[0]);
+
+		if (!code && (!assignor || !*assignor || strcmp(assignor, ASSIGNOR) == 0))
 			weir__rdk_each_member(groups[0], fn, user);
-		else if (code != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
+		else if (code && code != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
 			done = weir__rdk_fail(err, code, "%s", rd_kafka_error_string(error));
 	}
 	weir__rdk_call_end(&call);

@@ -77,7 +77,10 @@ await passed "$application" events 1000
 : >"$dir/weir.log"
 weir &
 waiting=$!
-until grep -q INCONSISTENT_GROUP_PROTOCOL "$dir/weir.log"; do kill -0 "$waiting" && sleep 0.2; done
+until grep -q INCONSISTENT_GROUP_PROTOCOL "$dir/weir.log"; do
+	kill -0 "$waiting" 2>/dev/null || { echo "take_over: weir does not wait for its turn" >&2; tail "$dir"/*.log >&2; exit 1; }
+	sleep 0.2
+done
 stop "$running"
 running=$waiting
 say "kafka_streams has worked, and stopped at $(date +%T), with weir at the door"

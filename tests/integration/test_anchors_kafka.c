@@ -1,7 +1,14 @@
 /*
+ * Who divides the work by what, on a real cluster.
+ *
  * An input gets more partitions between two starts, on a real cluster: the two would divide the work by different
  * topics, and may have looked before either had a share. Each record shows exactly once.
+ *
+ * Members of another protocol (Kafka Streams') read all topics of a task, not the anchor alone. Whoever comes then
+ * waits until they have gone.
  */
+#include <librdkafka/rdkafka.h>
+
 #include "tests/integration/app_on_kafka.h"
 
 enum { EACH = 200, RECORDS = 2 * EACH, OUT = 2 };
@@ -154,6 +161,69 @@ static void two_that_start_around_a_widening_do_not_process_the_same(void **stat
 	weir_consumer_close(m.results);
 }
 
+/* A member as Kafka Streams' are: by another way of assigning, of all inputs. */
+static rd_kafka_t *join_otherwise(struct merge *m, const char *group)
+{
+	const char *const pairs[][2] = { { "bootstrap.servers", getenv("WEIR_TEST_BOOTSTRAP") },
+					 { "group.id", group },
+					 { "partition.assignment.strategy", "range" } };
+	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(2);
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char why[512];
+
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+		assert_int_equal(rd_kafka_conf_set(conf, pairs[i][0], pairs[i][1], why, sizeof why),
+				 RD_KAFKA_CONF_OK);
+	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
+
+	assert_non_null(rk);
+	rd_kafka_poll_set_consumer(rk);
+	for (int i = 0; i < 2; i++)
+		rd_kafka_topic_partition_list_add(topics, m->inputs[i], RD_KAFKA_PARTITION_UA);
+	assert_int_equal(rd_kafka_subscribe(rk, topics), RD_KAFKA_RESP_ERR_NO_ERROR);
+	rd_kafka_topic_partition_list_destroy(topics);
+	return rk;
+}
+
+static int owned(rd_kafka_t *rk)
+{
+	rd_kafka_topic_partition_list_t *list;
+	rd_kafka_message_t *message = rd_kafka_consumer_poll(rk, 50);
+
+	if (message)
+		rd_kafka_message_destroy(message);
+	assert_int_equal(rd_kafka_assignment(rk, &list), RD_KAFKA_RESP_ERR_NO_ERROR);
+	int n = list->cnt;
+
+	rd_kafka_topic_partition_list_destroy(list);
+	return n;
+}
+
+static void one_that_comes_while_others_run_by_another_protocol_waits_for_them(void **state)
+{
+	struct merge m;
+	struct instance in;
+	char id[100];
+
+	(void)state;
+	begin_merge(&m);
+	snprintf(id, sizeof id, "%s", fresh(&contract, "app"));
+	rd_kafka_t *other = join_otherwise(&m, id);
+
+	WAIT_UNTIL(&contract, owned(other) == 4);
+	assert_true(start(&in, &m, id, "1"));
+	for (int i = 0; i < 40; i++) {
+		owned(other);
+		assert_false(has_settled(&in));
+	}
+	rd_kafka_consumer_close(other);
+	rd_kafka_destroy(other);
+	WAIT_UNTIL(&contract, seen(&m) == RECORDS);
+	assert_int_equal(m.twice, 0);
+	end(&in);
+	weir_consumer_close(m.results);
+}
+
 int main(void)
 {
 	contract.cluster = real_cluster();
@@ -161,6 +231,7 @@ int main(void)
 	real_prefix(prefix, sizeof prefix);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_that_start_around_a_widening_do_not_process_the_same),
+		cmocka_unit_test(one_that_comes_while_others_run_by_another_protocol_waits_for_them),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
