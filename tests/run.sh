@@ -102,7 +102,7 @@ start_services() {
 }
 
 deploy/packages.sh build test
-[ -n "$fast" ] || deploy/packages.sh test-slow browser
+[ -n "$fast" ] || deploy/packages.sh test-slow conformance browser
 step "build: $preset"
 cmake --preset "$preset" -DBUILD_TESTING=ON >"$results" || { cat "$results" >&2; exit 1; }
 cmake --build --preset "$preset" -j "$jobs" >"$results" || { tail -60 "$results" >&2; exit 1; }

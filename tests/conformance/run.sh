@@ -11,12 +11,13 @@
 #   --seed N    the first seed [1];  --seeds N: how many, with --live [20]
 #   --disk      weir's stores on disk; else in memory
 #   --release   weir with optimisation
+#   --program FILE  weir's side, built already
 #   CASE        names in cases/, without .case; all of them if none is given
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 here=tests/conformance
 
-live='' preset=dev cases=() arguments=() seeds=20
+live='' preset=dev program='' cases=() arguments=() seeds=20
 while [ $# -gt 0 ]; do
 	case $1 in
 	--live) live=1 ;;
@@ -26,6 +27,7 @@ while [ $# -gt 0 ]; do
 	--seeds) seeds=$2; shift ;;
 	--disk) arguments+=(-D) ;;
 	--release) preset=release ;;
+	--program) program=$2; shift ;;
 	-h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
 	-*) echo "run.sh: unknown option $1 (--help lists them)" >&2; exit 2 ;;
 	*) cases+=("$1") ;;
@@ -37,12 +39,15 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 quietly() { "$@" >"$log" 2>&1 || { tail -40 "$log" >&2; exit 1; }; }
 
-[ -d "build/$preset" ] || quietly cmake --preset "$preset"
-quietly cmake --build "build/$preset" --target conformance
+if [ -z "$program" ]; then
+	program=build/$preset/tests/conformance
+	[ -d "build/$preset" ] || quietly cmake --preset "$preset"
+	quietly cmake --build "build/$preset" --target conformance
+fi
 
 if [ -n "$live" ]; then
 	source $here/java.sh
 	java_side
 	arguments+=(-l "$java_run conformance.Main $here/cases" -n "$seeds")
 fi
-"build/$preset/tests/conformance" "${arguments[@]}" "${cases[@]}"
+"$program" "${arguments[@]}" "${cases[@]}"

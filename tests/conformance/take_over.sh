@@ -5,17 +5,18 @@
 # once each. The last time weir is started while
 # Kafka Streams still runs: it waits for its turn.
 #
-#   tests/conformance/take_over.sh [--release] [--keep]
+#   tests/conformance/take_over.sh [--release | --program FILE] [--keep]
 #
-# Needs a JDK and Maven (deploy/packages.sh conformance), python3, and a broker: that of WEIR_TEST_BOOTSTRAP, or the
+# --program names weir's side, built already. Needs a JDK and Maven (deploy/packages.sh conformance), python3, and a broker: that of WEIR_TEST_BOOTSTRAP, or the
 # one that tests/services.sh starts. --keep leaves what it wrote in its directory.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-events=6000 per_second=150 preset=dev keep=
+events=6000 per_second=150 preset=dev program= keep=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--release) preset=release ;;
+	--program) program=$2; shift ;;
 	--keep) keep=1 ;;
 	-h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
 	*) echo "take_over.sh: unknown option $1 (--help lists them)" >&2; exit 2 ;;
@@ -24,8 +25,11 @@ while [ $# -gt 0 ]; do
 done
 
 [ -n "${WEIR_TEST_BOOTSTRAP:-}" ] || eval "$(tests/services.sh start kafka)"
-[ -d "build/$preset" ] || cmake --preset "$preset" >/dev/null
-cmake --build "build/$preset" --target conformance >/dev/null || { echo "take_over: weir cannot be built" >&2; exit 1; }
+if [ -z "$program" ]; then
+	program=build/$preset/tests/conformance
+	[ -d "build/$preset" ] || cmake --preset "$preset" >/dev/null
+	cmake --build "build/$preset" --target conformance >/dev/null || { echo "take_over: weir cannot be built" >&2; exit 1; }
+fi
 source tests/conformance/java.sh
 java_side
 dir=$(mktemp -d) application=taken-$$
@@ -44,7 +48,7 @@ kafka_streams() {
 		"$application" "$dir/kafka-streams" >>"$dir/kafka-streams.log" 2>&1
 }
 weir() {
-	exec "build/$preset/tests/conformance" run take-over -b "$WEIR_TEST_BOOTSTRAP" -X application.id="$application" \
+	exec "$program" run take-over -b "$WEIR_TEST_BOOTSTRAP" -X application.id="$application" \
 		-X state.dir="$dir/weir" >>"$dir/weir.log" 2>&1
 }
 await() { tool "$@" || { tail -20 "$dir"/*.log >&2; exit 1; }; }

@@ -124,8 +124,8 @@ bool weir_group_alter(weir_cluster *cluster, const char *group, const weir_parti
 		      weir_error *err);
 /** Deletes a group without members; one that does not exist is no error. */
 bool weir_group_delete(weir_cluster *cluster, const char *group, weir_error *err);
-/** Calls fn for each (member, partition) of the group, partition -1 for a member without any. Members by whose way of
- *  assigning no consumer of this cluster's can be in one group with them (Kafka Streams') are left out. */
+/** Calls fn for each (member, partition) of the group, partition -1 for a member without any. A group whose way of
+ *  assigning no consumer of this library has (Kafka Streams') has no members here. */
 typedef void weir_member_fn(const char *client_id, const char *member_id, const char *topic, int32_t partition,
 			    void *user);
 bool weir_group_describe(weir_cluster *cluster, const char *group, weir_member_fn *fn, void *user, weir_error *err);
