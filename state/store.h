@@ -92,6 +92,7 @@ struct store_spec {
 	/* flush gives the value as of the last flush, too, and leaves out what was not there then and is not now */
 	bool keep_old;
 	bool leaves_nothing_out; /* flush gives that all the same */
+	bool late_last;          /* versions: the newest is not written to the changelog again behind a late one */
 	bool duplicates; /* windows: a put adds a row beside those of its key and start, told apart by seq */
 	struct store_codec codec;        /* size 0 = values are bytes */
 	const weir_custom_store *custom; /* of STORE_CUSTOM */

@@ -142,7 +142,8 @@ int64_t weir_versioned_put(weir_store *store, weir_bytes key, weir_bytes value, 
 	weir__store_write(store, row_of(store, key, timestamp_ms), deletes ? weir_bytes_of("", 0) : value,
 			  deletes ? VERSION_DELETED : timestamp_ms);
 	if (timestamp_ms < newest) {
-		log_again(store, key, newest);
+		if (!store->spec.late_last)
+			log_again(store, key, newest);
 		return next;
 	}
 	struct entry *hint = find_hint(store, key);

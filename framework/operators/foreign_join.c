@@ -79,7 +79,7 @@ static void subscribe_process(struct instance *in, weir_context *cx, const weir_
 		new_key = WEIR_NULL;
 	weir_bytes old_key = has_old ? foreign_key_of(cx, f, &was, &was_too_long) : WEIR_NULL;
 
-	if (weir__old_failed(cx))
+	if (weir__old_failed(in, cx, true))
 		old_key = WEIR_NULL;
 	bool subscribed = !weir_is_null(old_key), subscribes = !weir_is_null(new_key);
 	bool moves = subscribed && !weir_bytes_equal(old_key, new_key);
@@ -207,8 +207,10 @@ static void join_process(struct instance *in, weir_context *cx, const weir_recor
 	}
 	bool has_left = weir__look_up(in->looked_up[0], cx, r, TABLE_PASSED_ON, &left);
 
-	if (!same_hash(response.hash, weir__foreign_hash(has_left ? &left : NULL)))
-		return; /* stale */
+	if (!same_hash(response.hash, weir__foreign_hash(has_left ? &left : NULL))) { /* stale */
+		weir__dropped(cx, 1);
+		return;
+	}
 	if (has_left && (f->left_alone || !weir_is_null(response.value))) {
 		weir_record right = {
 			.key = r->key, .encoded = response.value, .has_encoded = true, .serde = f->right, .cx = cx

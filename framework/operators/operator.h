@@ -172,14 +172,9 @@ void weir__dropped(weir_context *cx, int times);
 void weir__failed_for_good(weir_context *cx, const char *what);
 
 /** What a table was, computed again for its old value, has failed: it did so when it was new, and was never passed
- * on. So there is no old value, and nothing has failed now. */
-static inline bool weir__old_failed(weir_context *cx)
-{
-	bool failed = cx->failure != NULL;
-
-	cx->failure = NULL;
-	return failed;
-}
+ * on. So there is no old value, and nothing has failed now. (WEIR_AS_FAILED_ROWS: it has, if the old value is
+ * wanted.) */
+bool weir__old_failed(const struct instance *in, weir_context *cx, bool old_wanted);
 
 /** A change's new row has failed. True: the change goes on without it, for somebody below wants old values
  * (old_wanted): what the row was is part of something there, and once this one is the old row, nobody can tell any

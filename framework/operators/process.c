@@ -239,7 +239,7 @@ weir_stream *weir_process(weir_stream *s, const char *name, weir_processor proce
 	weir_topology *t = node_of_stream(s)->topology;
 	struct process p = { .inner = processor, .wrapper = wrapper_for(t, name, &processor) };
 	bool has_stores = processor.stores[0] || (p.wrapper && p.wrapper->stores[0]);
-	bool is_keyed = has_stores && !processor.no_repartition;
+	bool is_keyed = has_stores && !processor.no_repartition && !(t->as & WEIR_AS_PROCESSORS);
 	struct node *parent = is_keyed ? weir__keyed_input(node_of_stream(s), name, true) : node_of_stream(s);
 	const struct operator* op = p.wrapper ? &wrapped_op : processor.keeps_key ? &keeping_op : & process_op;
 	struct node *n = weir__graph_add(t, parent, name, op, &p, sizeof p);

@@ -60,12 +60,23 @@ weir_stream *weir_repartition(weir_stream *s, const char *name, weir_repartition
 
 /* --- one repartition for all that lies below a changed key (WEIR_MERGE_REPARTITIONS) --------------- */
 
+/* What Kafka Streams does not merge below. */
+static bool changes_value(const struct node *s)
+{
+	const char *kind = s->op->kind;
+
+	return strcmp(kind, "map-values") == 0 || strcmp(kind, "flat-map-values") == 0 ||
+	       strcmp(kind, "process") == 0;
+}
+
 /* The step that has changed the key, if nothing but steps of one input lie between; NULL = another repartition has
  * been put in between since, or it cannot be told. */
 static struct node *key_changer(struct node *s)
 {
+	bool all = !(s->topology->as & WEIR_AS_MERGED_REPARTITIONS);
+
 	while (s && !s->changes_key)
-		s = s->key_changed && s->parent_count == 1 ? s->parents[0] : NULL;
+		s = s->key_changed && s->parent_count == 1 && (all || !changes_value(s)) ? s->parents[0] : NULL;
 	return s;
 }
 

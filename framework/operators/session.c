@@ -37,6 +37,12 @@ static struct session *find(struct instance *in, weir_context *cx, const weir_re
 	return first;
 }
 
+static void delete_joined(struct instance *in, const weir_record *r, const struct session *joined)
+{
+	for (const struct session *s = joined; s; s = s->next)
+		weir_session_put(in->stores[0], r->key, WEIR_NULL, s->start_ms, s->end_ms, r->timestamp_ms);
+}
+
 void weir__session_process(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	const struct aggregate *a = in->node->opts;
@@ -56,6 +62,8 @@ void weir__session_process(struct instance *in, weir_context *cx, const weir_rec
 	in_session.window_start_ms = span.start_ms;
 	in_session.window_end_ms = span.end_ms;
 	in_session.session = true;
+	if (weir__as(in, WEIR_AS_FAILED_ROWS) && span.start_ms < span.end_ms)
+		delete_joined(in, r, joined);
 	aggregate = weir__aggregate_add(a, cx, &in_session, aggregate);
 	if (cx->failure)
 		return;

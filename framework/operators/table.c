@@ -30,10 +30,19 @@ bool weir__new_of(const weir_record *change, weir_record *new_one)
 
 bool weir__goes_on_without(struct instance *in, weir_context *cx, const weir_record *change, bool old_wanted)
 {
-	if (!old_wanted || !change->has_old)
+	if (!old_wanted || !change->has_old || weir__as(in, WEIR_AS_FAILED_ROWS))
 		return false;
 	weir__failed(in, cx, change, change->timestamp_ms);
 	return !cx->failed;
+}
+
+bool weir__old_failed(const struct instance *in, weir_context *cx, bool old_wanted)
+{
+	bool failed = cx->failure != NULL;
+
+	if (!old_wanted || !weir__as(in, WEIR_AS_FAILED_ROWS))
+		cx->failure = NULL;
+	return failed;
 }
 
 bool weir__look_up(struct instance *table, weir_context *cx, const weir_record *of, enum table_view view,
@@ -79,6 +88,7 @@ void weir__table_store_add(struct node *n, weir_table_opts opts)
 		.logged = !opts.unlogged,
 		.ordered = opts.ordered,
 		.entries_max = opts.entries_max,
+		.late_last = n->topology->as & WEIR_AS_LATE_VERSIONS,
 		.evicts_at_flush = opts.entries_max > 0,
 		/* what is not there may have been let go of: those below are told that it is deleted */
 		.leaves_nothing_out = opts.entries_max > 0,

@@ -114,7 +114,7 @@ static void group_process(struct instance *in, weir_context *cx, const weir_reco
 	has_new &= !failed;
 	bool has_old = weir__old_of(r, &row) && regroup(in, cx, &row, &was);
 
-	has_old &= !weir__old_failed(cx);
+	has_old &= !weir__old_failed(in, cx, true);
 	if (has_new && has_old && weir_bytes_equal(is.key, was.key) && fit_together(cx, &is, &was)) {
 		send_change(in, cx, &is, &was);
 		return;

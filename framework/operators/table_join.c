@@ -55,7 +55,7 @@ static void side_process(struct instance *in, weir_context *cx, const weir_recor
 	if (failed)
 		weir_set_value(&out, NULL);
 	out.old_object = with_other(cx, j, has_old ? &was : NULL, has_other ? &other : NULL);
-	if (weir__old_failed(cx))
+	if (weir__old_failed(in, cx, in->node->children[0]->old_wanted))
 		out.old_object = NULL;
 	if (failed && !out.old_object)
 		return;

@@ -69,7 +69,7 @@ static void transform_process(struct instance *in, weir_context *cx, const weir_
 		if (!weir__old_of(r, &old))
 			old = without_value(r);
 		transform(in, cx, &old);
-		out.old_object = weir__old_failed(cx) ? NULL : old.object;
+		out.old_object = weir__old_failed(in, cx, true) ? NULL : old.object;
 	}
 	if (failed && !out.old_object)
 		return;

@@ -42,7 +42,7 @@ static void view_process(struct instance *in, weir_context *cx, const weir_recor
 	is &= !failed;
 	bool was = weir__old_of(r, &old) && compute(in, cx, &old);
 
-	was &= !weir__old_failed(cx);
+	was &= !weir__old_failed(in, cx, in->node->old_wanted);
 	if (failed && !was)
 		return;
 	if (v->predicate && r->has_old && !is && !was && !v->versioned)

@@ -305,6 +305,7 @@ struct store_spec weir__graph_store_spec(weir_topology *t, const char *name, con
 		.headers = opts->headers,
 		.ordered = opts->ordered,
 		.duplicates = opts->duplicates,
+		.late_last = t->as & WEIR_AS_LATE_VERSIONS,
 	};
 
 	if ((opts->windowed || opts->sessions) && opts->retain_ms <= 0)

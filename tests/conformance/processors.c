@@ -359,7 +359,7 @@ static void build_with_store(struct graph *g, const struct step *s)
 	weir_processor p = { .process = work_with_store,
 			     .stores = { s->name },
 			     .value = &weir_utf8,
-			     .no_repartition = true,
+			     .no_repartition = !step_option(s, "repartition"),
 			     .user = w };
 
 	graph_put_stream(g, s->name, weir_process(input(g, s, 0)->stream, s->name, p), &weir_utf8);

@@ -142,26 +142,10 @@ static bool ends_with(const char *name, const char *suffix)
 	return len > n && strcmp(name + len - n, suffix) == 0;
 }
 
-/* Kafka Streams gives the changelog of a join's buffer no times: the broker sets them. */
-static void note_last(struct run *r, const char *topic, const weir_driver_record *record)
+static void note(struct run *r, struct text key, struct text rest)
 {
-	struct text key = { 0 }, rest = { 0 };
 	struct last *found = NULL;
 
-	text_add(&key, "%s ", topic);
-	text_add_bytes(&key, record->key);
-	if (logged_in(r, topic)->kind == STORE_VERSIONED) /* each is told */
-		text_add(&key, "@%lld", (long long)record->timestamp_ms);
-	text_add(&rest, " ");
-	text_add_bytes(&rest, record->value);
-	bool timeless = ends_with(topic, "-Buffer-changelog");
-
-	if (is_of_buffer(r, topic))
-		text_add(&rest, " -");
-	else
-		text_add(&rest, " %lld", timeless ? -1LL : (long long)record->timestamp_ms);
-	if (logged_in(r, topic)->headers)
-		add_headers(&rest, record->headers);
 	for (size_t i = 0; i < r->last_count && !found; i++)
 		if (strcmp(r->last[i].key, key.s) == 0)
 			found = &r->last[i];
@@ -176,6 +160,32 @@ static void note_last(struct run *r, const char *topic, const weir_driver_record
 		r->last = weir__realloc(r->last, r->last_room * sizeof *r->last);
 	}
 	r->last[r->last_count++] = (struct last){ key.s, rest.s };
+}
+
+/* A record of a changelog. Kafka Streams gives that of a join's buffer no times: the broker sets them. Of versions
+ * each is told, and with WEIR_AS_LATE_VERSIONS, without which weir writes the newest again, the last one, too. */
+static void note_last(struct run *r, const char *topic, const weir_driver_record *record)
+{
+	bool of_versions = logged_in(r, topic)->kind == STORE_VERSIONED;
+
+	for (int last = 0; last <= (of_versions && r->c->as & WEIR_AS_LATE_VERSIONS); last++) {
+		struct text key = { 0 }, rest = { 0 };
+
+		text_add(&key, "%s ", topic);
+		text_add_bytes(&key, record->key);
+		if (of_versions && !last)
+			text_add(&key, "@%lld", (long long)record->timestamp_ms);
+		text_add(&rest, " ");
+		text_add_bytes(&rest, record->value);
+		if (is_of_buffer(r, topic))
+			text_add(&rest, " -");
+		else
+			text_add(&rest, " %lld",
+				 ends_with(topic, "-Buffer-changelog") ? -1LL : (long long)record->timestamp_ms);
+		if (logged_in(r, topic)->headers)
+			add_headers(&rest, record->headers);
+		note(r, key, rest);
+	}
 }
 
 static void tell_topic(struct run *r, const char *what, const char *topic)

@@ -170,6 +170,8 @@ static void a_stale_response_is_dropped(void **state)
 	weir_driver_pipe_record(d, "app-j-subscription-response-topic", -1, weir_str("a"),
 				weir_bytes_of(stale, len), 4, NULL);
 	assert_nothing(d, "out");
+	assert_true(weir_metrics_value(weir_app_metrics(weir_driver_app(d)), "weir_dropped_records_total",
+				       (const char *[]){ "0" }) == 1);
 	weir_driver_free(d);
 }
 

@@ -50,6 +50,17 @@ enum {
 	 * the difference and the grace: not the gap, and 2 ms, longer, in which what is just in time may still join
 	 * others. */
 	WEIR_AS_RETENTION = 8,
+	/* In the changelog of versions the newest is not written again behind a late one: compaction, which leaves
+	 * a key's last record, takes it once the topic's own time for history is over. */
+	WEIR_AS_LATE_VERSIONS = 16,
+	/* Where a step fails: a table's row that has failed fails again as the old value of each change to come;
+	 * what the row was before stays in what is made of it; the sessions that a record joins are deleted though
+	 * it cannot be added. */
+	WEIR_AS_FAILED_ROWS = 32,
+	/* A processor with stores gets no repartition below a changed key, as with no_repartition. */
+	WEIR_AS_PROCESSORS = 64,
+	/* WEIR_MERGE_REPARTITIONS does not merge below weir_map_values and weir_flat_map_values. */
+	WEIR_AS_MERGED_REPARTITIONS = 128,
 };
 /** Does what is named as Kafka Streams, before the first step is added. Off by default. */
 void weir_topology_as_kafka_streams(weir_topology *t, unsigned what);

@@ -4,9 +4,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
@@ -31,6 +33,8 @@ class Case {
 	final String name;
 	final List<Step> steps = new ArrayList<>();
 	final Map<String, String> config = new LinkedHashMap<>();
+	/** What weir does as Kafka Streams. */
+	final Set<String> as = new HashSet<>();
 
 	Case(Path directory, String name) throws IOException {
 		this.name = name;
@@ -47,9 +51,11 @@ class Case {
 				else
 					inputs.add(words[i]);
 			}
-			if (words[0].equals("config"))
+			if (words[0].equals("as"))
+				as.addAll(inputs);
+			else if (words[0].equals("config"))
 				config.putAll(options);
-			else if (!List.of("as", "differs", "gen").contains(words[0]))
+			else if (!List.of("differs", "gen").contains(words[0]))
 				steps.add(new Step(words[0], inputs.remove(0), inputs, options));
 		}
 	}

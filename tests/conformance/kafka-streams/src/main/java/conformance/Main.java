@@ -35,7 +35,7 @@ public class Main {
 				Case c = known.get(name);
 				if (c == null)
 					known.put(name, c = new Case(cases, name));
-				Trace trace = new Trace();
+				Trace trace = new Trace(c.as.contains("late-versions"));
 				trace.line(run);
 				try (Driven d = new Driven(c, trace)) {
 					for (String i : input)

@@ -28,7 +28,7 @@ public class OnBroker {
 			if (!name.equals("store"))
 				p.put(name, value);
 		});
-		KafkaStreams streams = new KafkaStreams(c.topology(new Trace(), p), p);
+		KafkaStreams streams = new KafkaStreams(c.topology(new Trace(false), p), p);
 		CountDownLatch end = new CountDownLatch(1);
 		streams.setStateListener((now, before) -> {
 			System.err.println("Kafka Streams: " + now);

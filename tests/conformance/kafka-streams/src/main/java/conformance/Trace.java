@@ -16,6 +16,12 @@ class Trace {
 	private final StringBuilder lines = new StringBuilder();
 	private final Map<String, Map<String, String>> changelogs = new TreeMap<>();
 	private final Versions.Log versions = new Versions.Log();
+	/** The last record of each key of versions is told, too. */
+	private final boolean lastVersions;
+
+	Trace(boolean lastVersions) {
+		this.lastVersions = lastVersions;
+	}
 
 	void line(String line) {
 		lines.append(line).append('\n');
@@ -87,9 +93,12 @@ class Trace {
 	/** A changelog's record; the last one of each key is told at the end. */
 	void changelog(String topic, byte[] key, byte[] value, long timestamp, String headers) {
 		String noted = versions.key(topic, text(key), timestamp);
-		if (noted != null)
-			changelogs.computeIfAbsent(topic, t -> new TreeMap<>()).put(noted,
-					text(value) + " " + timestamp + headers);
+		if (noted == null)
+			return;
+		Map<String, String> last = changelogs.computeIfAbsent(topic, t -> new TreeMap<>());
+		last.put(noted, text(value) + " " + timestamp + headers);
+		if (lastVersions)
+			last.put(text(key), text(value) + " " + timestamp + headers);
 	}
 
 	/** The keys of a changelog. */

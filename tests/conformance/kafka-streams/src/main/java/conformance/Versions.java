@@ -85,6 +85,8 @@ class Versions {
 		long newest = -1;
 		for (String noted : trace.noted(Driven.APPLICATION + "-" + name + "-changelog")) {
 			int at = noted.lastIndexOf('@');
+			if (at < 0)
+				continue;
 			keys.add(noted.substring(0, at));
 			newest = Math.max(newest, Long.parseLong(noted.substring(at + 1)));
 		}
