@@ -76,6 +76,7 @@ static bool flush_entry(weir_store *store, struct entry *e, bool evicted, store_
 	struct store_change c = describe(store, e);
 
 	c.evicted = evicted;
+	weir_counter_add_single(&store->stats->flushed, 1);
 	__builtin_prefetch(e->link.next);
 	/* From here on a change is a new one. */
 	e->old = NULL;

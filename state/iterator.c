@@ -180,6 +180,52 @@ bool weir_iterator_next(weir_iterator *it, weir_entry *entry)
 
 /* --- making and closing --------------------------------------------------------------------------------------- */
 
+/* The clock costs as much as a small range: it is asked once in so many. */
+enum { TIMED_EVERY = 16 };
+
+static int64_t now_us(const weir_store *store)
+{
+	return store->state->clock->monotonic_us(store->state->clock);
+}
+
+static void note_opened(weir_iterator *it)
+{
+	struct store_stats *stats = it->store->stats;
+	bool timed = stats->open_us && weir_counter_value(&stats->iterators_opened) % TIMED_EVERY == 0;
+
+	weir_counter_add_single(&stats->iterators_opened, 1);
+	it->opened_us = timed ? now_us(it->store) : 0;
+}
+
+static void note_closed(const weir_iterator *it)
+{
+	struct store_stats *stats = it->store->stats;
+
+	weir_counter_add_single(&stats->iterators_closed, 1);
+	if (it->opened_us && stats->open_us)
+		weir_histogram_record_single(stats->open_us, (uint64_t)(now_us(it->store) - it->opened_us));
+}
+
+size_t weir__store_open_iterators(weir_store *store, int64_t *since_ms)
+{
+	size_t n = 0;
+
+	*since_ms = INT64_MAX;
+	if (!store->iterators)
+		return 0;
+	int64_t us = now_us(store), wall_ms = store->state->clock->wall_ms(store->state->clock);
+
+	for (weir_iterator *it = store->iterators; it; it = it->next, n++) {
+		if (!it->opened_us)
+			it->opened_us = us;
+		int64_t since = wall_ms - (us - it->opened_us) / 1000;
+
+		if (since < *since_ms)
+			*since_ms = since;
+	}
+	return n;
+}
+
 weir_iterator *weir__iterator_make(weir_store *store, enum shape shape, bool reverse)
 {
 	weir_iterator *it = store->spare;
@@ -189,6 +235,7 @@ weir_iterator *weir__iterator_make(weir_store *store, enum shape shape, bool rev
 	else
 		it = weir__calloc(1, sizeof *it);
 	it->store = store;
+	note_opened(it);
 	it->shape = shape;
 	it->reverse = reverse;
 	it->started = it->high_open = it->nothing = it->entry_done = it->disk_done = false;
@@ -225,6 +272,7 @@ void weir_iterator_close(weir_iterator *it)
 		free_iterator(it);
 		return;
 	}
+	note_closed(it);
 	weir_iterator **at = &it->store->iterators;
 	while (*at != it)
 		at = &(*at)->next;
@@ -237,6 +285,7 @@ void weir__iterators_orphan(weir_store *store)
 {
 	for (weir_iterator *it; (it = store->iterators);) {
 		store->iterators = it->next;
+		note_closed(it);
 		weir__iterator_disk_close(it);
 		it->store = NULL; /* freed when it is closed */
 	}

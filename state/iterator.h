@@ -25,6 +25,7 @@ struct bound {
 struct weir_iterator {
 	weir_iterator *next; /* of the open ones, or of the spare ones */
 	weir_store *store;   /* NULL: the store is closed */
+	int64_t opened_us;   /* 0 = not noted */
 	enum shape shape;
 	bool reverse;
 	int64_t from_ms, to_ms, latest_ms;

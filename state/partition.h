@@ -62,6 +62,7 @@ struct weir_store {
 
 	uint32_t version; /* counts changes, for open iterators */
 	weir_iterator *iterators, *spare;
+	struct store_stats *stats, own_stats; /* spec.stats, or the other */
 };
 
 /* --- store.c -------------------------------------------------------------------------------------------------- */

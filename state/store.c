@@ -24,6 +24,7 @@ weir_store *weir__store_open(struct state *state, const struct store_spec *spec,
 					   (spec->evicts_at_flush || (!spec->codec.size && !spec->keep_old))));
 	weir_assert(!spec->headers || (spec->kind <= STORE_SESSION && !spec->codec.size && !spec->keep_old));
 	store->spec = *spec;
+	store->stats = spec->stats ? spec->stats : &store->own_stats;
 	store->spec.ordered |= spec->kind == STORE_VERSIONED;
 	store->partition = partition;
 	store->state = state;
@@ -389,6 +390,7 @@ void weir__store_write(weir_store *store, weir_bytes key, weir_bytes value, int6
 		store->spec.keep_old ? find(store, key, hash) : weir__cache_find(&store->cache, key, hash);
 	size_t room = room_for(store, value);
 
+	weir_counter_add_single(weir_is_null(value) ? &store->stats->deletes : &store->stats->puts, 1);
 	if (!e)
 		e = insert(store, key, hash, room);
 	e = change(store, e, room);
@@ -469,6 +471,7 @@ static void add_row(weir_store *store, weir_bytes key, weir_bytes value, int64_t
 		return;
 	struct entry *e = insert(store, row, weir__store_hash(store, row), value.len);
 
+	weir_counter_add_single(&store->stats->puts, 1);
 	set_value(store, change(store, e, value.len), value, timestamp_ms);
 }
 
@@ -478,6 +481,7 @@ weir_bytes weir__store_read(weir_store *store, weir_bytes key, int64_t *timestam
 {
 	struct entry *e = find(store, key, weir__cache_hash(key));
 
+	weir_counter_add_single(&store->stats->gets, 1);
 	if (!e || !e->present)
 		return WEIR_NULL;
 	if (store->cache.by_use)
@@ -493,6 +497,7 @@ static weir_bytes get_flushed(weir_store *store, weir_bytes key, int64_t *timest
 
 	if (!e || e->state != ENTRY_CHANGED)
 		return weir__store_read(store, key, timestamp_ms);
+	weir_counter_add_single(&store->stats->gets, 1);
 	if (!e->old)
 		return WEIR_NULL;
 	*timestamp_ms = e->old->timestamp_ms;
@@ -707,6 +712,7 @@ void *weir__store_object(weir_store *store, weir_bytes key, int64_t start_ms, in
 		e = insert(store, key, hash, size);
 	e = change(store, e, size);
 	*created = !e->present;
+	weir_counter_add_single(&store->stats->puts, 1);
 	if (!e->present) {
 		memset(e->data, 0, size);
 		e->value_len = (uint32_t)size;

@@ -11,6 +11,7 @@
  * Only weir__state_* is safe from any thread.
  */
 #include <weir/error.h>
+#include <weir/metrics.h>
 #include <weir/store.h>
 #include <weir/clock.h>
 
@@ -69,6 +70,17 @@ struct store_codec {
 	void *user;
 };
 
+/* What is counted of a store. Those of several partitions may count in one place, if one thread has them all;
+ * others may look at any time. */
+struct store_stats {
+	weir_counter gets;    /* of one key, found or not */
+	weir_counter puts;    /* of a value; changes in place, too */
+	weir_counter deletes; /* what a store of so many entries lets go of, too */
+	weir_counter flushed; /* keys given out by flushes */
+	weir_counter iterators_opened, iterators_closed;
+	weir_histogram *open_us; /* of one iterator in so many: from its opening to its closing; NULL = not kept */
+};
+
 struct store_spec {
 	const char *name;
 	enum store_kind kind;
@@ -106,6 +118,7 @@ struct store_spec {
 	 * version before the history, which is none. NULL = nobody is told. */
 	void (*on_expired)(void *user);
 	void *user;
+	struct store_stats *stats; /* must outlive the store; NULL = nobody looks */
 };
 
 /** Opens partition `partition` of the store; the spec is copied, its strings and codec must outlive the store.
@@ -210,6 +223,11 @@ enum { VERSION_DELETED = -1 };
  * time) and value, or timestamp_ms VERSION_DELETED. Of those that had ended before the history some may be
  * gone. */
 weir_iterator *weir__store_versions(weir_store *store, weir_bytes from);
+
+/** How many iterators are open; *since_ms gets the wall time since when the oldest is, INT64_MAX = none. Called
+ * between callbacks, which ought to have closed them. How long each has been open is known from the first such look
+ * on. */
+size_t weir__store_open_iterators(weir_store *store, int64_t *since_ms);
 
 /** Keys (estimate) and bytes on disk, for metrics. */
 void weir__store_size(weir_store *store, int64_t *keys, int64_t *disk_bytes);

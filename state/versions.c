@@ -86,6 +86,7 @@ static weir_bytes read_version(weir_store *store, weir_bytes key, int64_t time_m
 {
 	const struct entry *e = time_ms < 0 ? NULL : weir__store_find(store, row_of(store, key, time_ms));
 
+	weir_counter_add_single(&store->stats->gets, 1);
 	if (!e || e->timestamp_ms == VERSION_DELETED)
 		return WEIR_NULL;
 	if (timestamp_ms)

@@ -105,12 +105,14 @@ void weir__metrics_look(struct worker *w)
 		}
 	}
 	atomic_store_explicit(&w->lag, lag, memory_order_relaxed);
+	weir__store_metrics_look(w);
 	weir__restore_progress(w);
 }
 
 void weir__metrics_describe(weir_metrics *m)
 {
 	weir_metrics_add(m, defs, sizeof defs / sizeof *defs);
+	weir__store_metrics_describe(m);
 }
 
 void weir__metrics_register(weir_app *app)
@@ -136,6 +138,7 @@ void weir__metrics_register(weir_app *app)
 		if (i == 0)
 			w->watches->all[WORKER_WATCHES] =
 				weir_metric_watch_open(app->metrics, "weir_state", NULL, read_state, app);
+		weir__store_metrics_register(w);
 	}
 }
 
@@ -147,6 +150,7 @@ void weir__metrics_unregister(weir_app *app)
 		for (int j = 0; j < WORKER_WATCHES + APP_WATCHES; j++)
 			weir_metric_watch_close(app->metrics, w->watches->all[j]);
 		weir_histogram_close(app->metrics, w->commit_time);
+		weir__store_metrics_unregister(w);
 		free(w->watches);
 	}
 }

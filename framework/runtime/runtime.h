@@ -12,7 +12,7 @@
  * input.c (records in, in time order), commit.c (the transaction), restore.c, services.c (what operators ask
  * for), globals.c (global tables), global_process.c (processors before them), positions.c (metadata of committed
  * offsets), query.c (the mailbox), purge.c, caught_up.c, own.c (files and metrics of a task's processors),
- * listener.c, shutdown.c (all instances stop).
+ * listener.c, shutdown.c (all instances stop), metrics.c, store_metrics.c.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -265,6 +265,7 @@ struct worker {
 	atomic_bool has_share, done;
 	weir_histogram *commit_time;
 	struct worker_watch *watches;
+	struct store_metrics *store_metrics; /* as topology->stores */
 	atomic_llong cache_bytes, records, commits, aborts, failures, dead_letters, dropped, restored, restore_left;
 	atomic_llong lag;
 };
@@ -619,6 +620,17 @@ void weir__metrics_register(weir_app *app);
 void weir__metrics_unregister(weir_app *app);
 /** Looks, now and then, at what changes without the worker's doing. */
 void weir__metrics_look(struct worker *w);
+
+/* --- store_metrics.c --------------------------------------------------------------------------------------------
+ * */
+
+void weir__store_metrics_describe(weir_metrics *m);
+void weir__store_metrics_register(struct worker *w);
+void weir__store_metrics_unregister(struct worker *w);
+/** Where the worker's partitions of that store count. */
+struct store_stats *weir__store_stats(const struct worker *w, const struct graph_store *graph);
+/** Between callbacks: looks for iterators that they have left open. */
+void weir__store_metrics_look(struct worker *w);
 
 /* --- query.c ----------------------------------------------------------------------------------------------------
  * */

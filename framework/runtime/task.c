@@ -298,6 +298,7 @@ static bool open_stores(struct task *t, weir_error *err)
 		}
 		spec.on_expired = weir__on_put_expired;
 		spec.user = s;
+		spec.stats = weir__store_stats(t->worker, s->graph);
 		if (s->writes_changelog) {
 			spec.record_bytes_max = t->worker->app->settings.record_bytes_max;
 			spec.on_refused = weir__on_put_refused;

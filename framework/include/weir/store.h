@@ -42,7 +42,9 @@ typedef struct weir_entry {
 
 /** The next entry; false at the end. What it gives is valid until the next call on the iterator. */
 bool weir_iterator_next(weir_iterator *it, weir_entry *entry);
-/** Each iterator must be closed, in the callback that has opened it. */
+/** Each iterator must be closed, in the callback that has opened it: one that is left open holds memory, and files
+ * of a store on disk. Such ones are logged as a warning and shown as metrics (weir_store_iterators_open,
+ * weir_store_oldest_iterator_open_since_seconds: KIP-989). */
 void weir_iterator_close(weir_iterator *it);
 
 /* --- windows: a value for each (key, start) ------------------------------------------------------ */
