@@ -18,7 +18,7 @@ except ImportError:
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 PROMQL = {"rate", "increase", "deriv", "sum", "max", "min", "avg", "count", "histogram_quantile", "by", "without", "on",
-          "ignoring", "or", "and", "unless", "vector", "bool"}
+          "ignoring", "or", "and", "unless", "vector", "bool", "time"}
 OTHERS = {"up"}  # Prometheus' own
 
 
