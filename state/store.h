@@ -91,6 +91,7 @@ struct store_spec {
 	int64_t segment_ms;     /* windows: 0 = max(retention / 2, 60 s), as Kafka Streams */
 	int64_t window_size_ms; /* kept beside the data: another size is refused at open (WEIR_STATE) */
 	bool in_memory;         /* no checkpoint: restored whole */
+	bool by_default;        /* the step says nothing: whoever opens it says whether it is in memory */
 	bool logged;            /* has a changelog; else its checkpoint is its only life */
 	/* Keys and values in memory: at most so many, 0 = any number. A put of one more deletes the key whose last
 	 * use (get, put) is the longest ago. What is restored is taken as it comes. */

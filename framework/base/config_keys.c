@@ -61,6 +61,14 @@ const weir_config_key weir__config_keys[] = {
 		  "once those that wait take up their share of memory.bytes.max." },
 	{ "memory.bytes.max", SIZE, "256m", 16 * MIB, INT64_MAX,
 	  .help = "Memory of the whole instance for caches, RocksDB, fetch queues and buffers." },
+	{ "dsl.store.suppliers.class", ENUM, "rocksDB",
+	  .choices = "rocksDB|in_memory|org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$"
+		     "RocksDBDslStoreSuppliers"
+		     "|org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$InMemoryDslStoreSuppliers",
+	  .help = "Where stores of tables, aggregates and joins lie, unless their step says so (in_memory, "
+		  "on_disk);"
+		  " stores that the program adds for its processors, and those of versions, are not meant "
+		  "(KIP-954)." },
 	{ "checkpoint.interval.ms", DURATION, "5m", 1000, DAY_MS,
 	  .help = "Time after which a store's local state is made durable, so that a restart reads only the"
 		  " changelog behind it." },

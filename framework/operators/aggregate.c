@@ -278,7 +278,6 @@ struct store_spec weir__aggregate_store_spec(const struct aggregate *a, const we
 						    : STORE_WINDOW,
 		.retention_ms = a->window.retain_ms,
 		.window_size_ms = a->window.size_ms,
-		.in_memory = a->window.in_memory || a->window.entries_max > 0,
 		.logged = !a->window.unlogged,
 		/* each record reads a range of them, and what is found goes from one window to another */
 		.ordered = a->kind == WINDOW_SESSION || a->kind == WINDOW_SLIDING,
@@ -309,6 +308,8 @@ static weir_table *add(weir_stream *s, const char *name, const struct operator* 
 	n->value = value;
 	n->windowed = a.kind != WINDOW_NONE;
 	struct store_spec spec = weir__aggregate_store_spec(&a, value);
+
+	weir__graph_store_place(t, name, &spec, a.window.in_memory, a.window.on_disk);
 	struct graph_store *store = weir__graph_store_add(t, name, &spec, value);
 
 	store->owner = n;

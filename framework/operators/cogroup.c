@@ -88,6 +88,8 @@ weir_table *weir_cogroup(const weir_cogrouped *inputs, size_t count, const char 
 	n->windowed = a.kind != WINDOW_NONE;
 	a.aggregator.add = inputs[0].add;
 	struct store_spec spec = weir__aggregate_store_spec(&a, aggregator.value);
+
+	weir__graph_store_place(t, name, &spec, window.in_memory, window.on_disk);
 	struct graph_store *store = weir__graph_store_add(t, name, &spec, aggregator.value);
 
 	store->owner = n;

@@ -269,7 +269,7 @@ static struct node *through(const struct plan *p, struct node *writer, const cha
 /* Returns the step that writes responses. */
 static struct node *build_right_side(const struct plan *p, struct node *registrations, struct node *right)
 {
-	struct store_spec spec = { .kind = STORE_KEY_VALUE, .logged = true, .ordered = true };
+	struct store_spec spec = { .kind = STORE_KEY_VALUE, .logged = true, .ordered = true, .by_default = true };
 	char *store = weir__arena_printf(&p->t->arena, "%s-subscription-store", p->name);
 	struct node *receive = step(p, registrations, "receive", &receive_op);
 

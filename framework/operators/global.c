@@ -16,7 +16,6 @@ static struct graph_global *global_new(weir_topology *t, const char *name, const
 	};
 	g->spec = weir__graph_store_spec(t, name, &opts->of);
 	g->spec.name = g->store;
-	g->spec.in_memory |= opts->store.in_memory;
 	g->spec.ordered |= opts->store.ordered;
 	if (opts->store.unlogged)
 		weir__graph_mistake(t, name, "its topic is its changelog: it cannot be unlogged");
@@ -31,6 +30,7 @@ weir_global *weir_global_table(weir_topology *t, const char *name, weir_global_o
 
 	if (g->spec.kind != STORE_KEY_VALUE || g->spec.entries_max || g->spec.headers)
 		weir__graph_mistake(t, name, "a global table has keys and values: `of` is for weir_global_store");
+	weir__graph_store_place(t, name, &g->spec, opts.store.in_memory || opts.of.in_memory, opts.store.on_disk);
 	weir__graph_global_add(t, g);
 	return (weir_global *)g;
 }
@@ -40,6 +40,7 @@ weir_global *weir_global_store(weir_topology *t, const char *name, weir_global_o
 	opts.of.unlogged = true; /* as in Kafka Streams: the topic is there for it */
 	struct graph_global *g = global_new(t, name, &opts);
 
+	g->spec.in_memory |= opts.store.in_memory;
 	g->process = weir__process_apart(t, g->name, g->store, opts.value, processor);
 	g->value = g->process->value;
 	weir__graph_global_add(t, g);

@@ -208,13 +208,13 @@ static struct graph_store *add_rows(weir_topology *t, const char *name, const ch
 				    const weir_join_window *w)
 {
 	int64_t size = weir_time_add(w->before_ms, w->after_ms);
+	struct store_spec spec = { .kind = STORE_WINDOW,
+				   .retention_ms = weir_time_add(size, w->grace_ms),
+				   .logged = true,
+				   .duplicates = true };
 
-	return add_store(t, name, suffix,
-			 &(struct store_spec){ .kind = STORE_WINDOW,
-					       .retention_ms = weir_time_add(size, w->grace_ms),
-					       .in_memory = w->in_memory,
-					       .logged = true,
-					       .duplicates = true });
+	weir__graph_store_place(t, name, &spec, w->in_memory, w->on_disk);
+	return add_store(t, name, suffix, &spec);
 }
 
 static struct node *add_side(struct node *from, const char *name, const char *suffix, const struct stream_join *j,
@@ -269,10 +269,9 @@ static weir_stream *add(weir_stream *left_stream, const char *name, weir_stream 
 	this_side->stores[JOIN_OTHER] = other_side->stores[JOIN_OWN] = other_rows;
 	this_side->store_count = other_side->store_count = 2;
 	if (j.left_alone) {
-		struct store_spec parked = {
-			.kind = STORE_KEY_VALUE, .in_memory = j.window.in_memory, .logged = true, .ordered = true
-		};
+		struct store_spec parked = { .kind = STORE_KEY_VALUE, .logged = true, .ordered = true };
 
+		weir__graph_store_place(t, name, &parked, j.window.in_memory, j.window.on_disk);
 		this_side->stores[JOIN_PARKED] = other_side->stores[JOIN_PARKED] =
 			add_store(t, name, j.right_alone ? "outer-shared" : "left-shared", &parked);
 		this_side->store_count = other_side->store_count = 3;

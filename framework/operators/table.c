@@ -84,7 +84,6 @@ void weir__table_store_add(struct node *n, weir_table_opts opts)
 	struct store_spec spec = {
 		.kind = opts.versioned ? STORE_VERSIONED : STORE_KEY_VALUE,
 		.retention_ms = opts.history_ms,
-		.in_memory = opts.in_memory || opts.entries_max > 0,
 		.logged = !opts.unlogged,
 		.ordered = opts.ordered,
 		.entries_max = opts.entries_max,
@@ -93,6 +92,8 @@ void weir__table_store_add(struct node *n, weir_table_opts opts)
 		/* what is not there may have been let go of: those below are told that it is deleted */
 		.leaves_nothing_out = opts.entries_max > 0,
 	};
+
+	weir__graph_store_place(n->topology, n->name, &spec, opts.in_memory, opts.on_disk);
 	struct graph_store *store =
 		weir__graph_store_add(n->topology, opts.store ? opts.store : n->name, &spec, n->value);
 
@@ -112,7 +113,8 @@ bool weir__table_store_of_view(struct node *n, weir_table_opts opts)
 		weir__graph_mistake(n->topology, n->name, "a table of windows cannot have another store");
 	else if (opts.store)
 		weir__table_store_add(n, opts);
-	else if (opts.in_memory || opts.unlogged || opts.ordered || opts.versioned || opts.entries_max)
+	else if (opts.in_memory || opts.on_disk || opts.unlogged || opts.ordered || opts.versioned ||
+		 opts.entries_max)
 		weir__graph_mistake(n->topology, n->name, "it has no store: give it a name");
 	return opts.store != NULL;
 }

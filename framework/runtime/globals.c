@@ -228,6 +228,7 @@ static bool open_one(struct globals *g, struct global *global, weir_error *err)
 				 graph->topic, graph->name);
 	global->parts = weir__calloc((size_t)global->count, sizeof *global->parts);
 	global->checkpoint_us = weir__now_us(g->app);
+	spec.in_memory |= spec.by_default && g->app->settings.dsl_in_memory;
 	global->store = weir__store_open(g->app->state, &spec, 0, err);
 	if (!global->store)
 		return weir_wrap(err, "global table \"%s\"", graph->name);

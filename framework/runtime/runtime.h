@@ -49,6 +49,7 @@ struct settings {
 	int workers;
 	int16_t replication;
 	bool static_membership;
+	bool dsl_in_memory; /* stores of which the step does not say where they lie */
 	bool stop_on_unreadable, stop_on_refused, stop_on_failure;
 	bool commit_each_record; /* the driver's */
 	/* The driver's, too: what a topic is made like that a sink's route names and that is not there; NULL = it

@@ -22,6 +22,11 @@ static void share_memory(struct settings *s)
 	s->produce_bytes_max = at_least(1 << 20, each / 16);
 }
 
+static bool in_memory(const char *suppliers)
+{
+	return strcmp(suppliers, "in_memory") == 0 || strstr(suppliers, "$InMemoryDslStoreSuppliers");
+}
+
 bool weir__settings_read(struct settings *s, const weir_config *cfg, weir_error *err)
 {
 	*s = (struct settings){
@@ -47,6 +52,7 @@ bool weir__settings_read(struct settings *s, const weir_config *cfg, weir_error 
 		.workers = (int)weir_config_int(cfg, "num.stream.threads"),
 		.replication = (int16_t)weir_config_int(cfg, "replication.factor"),
 		.static_membership = weir_config_bool(cfg, "group.static.membership"),
+		.dsl_in_memory = in_memory(weir_config_string(cfg, "dsl.store.suppliers.class")),
 		.stop_on_unreadable = strcmp(weir_config_string(cfg, "errors.deserialization"), "stop") == 0,
 		.stop_on_failure = strcmp(weir_config_string(cfg, "errors.processing"), "stop") == 0,
 		.stop_on_refused = strcmp(weir_config_string(cfg, "errors.production"), "stop") == 0,

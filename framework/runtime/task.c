@@ -296,6 +296,7 @@ static bool open_stores(struct task *t, weir_error *err)
 			spec.origin = weir__origin;
 			spec.origin_user = &t->cx;
 		}
+		spec.in_memory |= spec.by_default && t->worker->app->settings.dsl_in_memory;
 		spec.on_expired = weir__on_put_expired;
 		spec.user = s;
 		spec.stats = weir__store_stats(t->worker, s->graph);

@@ -290,6 +290,15 @@ struct graph_topic *weir__graph_topic_add(weir_topology *t, const char *name, en
 	return topic;
 }
 
+void weir__graph_store_place(weir_topology *t, const char *step, struct store_spec *spec, bool in_memory,
+			     bool on_disk)
+{
+	if (on_disk && (in_memory || spec->entries_max))
+		weir__graph_mistake(t, step ? step : "", "its store is in memory or on disk, not both");
+	spec->in_memory = in_memory || spec->entries_max > 0;
+	spec->by_default = !spec->in_memory && !on_disk && spec->kind != STORE_VERSIONED;
+}
+
 struct store_spec weir__graph_store_spec(weir_topology *t, const char *name, const weir_store_opts *opts)
 {
 	struct store_spec spec = {

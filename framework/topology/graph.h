@@ -137,6 +137,11 @@ void weir__graph_mistake(weir_topology *t, const char *step, const char *format,
 struct graph_store *weir__graph_store_add(weir_topology *t, const char *name, const struct store_spec *spec,
 					  const weir_serde *value);
 /** What a store of a processor's is to be; mistakes are remembered. */
+/** Where a store of the DSL's lies: in memory, on disk, or, if the step says neither, as dsl.store.suppliers.class
+ * has it; stores of versions on disk then, as in Kafka Streams. */
+void weir__graph_store_place(weir_topology *t, const char *step, struct store_spec *spec, bool in_memory,
+			     bool on_disk);
+/** ... of a processor. */
 struct store_spec weir__graph_store_spec(weir_topology *t, const char *name, const weir_store_opts *opts);
 struct graph_store *weir__graph_store_find(const weir_topology *t, const char *name);
 /** Connects a step with a store by name, which must have been added. */

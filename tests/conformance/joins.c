@@ -195,10 +195,12 @@ static void build_tell_global(struct graph *g, const struct step *s)
 
 static void build_stream_join(struct graph *g, const struct step *s)
 {
+	const char *store = step_option(s, "store");
 	weir_join_window window = { .before_ms = step_number(s, "before", 0),
 				    .after_ms = step_number(s, "after", 0),
 				    .grace_ms = step_number(s, "grace", 0),
-				    .in_memory = step_option(s, "store") != NULL };
+				    .in_memory = store && strcmp(store, "memory") == 0,
+				    .on_disk = store && strcmp(store, "disk") == 0 };
 	weir_stream *(*make)(weir_stream *, const char *, weir_stream *, weir_join_fn *, const weir_serde *,
 			     weir_join_window, void *) = strcmp(s->op, "stream-left-join") == 0    ? weir_left_join
 							 : strcmp(s->op, "stream-outer-join") == 0 ? weir_outer_join

@@ -24,6 +24,7 @@ static weir_window window_of(const struct step *s)
 		.unlogged = log && strcmp(log, "off") == 0,
 		.entries_max = step_number(s, "max", 0),
 		.in_memory = store && strcmp(store, "memory") == 0,
+		.on_disk = store && strcmp(store, "disk") == 0,
 	};
 }
 

@@ -14,7 +14,9 @@
 typedef struct weir_join_window {
 	int64_t before_ms, after_ms; /* one may be negative, if together they are not */
 	int64_t grace_ms;            /* how much longer one waits for records that are late */
-	bool in_memory;              /* the stores have no local checkpoint: they are restored whole */
+	/* The stores have no local checkpoint, they are restored whole; or they have one in any case. Neither: as
+	 * dsl.store.suppliers.class says. */
+	bool in_memory, on_disk;
 } weir_join_window;
 
 /**

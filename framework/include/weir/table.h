@@ -28,6 +28,7 @@ typedef struct weir_table_opts {
 	 * store, the table is computed when it is asked for. */
 	const char *store;
 	bool in_memory;     /* no local checkpoint: restored whole */
+	bool on_disk;       /* with one in any case; neither: as dsl.store.suppliers.class says, versions on disk */
 	bool unlogged;      /* no changelog: lost with the local state */
 	bool ordered;       /* range reads are frequent */
 	bool versioned;     /* keeps the versions of rows, each valid from its time on; read as in store.h */

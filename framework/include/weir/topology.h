@@ -279,7 +279,9 @@ typedef struct weir_window {
 	/* also without windows: the store has no changelog (Kafka Streams' Materialized.withLoggingDisabled). It is
 	 * lost with the local state; an abort or a crash throws it back to its last checkpoint, the position not */
 	bool unlogged;
-	bool in_memory; /* also without windows: the store has no local checkpoint, it is restored whole */
+	/* also without windows: the store has no local checkpoint, it is restored whole; or it has one in any case.
+	 * Neither: as dsl.store.suppliers.class says */
+	bool in_memory, on_disk;
 	/* Only without windows: at most so many keys behind a commit, as in weir_table_opts (0 = any number). One
 	 * that has been let go of begins anew. */
 	int64_t entries_max;

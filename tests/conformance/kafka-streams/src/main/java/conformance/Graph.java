@@ -17,6 +17,7 @@ import org.apache.kafka.streams.kstream.SessionWindowedDeserializer;
 import org.apache.kafka.streams.kstream.TimeWindowedDeserializer;
 import org.apache.kafka.streams.kstream.TimeWindowedSerializer;
 import org.apache.kafka.streams.processor.StateStore;
+import org.apache.kafka.streams.state.BuiltInDslStoreSuppliers;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.Stores;
 import org.apache.kafka.streams.state.SessionStore;
@@ -117,6 +118,10 @@ class Graph {
 			m = m.withCachingDisabled();
 		if (step.option("log", "on").equals("off"))
 			m = m.withLoggingDisabled();
+		if (step.option("store", "").equals("disk"))
+			m = m.withStoreType(new BuiltInDslStoreSuppliers.RocksDBDslStoreSuppliers());
+		if (step.option("store", "").equals("memory"))
+			m = m.withStoreType(new BuiltInDslStoreSuppliers.InMemoryDslStoreSuppliers());
 		if (step.number("retain") > 0)
 			m = m.withRetention(Duration.ofMillis(step.number("retain")));
 		return m;
