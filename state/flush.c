@@ -38,15 +38,10 @@ static struct store_change describe(weir_store *store, const struct entry *e)
 	return c;
 }
 
-/* It was not there and is not: nobody is told. But the changelog must know the newest time, or a store that is
- * restored would hide less than this one. */
+/* It was not there and is not: nobody is told. */
 static bool was_nothing(const struct weir_store *store, const struct entry *e)
 {
-	enum store_kind kind = store->spec.kind;
-
-	return store->spec.keep_old && !store->spec.leaves_nothing_out && !e->present && !e->old &&
-	       !(weir__store_kind_timed(kind) &&
-		 weir__key_time(kind, weir__entry_key(e)) == store->times.start_max);
+	return store->spec.keep_old && !store->spec.leaves_nothing_out && !e->present && !e->old;
 }
 
 static bool forget_entry(weir_store *store, struct entry *e)

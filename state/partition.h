@@ -12,6 +12,16 @@ struct times {
 	int64_t timestamp_max; /* of everything */
 };
 
+/* What the last weir__store_object has found, for its undo. */
+struct object_before {
+	struct entry *entry; /* as it is now */
+	struct times times;
+	int64_t timestamp_ms;
+	uint32_t mark; /* origin or txn */
+	uint8_t state;
+	bool present;
+};
+
 /* All records of the changelog below `offset` are of windows that start at `start_max` or before. */
 struct purge_point {
 	int64_t offset, start_max;
@@ -45,6 +55,7 @@ struct weir_store {
 	int64_t unlogged_tail;
 	size_t flushed_count;
 	struct times times, times_flushed, times_committed;
+	struct object_before before;
 
 	bool flushing;
 	struct entry *pinned;               /* being given to a flush function: must not change or go */

@@ -141,6 +141,23 @@ int64_t weir__store_time(const weir_store *store)
 								   : store->times.start_max;
 }
 
+int64_t weir__store_newest(const weir_store *store)
+{
+	return store->spec.kind == STORE_VERSIONED        ? store->times_flushed.timestamp_max
+	       : weir__store_kind_timed(store->spec.kind) ? store->times_flushed.start_max
+							  : INT64_MIN;
+}
+
+void weir__store_newest_was(weir_store *store, int64_t ms)
+{
+	weir_assert(!weir__store_changed(store));
+	if (store->spec.kind == STORE_VERSIONED)
+		weir__times_see(&store->times, INT64_MIN, ms);
+	else if (weir__store_kind_timed(store->spec.kind))
+		weir__times_see(&store->times, ms, INT64_MIN);
+	store->times_flushed = store->times_committed = store->times;
+}
+
 bool weir__store_changed(const weir_store *store)
 {
 	return !weir__list_empty(&store->cache.changed);
@@ -703,14 +720,20 @@ void *weir__store_object(weir_store *store, weir_bytes key, int64_t start_ms, in
 			return NULL;
 		key = weir__buffer_view(&store->key);
 	}
-	weir__times_see(&store->times, store->spec.kind == STORE_WINDOW ? start_ms : INT64_MIN, timestamp_ms);
+	struct object_before *before = &store->before;
 	uint32_t hash = weir__cache_hash(key);
 	struct entry *e = find(store, key, hash);
 	if (!e && !store->in_memory)
 		return NULL; /* the database failed */
 	if (!e)
 		e = insert(store, key, hash, size);
-	e = change(store, e, size);
+	*before = (struct object_before){ .times = store->times,
+					  .timestamp_ms = e->timestamp_ms,
+					  .mark = e->txn,
+					  .state = e->state,
+					  .present = e->present };
+	weir__times_see(&store->times, store->spec.kind == STORE_WINDOW ? start_ms : INT64_MIN, timestamp_ms);
+	before->entry = e = change(store, e, size);
 	*created = !e->present;
 	weir_counter_add_single(&store->stats->puts, 1);
 	if (!e->present) {
@@ -726,23 +749,38 @@ void *weir__store_object(weir_store *store, weir_bytes key, int64_t start_ms, in
 	return e->data;
 }
 
-void weir__store_object_undo(weir_store *store, weir_bytes key, int64_t start_ms)
+/* Back into the list that it came from. */
+static void take_back(weir_store *store, struct entry *e, const struct object_before *b)
 {
-	if (store->spec.kind == STORE_WINDOW) {
-		window_key(store, key, start_ms);
-		key = weir__buffer_view(&store->key);
+	weir__cache_drop_old(&store->cache, e);
+	if (b->state == ENTRY_CLEAN) {
+		weir__store_make_clean(store, e);
+		if (store->in_memory && !e->present)
+			weir__store_drop(store, e);
+		return;
 	}
-	struct entry *e = weir__cache_find(&store->cache, key, weir__cache_hash(key));
+	e->state = b->state;
+	weir__list_remove(&e->link);
+	weir__list_append(b->mark == store->txn ? &store->cache.flushed : &store->cache.dirty, &e->link);
+}
+
+void weir__store_object_undo(weir_store *store)
+{
+	struct object_before b = store->before;
+	struct entry *e = b.entry;
 
 	weir_assert(e && e->present && e->state == ENTRY_CHANGED);
+	store->before.entry = NULL;
 	store->version++;
-	e->present = false;
-	e->value_len = 0;
-	if (store->cache.by_use)
-		weir__cache_use(&store->cache, e);
-	if (!e->fresh)
-		return; /* it was deleted: so it is again */
-	weir__store_make_clean(store, e);
-	if (store->in_memory)
-		weir__store_drop(store, e);
+	store->times = b.times;
+	e->timestamp_ms = b.timestamp_ms;
+	e->txn = b.mark; /* or the origin */
+	e->present = b.present;
+	if (!e->present) {
+		e->value_len = 0;
+		if (store->cache.by_use)
+			weir__cache_use(&store->cache, e);
+	}
+	if (b.state != ENTRY_CHANGED)
+		take_back(store, e, &b);
 }

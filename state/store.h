@@ -137,6 +137,12 @@ int64_t weir__store_checkpoint_offset(const weir_store *store);
 int64_t weir__store_checkpoint_wall_ms(const weir_store *store);
 /** Greatest time seen (window start or timestamp) as kept with the checkpoint; INT64_MIN = none. */
 int64_t weir__store_time(const weir_store *store);
+/** The time by which a store of windows, sessions or versions hides what is past retention, as of the last flush;
+ * INT64_MIN = none. The changelog need not have it: what came and went between two flushes is not there, and
+ * compaction drops deletions. */
+int64_t weir__store_newest(const weir_store *store);
+/** It was that, at least, at the commit up to which all has been restored. */
+void weir__store_newest_was(weir_store *store, int64_t ms);
 /** Drops all state of this partition, also on disk. */
 bool weir__store_wipe(weir_store *store, weir_error *err);
 
@@ -154,9 +160,10 @@ bool weir__store_restore_done(weir_store *store, int64_t next_offset, weir_error
  *  NULL: a window past retention. */
 void *weir__store_object(weir_store *store, weir_bytes key, int64_t start_ms, int64_t timestamp_ms, bool *created);
 
-/** The object that the last call of weir__store_object has created is not to be: as if it had never been asked for.
- * Not once it has been flushed. */
-void weir__store_object_undo(weir_store *store, weir_bytes key, int64_t start_ms);
+/** As if the last call of weir__store_object had not been, with the entry's timestamp and the store's times; the
+ * bytes of an object that was there must be as they were. Right after it, before anything else is done with the
+ * store. */
+void weir__store_object_undo(weir_store *store);
 
 /** Deletes a key of a key-value store if it is there; it leaves no trace of having looked. */
 void weir__store_delete_if_there(weir_store *store, weir_bytes key, int64_t timestamp_ms);

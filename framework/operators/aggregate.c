@@ -29,11 +29,9 @@ static bool add_in_place(struct instance *in, weir_context *cx, const weir_recor
 		a->aggregator.init(cx, object, a->aggregator.user);
 	if (!cx->failure)
 		a->aggregator.add(cx, r, object, a->user);
-	if (!created)
-		return true;
 	if (cx->failure)
-		weir__store_object_undo(in->stores[0], r->key, start_ms);
-	else
+		weir__store_object_undo(in->stores[0]);
+	else if (created)
 		weir__closing_add(in, r->key, start_ms);
 	return true;
 }

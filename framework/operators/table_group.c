@@ -287,10 +287,11 @@ static void change_in_place(struct instance *in, weir_context *cx, const weir_re
 		a->subtract(cx, was, object, a->user);
 	if (is && !cx->failure)
 		a->add(cx, is, object, a->user);
-	if (cx->failure && created)
-		weir__store_object_undo(in->stores[0], r->key, 0);
-	else if (cx->failure && kept)
+	if (!cx->failure)
+		return;
+	if (kept)
 		memcpy(object, kept, a->value->size);
+	weir__store_object_undo(in->stores[0]);
 }
 
 static void aggregate_process(struct instance *in, weir_context *cx, const weir_record *r)

@@ -176,13 +176,9 @@ static bool flush_change(const struct store_change *change, void *user)
 	struct flush *f = user;
 	struct task *t = f->task;
 	struct worker *w = t->worker;
-
 	const struct store_spec *spec = &f->store->graph->spec;
-	/* What was made and deleted again since the last commit has never been in the changelog. */
-	bool never = spec->keep_old && !spec->leaves_nothing_out && weir_is_null(change->value) &&
-		     weir_is_null(change->old);
 
-	if (f->store->writes_changelog && !never) {
+	if (f->store->writes_changelog) {
 		weir_produced p = { .topic = f->store->changelog,
 				    .partition = t->partition,
 				    .timestamp_ms = change->timestamp_ms,

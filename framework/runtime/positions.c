@@ -8,7 +8,8 @@
  * Behind them stands, once more as a count and pairs, what is true of this very commit only; Kafka Streams neither
  * reads that nor writes it again. "c:<store>" is an offset that its changelog had reached by the commit before, and
  * "n:<store>" how many records the commit itself has written there, "l:<store>" a digest of the last
- * of them. All pairs stand at the task's first input only.
+ * of them; "h:<store>" is the time by which it hides what is past retention. All pairs stand at the task's first
+ * input only.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,7 +69,8 @@ static bool put_closed(struct writer *w, const struct instance *in)
 	return ms < 0 || put_pair(w, "", in->node->stores[0]->spec.name, ms);
 }
 
-/* They only make checks possible. */
+/* They only make checks possible; and without its time a store that is restored may hide less than it did, as in
+ * Kafka Streams. */
 static void put_of_commit(struct writer *w, const struct task *t)
 {
 	bool fits = begin_pairs(w);
@@ -78,6 +80,10 @@ static void put_of_commit(struct writer *w, const struct task *t)
 			fits = put_pair(w, "n:", t->stores[i].graph->spec.name, t->stores[i].wrote) &&
 			       put_pair(w, "l:", t->stores[i].graph->spec.name, (int64_t)t->stores[i].wrote_last) &&
 			       put_pair(w, "c:", t->stores[i].graph->spec.name, t->stores[i].known_end);
+	for (size_t i = 0; i < t->store_count && fits; i++)
+		if (weir__store_newest(t->stores[i].store) != INT64_MIN)
+			fits = put_pair(w, "h:", t->stores[i].graph->spec.name,
+					weir__store_newest(t->stores[i].store));
 }
 
 static void put_task_pairs(struct writer *w, const struct task *t)
@@ -204,8 +210,11 @@ static bool apply_of_commit(struct task *t, weir_bytes name, int64_t number, wei
 	for (size_t i = 0; name.len > 2 && text[1] == ':' && i < t->store_count; i++) {
 		struct task_store *s = &t->stores[i];
 
-		if (!s->writes_changelog ||
-		    !weir_bytes_equal(weir_bytes_of(text + 2, name.len - 2), weir_str(s->graph->spec.name)))
+		if (!weir_bytes_equal(weir_bytes_of(text + 2, name.len - 2), weir_str(s->graph->spec.name)))
+			continue;
+		if (text[0] == 'h')
+			s->newest_was = number;
+		if (!s->writes_changelog)
 			continue;
 		if (text[0] == 'c')
 			s->reached = number;

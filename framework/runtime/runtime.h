@@ -118,6 +118,7 @@ struct task_store {
 	/* Digests of the last record: of the open transaction, of that commit, and of those found; 0 = a deletion,
 	 * or none. */
 	uint64_t wrote_last, written_last, found_last;
+	int64_t newest_was;    /* weir__store_newest at that commit; INT64_MIN = not told, or none */
 	int64_t doubted;       /* `reached` when the positions seemed too old; -1 = they did not */
 	int64_t checkpoint_us; /* when it was last made durable */
 };

@@ -415,6 +415,7 @@ static bool read_positions(struct task *t, weir_error *err)
 	for (size_t i = 0; i < t->store_count; i++) {
 		t->stores[i].reached = t->stores[i].written = -1;
 		t->stores[i].written_last = 0;
+		t->stores[i].newest_was = INT64_MIN;
 	}
 	for (size_t i = 0; i < t->input_count && ok; i++) {
 		struct input *in = &t->inputs[i];
@@ -534,6 +535,8 @@ static bool run_task(struct task *t, weir_error *err)
 			weir__task_reset(t);
 		return !sure;
 	}
+	for (size_t i = 0; i < t->store_count; i++)
+		weir__store_newest_was(t->stores[i].store, t->stores[i].newest_was);
 	init_instances(t);
 	if (t->worker->failed && !t->touched) { /* what init has done belongs to no transaction */
 		weir__task_reset(t);

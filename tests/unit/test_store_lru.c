@@ -257,7 +257,7 @@ static void objects_are_used_by_their_changes_and_begin_anew(void **state)
 	count_one(f, "c", 1);
 	commit(f, 5); /* b is gone */
 	count_one(f, "b", 1);
-	weir__store_object_undo(f->store, weir_str("b"), 0);
+	weir__store_object_undo(f->store);
 	commit(f, 6);
 	assert_int_equal(weir_store_count(f->store), 2);
 	count_one(f, "a", 3);

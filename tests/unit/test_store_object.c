@@ -108,7 +108,7 @@ static void what_is_undone_leaves_no_trace(void **state)
 	struct fixture *f = *state;
 
 	add(f, "a", 0, 1, true);
-	weir__store_object_undo(f->store, weir_str("a"), 0);
+	weir__store_object_undo(f->store);
 	assert_get(f, "a", NULL);
 	assert_false(weir__store_changed(f->store));
 	commit(f, 1);
@@ -128,13 +128,13 @@ static void what_was_deleted_before_is_deleted_again(void **state)
 	commit(f, 1);
 	put(f, "a", NULL);
 	add(f, "a", 0, 1, true);
-	weir__store_object_undo(f->store, weir_str("a"), 0);
+	weir__store_object_undo(f->store);
 	assert_get(f, "a", NULL);
 	put(f, "b", NULL);
 	commit(f, 2);
 	assert_string_equal(f->flushed, "a=null(41) b=null(42) ");
 	add(f, "b", 0, 1, true); /* deleted, and the disk does not know yet */
-	weir__store_object_undo(f->store, weir_str("b"), 0);
+	weir__store_object_undo(f->store);
 	commit(f, 3);
 	assert_get(f, "b", NULL);
 	if (!f->dir[0])
@@ -144,6 +144,69 @@ static void what_was_deleted_before_is_deleted_again(void **state)
 	fixture_open(f);
 	assert_get(f, "a", NULL);
 	assert_get(f, "b", NULL);
+}
+
+static void an_object_at(struct fixture *f, const char *key, int64_t start_ms, int64_t timestamp_ms)
+{
+	bool created;
+
+	assert_non_null(weir__store_object(f->store, weir_str(key), start_ms, timestamp_ms, &created));
+}
+
+static void assert_object(struct fixture *f, const char *key, const char *value, int64_t timestamp_ms)
+{
+	int64_t found_ms;
+
+	assert_value(weir_store_get(f->store, weir_str(key), &found_ms), value);
+	assert_int_equal(found_ms, timestamp_ms);
+}
+
+/* Whether it was flushed, committed, on disk, or has changed since. */
+static void what_was_there_is_as_it_was(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, "a", 0, 41, true);
+	an_object_at(f, "a", 0, 50);
+	weir__store_object_undo(f->store);
+	assert_object(f, "a", "41", 5);
+	for (int step = 0; step < 3; step++) {
+		if (step == 0)
+			flush(f);
+		else if (step == 1)
+			weir__store_committed(f->store, 1);
+		else
+			checkpoint(f, true);
+		an_object_at(f, "a", 0, 50);
+		weir__store_object_undo(f->store);
+		assert_false(weir__store_changed(f->store));
+		assert_object(f, "a", "41", 5);
+		assert_int_equal(weir__store_time(f->store), 5);
+	}
+	commit(f, 2);
+	assert_string_equal(f->flushed, "");
+	add(f, "a", 0, 1, false);
+	commit(f, 3);
+	assert_string_equal(f->flushed, "a=42(41) ");
+	checkpoint(f, true);
+	fixture_crash(f);
+	fixture_open(f);
+	if (f->dir[0])
+		assert_object(f, "a", "42", 5);
+}
+
+static void an_undone_window_hides_none(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, "a", 100, 1, true);
+	an_object_at(f, "b", 2000, 2000);
+	assert_window(f, "a", 100, NULL);
+	weir__store_object_undo(f->store);
+	assert_window(f, "a", 100, "1");
+	assert_window(f, "b", 2000, NULL);
+	commit(f, 1);
+	assert_string_equal(f->flushed, "a/100=1(null) ");
 }
 
 static void its_timestamp_is_the_greatest(void **state)
@@ -226,6 +289,8 @@ int main(void)
 		BOTH(a_deleted_object_is_made_anew),
 		BOTH(what_is_undone_leaves_no_trace),
 		BOTH(what_was_deleted_before_is_deleted_again),
+		BOTH(what_was_there_is_as_it_was),
+		cmocka_unit_test_setup_teardown(an_undone_window_hides_none, windows_on_disk, fixture_drop),
 		BOTH(its_timestamp_is_the_greatest),
 		BOTH(bytes_that_cannot_be_decoded_stop_the_workers),
 		cmocka_unit_test_setup_teardown(windows_hold_objects_too, windows_on_disk, fixture_drop),
