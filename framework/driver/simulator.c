@@ -587,6 +587,7 @@ static void simulation_free(weir_simulation *s)
 	weir_producer_close(s->producer);
 	weir_cluster_free(s->cluster);
 	weir_topology_free(s->topology);
+	free(s->newest);
 	free(s);
 }
 

@@ -120,6 +120,8 @@ struct weir_simulation {
 	bool static_membership;
 	int64_t old_positions; /* since an operator has looked */
 	bool positions_lost;   /* an instance has said so: an operator is at work */
+	int64_t *newest;       /* of each store's partitions, weir__store_newest at the last check */
+	size_t newest_room;
 	bool failed;
 	weir_error error;
 };

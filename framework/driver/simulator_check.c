@@ -5,6 +5,8 @@
 
 #include "framework/base/alloc.h"
 
+enum { PARTITIONS_MAX = 64 };
+
 /* --- settled? ----------------------------------------------------------------------------------------------------
  * */
 
@@ -299,11 +301,10 @@ static int compare_versions(const void *a, const void *b)
 	return compare_rows(a, b);
 }
 
-/* Sorted, without what nobody sees: versions that had ended when the history begins, and deletions behind
- * nothing. */
-static void visible_versions(struct rows *rows, const struct store_spec *spec)
+/* Sorted, without what nobody sees, by the newest time that the store has seen at least: versions that had ended
+ * when the history begins, and deletions behind nothing. */
+static void visible_versions(struct rows *rows, const struct store_spec *spec, int64_t seen_ms)
 {
-	int64_t seen_ms = INT64_MIN;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < rows->count; i++)
@@ -353,10 +354,9 @@ static int64_t time_of(const struct row *r, enum store_kind kind)
 }
 
 /* Sorted, the newest of each key, without what is deleted or past retention. */
-static void newest(struct rows *rows, const struct store_spec *spec)
+static void newest(struct rows *rows, const struct store_spec *spec, int64_t seen_ms)
 {
 	bool timed = weir__store_kind_timed(spec->kind);
-	int64_t seen_ms = INT64_MIN;
 	size_t kept = 0;
 
 	if (rows->count == 0)
@@ -410,6 +410,21 @@ static bool compare(const struct rows *store, const struct rows *log, const char
 			 b ? (long long)b->timestamp_ms : -1LL);
 }
 
+/* What had been seen at the last check is so now: it is the same store, or one that was restored since. */
+static bool check_newest(weir_simulation *s, size_t at, const char *name, int64_t newest_ms, weir_error *err)
+{
+	while (s->newest_room <= at) {
+		s->newest = weir__realloc(s->newest, (s->newest_room + 1) * sizeof *s->newest);
+		s->newest[s->newest_room++] = INT64_MIN;
+	}
+	int64_t before_ms = s->newest[at];
+
+	s->newest[at] = newest_ms;
+	return newest_ms >= before_ms ||
+	       weir_fail(err, WEIR_STATE, "store %s hides by %lld what is past retention, and had by %lld", name,
+			 (long long)newest_ms, (long long)before_ms);
+}
+
 static bool check_store(weir_simulation *s, const struct graph_store *graph, int32_t partition, weir_error *err)
 {
 	struct task_store *ts = find_store(s, graph->spec.name, partition);
@@ -424,9 +439,14 @@ static bool check_store(weir_simulation *s, const struct graph_store *graph, int
 	bool ok = read_partition(s, ts->changelog, partition, &r, err);
 
 	(versions ? read_versions : read_store)(&store, ts->store);
-	(versions ? visible_versions : newest)(&log, weir__store_spec(ts->store));
-	(versions ? visible_versions : newest)(&store, weir__store_spec(ts->store));
-	ok = ok && compare(&store, &log, graph->spec.name, partition, err);
+	int64_t seen_ms = weir__store_newest(ts->store);
+
+	(versions ? visible_versions : newest)(&log, weir__store_spec(ts->store), seen_ms);
+	(versions ? visible_versions : newest)(&store, weir__store_spec(ts->store), seen_ms);
+	ok = ok &&
+	     check_newest(s, (size_t)graph->id * PARTITIONS_MAX + (size_t)partition, graph->spec.name, seen_ms,
+			  err) &&
+	     compare(&store, &log, graph->spec.name, partition, err);
 	rows_free(&log);
 	rows_free(&store);
 	return ok;

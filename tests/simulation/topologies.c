@@ -659,5 +659,6 @@ const struct simulated simulated[] = {
 	{ "looped", build_looped, feed_numbers, check_looped },
 	{ "global-store", build_global_store, feed_global_store, check_global_store },
 	{ "matched", build_matched, feed_matched, check_matched, { "metadata.max.age.ms", "700ms" } },
+	{ "hidden", build_hidden, feed_hidden, check_hidden },
 };
 const size_t simulated_count = sizeof simulated / sizeof *simulated;

@@ -63,6 +63,11 @@ weir_topology *build_global_store(void);
 weir_simulation_feed_fn feed_global_store;
 weir_simulation_check_fn check_global_store;
 
+/* hidden.c */
+weir_topology *build_hidden(void);
+weir_simulation_feed_fn feed_hidden;
+weir_simulation_check_fn check_hidden;
+
 /* versioned.c */
 weir_topology *build_versioned(void);
 weir_simulation_feed_fn feed_versioned;
