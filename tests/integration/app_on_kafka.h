@@ -14,6 +14,7 @@
 struct job {
 	struct contract *c;
 	weir_topology *(*build)(void *user);
+	void (*configure)(struct job *j); /* sets more, before each start; may be NULL */
 	void *user;
 	const char *id;
 	char dir[64];
@@ -59,6 +60,8 @@ static inline void job_start(struct job *j)
 	job_set(j, "instance.id", "1");
 	job_set(j, "state.dir", j->dir);
 	job_set(j, "commit.interval.ms", "100ms");
+	if (j->configure)
+		j->configure(j);
 	j->app = weir_app_new(j->topology, j->cfg, j->c->cluster, (weir_app_opts){ 0 }, &err);
 	assert_done(j->app, err);
 	assert_done(weir_app_start(j->app, &err), err);
