@@ -20,6 +20,7 @@ static void cogroup_process(struct instance *in, weir_context *cx, const weir_re
 
 static const struct operator cogroup_op = {
 	.kind = "cogroup",
+	.stands_bare = true,
 	.process = cogroup_process,
 	.changed = weir__table_changed,
 	.look_up = weir__table_look_up,

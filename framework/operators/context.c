@@ -74,7 +74,10 @@ const weir_serde *weir_step_serde(const weir_context *cx)
 
 static bool may_forward(weir_context *cx, const weir_record *record)
 {
-	if (cx->current->op->forwards_nothing)
+	const struct instance *in = cx->current;
+
+	/* what is around such a step may, but not where nothing can come behind it */
+	if (in->op->forwards_nothing && (!weir__is_outside(in) || in->node->id < 0))
 		weir_stop(cx, "step \"%s\" forwards a record: it can only give values", cx->current->node->name);
 	else if (cx->keeping == cx->current && !weir_bytes_equal(record->key, cx->kept_key))
 		weir_stop(cx, "step \"%s\" forwards a record with another key, and it was to keep the key",

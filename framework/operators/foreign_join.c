@@ -230,7 +230,9 @@ static void result_process(struct instance *in, weir_context *cx, const weir_rec
 static const struct operator subscribe_op = { .kind = "foreign-subscribe", .process = subscribe_process };
 static const struct operator receive_op = { .kind = "foreign-receive", .process = receive_process };
 static const struct operator foreign_op = { .kind = "foreign-changes", .process = foreign_process };
-static const struct operator respond_op = { .kind = "foreign-respond", .process = respond_process };
+static const struct operator respond_op = { .kind = "foreign-respond",
+					    .process = respond_process,
+					    .stands_bare = true };
 static const struct operator join_op = { .kind = "foreign-response", .process = join_process };
 static const struct operator result_op = {
 	.kind = "foreign-join",

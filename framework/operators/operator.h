@@ -18,6 +18,7 @@ struct instance {
 	/* Greatest timestamp this step has seen (INT64_MIN = none): kept over restarts with the committed offsets.
 	 * */
 	int64_t observed_ms;
+	struct weir_wrapped *wrapped; /* NULL = nothing is around it: see wrap.c */
 };
 
 /* How far a table's row has got. */
@@ -39,6 +40,7 @@ struct operator
 	void (*expect)(struct instance * in, weir_bytes key, int distance);
 	bool keeps_time;                               /* it uses observed_ms */
 	bool forwards_nothing;                         /* its callbacks must not: what they give goes on */
+	bool stands_bare;                              /* nothing is put around it: no counterpart is a processor */
 	size_t (*state_size)(const struct node *node); /* NULL = 0 */
 	void (*init)(struct instance * in, weir_context * cx);
 	void (*process)(struct instance * in, weir_context * cx, const weir_record *r);
@@ -258,6 +260,25 @@ void weir__origins_release(struct origins *o);
 
 /** A copy of *r whose values, once set, are of the step's serde. */
 weir_record weir__copy_for(const struct instance *in, const weir_record *r);
+
+/* --- what is around steps: wrap.c --------------------------------------------------------------------------------
+ * */
+
+/** What is to be around a step called `name`; NULL = nothing. `processor`: NULL = a step of weir's own. */
+const weir_wrapper *weir__wrapper_for(const weir_topology *t, const char *name, const weir_processor *processor);
+/** Has the step use these stores, too. */
+void weir__stores_use(struct node *n, const char *const *stores);
+/** Whether weir_process has made it, or weir__process_apart. */
+bool weir__is_processor(const struct node *node);
+/** Puts node->wrapper around an instance, when all else of it is made. */
+void weir__instance_wrap(struct instance *in, struct arena *a);
+/** The state of whoever's callback runs, the step's or its wrapper's: timers that it schedules get that. */
+void *weir__callers_state(const struct instance *in);
+/** A callback of that state's owner is to run; until weir__callers_back, which is given what this returns. */
+bool weir__callers_state_set(struct instance *in, const void *state);
+void weir__callers_back(struct instance *in, bool before);
+/** Whether it is the wrapper's callback that runs. */
+bool weir__is_outside(const struct instance *in);
 
 /* --- tables -----------------------------------------------------------------------------------------------------
  * */

@@ -72,7 +72,7 @@ static void sink_process(struct instance *in, weir_context *cx, const weir_recor
 		cx->ops->send(cx, topic, partition, &out, key);
 }
 
-const struct operator weir__sink_op = { .kind = "sink", .process = sink_process };
+const struct operator weir__sink_op = { .kind = "sink", .process = sink_process, .stands_bare = true };
 
 const char *weir__sink_topic(const struct node *node)
 {

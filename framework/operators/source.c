@@ -13,7 +13,9 @@ static void source_expect(struct instance *in, weir_bytes key, int distance)
 		child->op->expect(child, key, distance);
 }
 
-static const struct operator source_op = { .kind = "source", .process = source_process, .expect = source_expect };
+static const struct operator source_op = {
+	.kind = "source", .process = source_process, .expect = source_expect, .stands_bare = true
+};
 
 bool weir__source_take(struct instance *in, weir_context *cx, weir_record *r)
 {

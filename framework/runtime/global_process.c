@@ -101,6 +101,7 @@ static void make(struct global_process *p, weir_app *app)
 					 .stores = p->stores,
 					 .observed_ms = INT64_MIN,
 					 .state = weir__arena_zalloc(&t->instance_memory, size + 1) };
+	weir__instance_wrap(&p->instance, &t->instance_memory);
 	t->cx.current = &p->instance;
 }
 

@@ -26,7 +26,7 @@ weir_timer *weir__timer_add(weir_context *cx, const int64_t *start_ms, int64_t i
 		.next = t->timers,
 		.number = ++t->timer_number,
 		.instance = cx->current,
-		.state = cx->current->state,
+		.state = weir__callers_state(cx->current),
 		.fn = fn,
 		.interval_ms = interval_ms,
 		/* stream time: with the next record, and then at multiples of the interval, as Kafka Streams */
@@ -101,11 +101,10 @@ static void run_due(struct task *t, weir_time time, int64_t now_ms)
 		move_on(timer, now_ms);
 		t->cx.source = NULL;
 		t->cx.current = timer->instance;
-		void *usual = timer->instance->state;
+		bool before = weir__callers_state_set(timer->instance, timer->state);
 
-		timer->instance->state = timer->state; /* what it schedules has the same */
 		timer->fn(&t->cx, now_ms, timer->state);
-		timer->instance->state = usual;
+		weir__callers_back(timer->instance, before);
 		timer->number = ++t->timer_number;
 		if (t->cx.failure)
 			weir__failed(timer->instance, &t->cx, NULL, now_ms);

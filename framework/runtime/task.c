@@ -213,6 +213,7 @@ static void make_instances(struct task *t)
 		};
 		for (size_t j = 0; j < n->store_count; j++)
 			t->instances[i].stores[j] = store_of(t, n->stores[j]);
+		weir__instance_wrap(&t->instances[i], a);
 	}
 	for (size_t i = 0; i < t->sub->node_count; i++) {
 		const struct node *n = t->sub->nodes[i];

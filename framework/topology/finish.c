@@ -117,6 +117,8 @@ bool weir__graph_finish(weir_topology *t, weir_error *err)
 		t->finished = true;
 		if (t->node_count == 0)
 			weir__graph_mistake(t, t->name, "the topology has no steps");
+		if (t->wrap_steps)
+			t->wrap_steps(t);
 		put_in_order(t);
 		split(t);
 		weir__graph_patterns_check(t);

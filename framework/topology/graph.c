@@ -36,17 +36,6 @@ void weir_topology_config(weir_topology *t, const weir_config_key *keys, size_t 
 		weir__graph_append(t, (void ***)&t->keys, &t->key_count, (void *)&keys[i]);
 }
 
-void weir_topology_wrap(weir_topology *t, weir_wrapper wrapper)
-{
-	bool late = t->node_count || t->wrapper;
-
-	for (size_t i = 0; i < t->global_count; i++)
-		late |= t->globals[i]->process != NULL;
-	if (late)
-		weir__graph_mistake(t, t->name, "it is to be wrapped once, before its first step");
-	t->wrapper = weir__arena_copy(&t->arena, weir_bytes_of(&wrapper, sizeof wrapper)).data;
-}
-
 void weir_topology_on_failure(weir_topology *t, weir_failure_fn *fn, void *user)
 {
 	t->on_failure = (struct failure_handler){ fn, user };

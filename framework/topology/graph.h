@@ -39,14 +39,15 @@ struct node {
 	/* Tables whose rows it reads: not inputs, but in the same sub-topology. */
 	struct node *looked_up[NODE_LOOKED_UP_MAX];
 	size_t looked_up_count;
-	const weir_serde *value; /* of what it passes on; NULL = bytes */
-	bool windowed;           /* its records carry a window */
-	bool key_changed;        /* a repartition is needed before state */
-	bool changes_key;        /* by this step itself */
-	bool placed;             /* for put_in_order */
-	bool old_wanted;         /* of a table: something below asks for old values */
-	struct node *rekeyed;    /* the writer of the repartition that the steps with state below it share */
-	const void *opts;        /* the operator's, in the topology's arena */
+	const weir_serde *value;     /* of what it passes on; NULL = bytes */
+	bool windowed;               /* its records carry a window */
+	bool key_changed;            /* a repartition is needed before state */
+	bool changes_key;            /* by this step itself */
+	bool placed;                 /* for put_in_order */
+	bool old_wanted;             /* of a table: something below asks for old values */
+	struct node *rekeyed;        /* the writer of the repartition that the steps with state below it share */
+	const void *opts;            /* the operator's, in the topology's arena */
+	const weir_wrapper *wrapper; /* around it; NULL = nothing */
 	int subtopology;
 };
 
@@ -107,6 +108,8 @@ struct weir_topology {
 	const weir_config_key **keys; /* the program's own */
 	size_t key_count;
 	const weir_wrapper *wrapper; /* NULL = none */
+	/* Puts it around the steps that are no processors; NULL = they stay as they are. */
+	void (*wrap_steps)(struct weir_topology *t);
 	struct failure_handler on_failure, on_unreadable, on_refused;
 	struct subtopology *subtopologies; /* by weir__graph_finish */
 	size_t subtopology_count;

@@ -159,29 +159,47 @@ typedef struct weir_processor {
 	void *user;
 } weir_processor;
 
-/* A processor within a wrapper: of one task, as long as its state. */
+/* A step within a wrapper: of one task, as long as its state. */
 typedef struct weir_wrapped weir_wrapped;
 
-/* What is put around processors (weir_topology_wrap). A function that is NULL leaves the processor's as it is; one
- * that is given has the processor's called, or not, by those below. Whatever a processor may do in a callback a
- * wrapper may do in its own: timers that it schedules get its own state. */
+/* What is put around processors, and with `steps` around all other steps (weir_topology_wrap). A function that is
+ * NULL leaves the step's as it is; one that is given has the step's called, or not, by those below. Whatever a
+ * processor may do in a callback a wrapper may do in its own: timers that it schedules get its own state, what it
+ * forwards goes to the steps below, and weir_step_fail fails for the step. Records of tables are changes, with the
+ * old value where somebody below wants it (has_old); their keys, and those of steps that keep theirs, must stay. */
 typedef struct weir_wrapper {
-	size_t state_size; /* of its own state: as in weir_processor, one for each task and processor */
+	size_t state_size; /* of its own state: as in weir_processor, one for each task and step */
 	void (*init)(weir_context *cx, weir_wrapped *inner, void *state, void *user);
 	void (*process)(weir_context *cx, const weir_record *record, weir_wrapped *inner, void *state, void *user);
 	void (*close)(weir_wrapped *inner, void *state, void *user);
-	/* Which; NULL = all. While the topology is built. */
+	/* Which; NULL = all. `processor` is NULL for steps that are none. While the topology is built, those at its
+	 * end. */
 	bool (*wants)(const char *step, const weir_processor *processor, void *user);
-	const char *stores[WEIR_PROCESSOR_STORES_MAX]; /* that it uses beside the processor's; added before these */
+	const char *stores[WEIR_PROCESSOR_STORES_MAX]; /* that it uses beside the step's; added before that */
+	/* Around the steps of all other operators, too, as in Kafka Streams: but for sources, sinks and the ends of
+	 * cogroups, which are given no records. A join of two streams is three steps, of which each is wrapped, and
+	 * so on: those that weir_topology_describe names. */
+	bool steps;
 	void *user;
 } weir_wrapper;
 /** The name of its step. */
 const char *weir_wrapped_step(const weir_wrapped *inner);
-/** Calls its init, if it has one. In the wrapper's init, once. */
+/** What its step is: "process", "filter", "count", as in weir_topology_describe. */
+const char *weir_wrapped_kind(const weir_wrapped *inner);
+/** Calls its init, if it has one. In the wrapper's init, once; of steps that are no processors it is called in any
+ * case, at the latest behind that. */
 void weir_wrapped_init(weir_wrapped *inner, weir_context *cx);
 /** Has it process a record: the one that the wrapper was given, or another. In process, and in punctuators. */
 void weir_wrapped_process(weir_wrapped *inner, weir_context *cx, const weir_record *record);
-/** Calls its close, if it has one. In the wrapper's close, once. */
+/** Calls its close, if it has one. In the wrapper's close, once; as with init. */
 void weir_wrapped_close(weir_wrapped *inner);
+/** Another value for a copy of a record that a step is given, an object of the serde that its values have there
+ * (NULL = null); weir_set_value is for what the step passes on. */
+static inline void weir_wrapped_set_value(weir_record *r, const void *object)
+{
+	r->object = object;
+	r->encoded = WEIR_NULL;
+	r->has_encoded = object == NULL;
+}
 
 #endif

@@ -68,8 +68,8 @@ void weir_topology_as_kafka_streams(weir_topology *t, unsigned what);
  * simulator add them to the configuration, other programs do so themselves (weir_config_add). The table must
  * outlive the topology and the configuration (static storage). */
 void weir_topology_config(weir_topology *t, const weir_config_key *keys, size_t n);
-/** Puts a wrapper around each processor (weir_process) that is added from now on: before the first step, once
- * (Kafka Streams' processor.wrapper.class, KIP-1112, which wraps the DSL's own steps as well). */
+/** Puts a wrapper around each processor (weir_process) that is added from now on, and with wrapper.steps around the
+ * steps of all other operators: before the first step, once (Kafka Streams' processor.wrapper.class, KIP-1112). */
 void weir_topology_wrap(weir_topology *t, weir_wrapper wrapper);
 /** Asked at each failure of a step (weir_step_fail), in the place of errors.processing: Kafka Streams'
  * ProcessingExceptionHandler. The last one given holds; NULL = none. */
