@@ -114,9 +114,10 @@ static void subscribe_process(struct instance *in, weir_context *cx, const weir_
 
 /* --- the right table's side ----------------------------------------------------------------------- */
 
-/* Sends as `in`'s child, which is the step that writes responses. `buffer` has room for the response. */
-static void respond(struct instance *in, weir_context *cx, const struct subscription *s, weir_bytes value,
-		    int64_t timestamp_ms, unsigned char *buffer)
+/* Because of `cause`. Sends as `in`'s child, which is the step that writes responses. `buffer` has room for the
+ * response. */
+static void respond(struct instance *in, weir_context *cx, const weir_record *cause, const struct subscription *s,
+		    weir_bytes value, int64_t timestamp_ms, unsigned char *buffer)
 {
 	struct foreign_response response = { .hash = s->hash, .value = value };
 	int32_t partition = s->partition;
@@ -125,6 +126,7 @@ static void respond(struct instance *in, weir_context *cx, const struct subscrip
 		.timestamp_ms = timestamp_ms,
 		.encoded = weir__response_encode(&response, buffer),
 		.has_encoded = true,
+		.headers = cause->headers,
 		.cx = cx,
 	};
 
@@ -163,7 +165,7 @@ static void receive_process(struct instance *in, weir_context *cx, const weir_re
 		return;
 	weir_bytes value = has_row && !deletes ? weir_value_bytes(&row) : WEIR_NULL;
 
-	respond(in, cx, &s, value, ms, weir_alloc(cx, RESPONSE_HEAD_MAX + value.len));
+	respond(in, cx, r, &s, value, ms, weir_alloc(cx, RESPONSE_HEAD_MAX + value.len));
 }
 
 static void foreign_process(struct instance *in, weir_context *cx, const weir_record *r)
@@ -178,7 +180,7 @@ static void foreign_process(struct instance *in, weir_context *cx, const weir_re
 		weir__dropped(cx, 1);
 	while (!r->superseded && weir_iterator_next(it, &e))
 		if (weir__subscription_decode(e.value, &s))
-			respond(in, cx, &s, value, r->timestamp_ms, buffer);
+			respond(in, cx, r, &s, value, r->timestamp_ms, buffer);
 	weir_iterator_close(it);
 }
 

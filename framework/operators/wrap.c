@@ -105,10 +105,21 @@ static void wrapped_process(struct instance *in, weir_context *cx, const weir_re
 {
 	struct weir_wrapped *w = in->wrapped;
 	bool outside = w->outside;
+	uint32_t origin = weir__origin_of(cx, r);
 
 	w->outside = true;
 	w->wrapper->process(cx, r, w, w->state, w->wrapper->user);
 	w->outside = outside;
+	weir__origin_back(cx, r, origin);
+}
+
+/* Something around a step above may have given r headers: what is changed because of it has them. */
+static void unwrapped_process(struct instance *in, weir_context *cx, const weir_record *r)
+{
+	uint32_t origin = weir__origin_of(cx, r);
+
+	in->wrapped->inner->process(in, cx, r);
+	weir__origin_back(cx, r, origin);
 }
 
 static void wrapped_close(struct instance *in)
@@ -143,7 +154,7 @@ void weir__instance_wrap(struct instance *in, struct arena *a)
 {
 	const weir_wrapper *wrapper = in->node->wrapper;
 
-	if (!wrapper)
+	if (!wrapper && (!in->node->topology->wrap_steps || in->op->stands_bare))
 		return;
 	struct weir_wrapped *w = weir__arena_zalloc(a, sizeof *w);
 
@@ -151,15 +162,16 @@ void weir__instance_wrap(struct instance *in, struct arena *a)
 				    .wrapper = wrapper,
 				    .inner = in->op,
 				    .op = *in->op,
-				    .state = weir__arena_zalloc(a, wrapper->state_size + 1) };
-	w->op.init = wrapped_init;
-	w->op.close = wrapped_close;
-	if (wrapper->process)
-		w->op.process = wrapped_process;
-	if (w->op.look_up)
-		w->op.look_up = wrapped_look_up;
+				    .state = weir__arena_zalloc(a, (wrapper ? wrapper->state_size : 0) + 1) };
 	in->op = &w->op;
 	in->wrapped = w;
+	w->op.process = wrapper && wrapper->process ? wrapped_process : unwrapped_process;
+	if (!wrapper)
+		return;
+	w->op.init = wrapped_init;
+	w->op.close = wrapped_close;
+	if (w->op.look_up)
+		w->op.look_up = wrapped_look_up;
 }
 
 /* --- building ------------------------------------------------------------------------------------ */

@@ -115,6 +115,8 @@ struct graph {
 	const char *outputs[64];
 	size_t output_count;
 	bool has_keys; /* those of "context" */
+	const struct test_case *c;
+	const char *around; /* what a wrapper does: around.c */
 };
 
 /* A graph is freed after its topology. */
@@ -139,6 +141,8 @@ void graph_output(struct graph *g, const char *topic);
 
 /** Puts around each processor what Wrapping.java does: failing.c. */
 void wrap(weir_topology *t);
+/** Puts around each step what Around.java does: around.c. */
+void wrap_steps(struct graph *g, const char *what);
 
 /* Records as the functions see them. */
 const char *key_text(const weir_record *r);

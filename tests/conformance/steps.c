@@ -412,7 +412,12 @@ struct graph *graph_build(const struct test_case *c, struct text *trace)
 	g->trace = trace;
 	optimize(g, step_option(&c->config, "topology.optimization"));
 	weir_topology_as_kafka_streams(g->t, c->as);
-	if (step_option(&c->config, "processor.wrapper.class"))
+	g->c = c;
+	const char *wrapper = step_option(&c->config, "processor.wrapper.class");
+
+	if (wrapper && strcmp(wrapper, "conformance.Around") == 0)
+		wrap_steps(g, step_option(&c->config, "__around"));
+	else if (wrapper)
 		wrap(g->t);
 	for (const struct step *s = c->steps; s; s = s->next)
 		builder_of(s->op)(g, s);

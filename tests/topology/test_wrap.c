@@ -273,6 +273,180 @@ static void a_wrapper_may_bring_stores_and_wants_its_records_by_key_then(void **
 	weir_driver_free(d);
 }
 
+/* --- around the steps of all operators --------------------------------------------------------------------------
+ * */
+
+static void tell_step(weir_context *cx, const weir_record *r, weir_wrapped *inner, void *state, void *user)
+{
+	(void)state, (void)user;
+	note("%s(%s) ", weir_wrapped_step(inner), weir_wrapped_kind(inner));
+	weir_wrapped_process(inner, cx, r);
+}
+
+static bool is_text(weir_context *cx, const weir_record *r, void *user)
+{
+	(void)cx, (void)user;
+	return !weir_bytes_equal(weir_value_bytes(r), weir_str("no"));
+}
+
+static weir_topology *counting(weir_wrapper wrapper)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	weir_topology_wrap(t, wrapper);
+	weir_table *counts =
+		weir_count(weir_filter(text_source(t, "in"), "some", is_text, NULL), "counts", (weir_window){ 0 });
+
+	weir_sink(counted(weir_changes(counts), a_name), "out", (weir_sink_opts){ .value = &weir_int64 });
+	trace[0] = 0;
+	return t;
+}
+
+static void with_steps_it_is_around_all_but_sources_and_sinks(void **state)
+{
+	weir_driver *d =
+		driver(counting((weir_wrapper){ .process = tell_step, .steps = true }), (weir_driver_opts){ 0 });
+
+	(void)state;
+	assert_trace("a begins; ");
+	weir_driver_pipe(d, "in", "k", "v", 1);
+	assert_trace("some(filter) counts(count) a ticks at 1, call 1; a(process) a call 2; ");
+	weir_driver_pipe(d, "in", "k", "no", 2);
+	assert_trace("some(filter) ");
+	weir_driver_free(d);
+	assert_trace("a ends; ");
+}
+
+static bool only_counts(const char *step, const weir_processor *processor, void *user)
+{
+	(void)user;
+	assert_int_equal(processor != NULL, strcmp(step, "a") == 0);
+	return strcmp(step, "counts") == 0;
+}
+
+/* Another value, twice, then one of its own to those below, past the store. */
+static void count_otherwise(weir_context *cx, const weir_record *r, weir_wrapped *inner, void *state, void *user)
+{
+	weir_record other = *r;
+	weir_bytes *value = weir_alloc(cx, sizeof *value);
+	int64_t *n = weir_alloc(cx, sizeof *n);
+
+	(void)user;
+	*value = weir_str("other");
+	weir_wrapped_set_value(&other, value);
+	assert_bytes(weir_value_bytes(&other), "other");
+	weir_wrapped_process(inner, cx, &other);
+	weir_wrapped_process(inner, cx, r);
+	other = *r;
+	*n = -(++*(int64_t *)state);
+	weir_set_value(&other, n);
+	weir_forward(cx, &other);
+}
+
+/* It leaves out the step's init and close, which a step of weir's own cannot do without. */
+static void calls_nothing(weir_context *cx, weir_wrapped *inner, void *state, void *user)
+{
+	(void)cx, (void)inner, (void)state, (void)user;
+}
+
+static void closes_nothing(weir_wrapped *inner, void *state, void *user)
+{
+	(void)inner, (void)state, (void)user;
+}
+
+static void it_may_change_repeat_and_forward_around_a_table(void **state)
+{
+	weir_driver *d = driver(counting((weir_wrapper){ .state_size = sizeof(int64_t),
+							 .init = calls_nothing,
+							 .process = count_otherwise,
+							 .close = closes_nothing,
+							 .wants = only_counts,
+							 .steps = true }),
+				(weir_driver_opts){ 0 });
+
+	(void)state;
+	weir_driver_pipe(d, "in", "k", "v", 1);
+	assert_numbers(d, "out", "k=-1@1", "k=2@1");
+	weir_driver_pipe(d, "in", "k", "v", 2);
+	assert_numbers(d, "out", "k=-2@2", "k=4@2");
+	weir_driver_free(d);
+	trace[0] = 0;
+}
+
+/* How many records have come to each step, in one store of all of them; windows that wait have their own init and
+ * close. */
+static void steps_may_get_stores_of_a_wrapper(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	(void)state;
+	weir_topology_wrap(t, (weir_wrapper){ .init = calls_nothing,
+					      .process = count_calls,
+					      .close = closes_nothing,
+					      .stores = { common },
+					      .steps = true });
+	weir_add_store(t, common, (weir_store_opts){ 0 });
+	weir_window window = { .size_ms = 10, .retain_ms = 1000, .emit_on_close = true };
+
+	weir_sink(weir_changes(
+			  weir_count(weir_filter(text_source(t, "in"), "some", is_text, NULL), "counts", window)),
+		  "out", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	weir_driver_pipe(d, "in", "k", "v", 1);
+	weir_driver_pipe(d, "in", "k", "no", 2);
+	weir_driver_pipe(d, "in", "k", "v", 20);
+	weir_store *store = weir_driver_store(d, common, 0);
+
+	assert_int_equal(weir_get_be64(weir_store_get(store, weir_str("k"), NULL).data), 5);
+	weir_driver_free(d);
+}
+
+static const void *give_and_forward(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	(void)state, (void)user;
+	weir_forward(cx, r);
+	return weir_value(r);
+}
+
+static void forward_behind(weir_context *cx, const weir_record *r, weir_wrapped *inner, void *state, void *user)
+{
+	(void)state;
+	if (user)
+		weir_wrapped_process(inner, cx, r);
+	weir_forward(cx, r);
+}
+
+static weir_driver *transforming(void *inner_runs)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	weir_topology_wrap(t, (weir_wrapper){ .process = forward_behind, .steps = true, .user = inner_runs });
+	weir_table *rows = weir_to_table(text_source(t, "in"), "rows", (weir_table_opts){ 0 });
+
+	weir_sink(weir_changes(weir_table_transform_values(
+			  rows, "given", (weir_value_transformer){ .transform = give_and_forward },
+			  (weir_table_opts){ 0 })),
+		  "out", (weir_sink_opts){ 0 });
+	return driver(t, (weir_driver_opts){ 0 });
+}
+
+static void it_may_forward_where_the_step_must_not(void **state)
+{
+	weir_driver *d = transforming(NULL);
+	weir_error err = { .code = WEIR_OK };
+
+	(void)state;
+	weir_driver_pipe(d, "in", "k", "v", 1);
+	assert_text(d, "out", "k=v@1");
+	weir_driver_free(d);
+	d = transforming(a_name);
+	weir_driver_pipe(d, "in", "k", "v", 1);
+	assert_int_equal(weir_app_state_get(weir_driver_app(d), &err), WEIR_APP_ERROR);
+	assert_contains(err.message, "step \"given\" forwards a record: it can only give values");
+	weir_driver_free(d);
+}
+
 static void a_wrapper_comes_once_and_before_the_first_step(void **state)
 {
 	weir_topology *t = weir_topology_new("app");
@@ -300,6 +474,10 @@ int main(void)
 		cmocka_unit_test(a_wrapper_takes_what_it_wants),
 		cmocka_unit_test(a_wrapper_that_fails_fails_for_its_step),
 		cmocka_unit_test(a_wrapper_may_bring_stores_and_wants_its_records_by_key_then),
+		cmocka_unit_test(with_steps_it_is_around_all_but_sources_and_sinks),
+		cmocka_unit_test(it_may_change_repeat_and_forward_around_a_table),
+		cmocka_unit_test(steps_may_get_stores_of_a_wrapper),
+		cmocka_unit_test(it_may_forward_where_the_step_must_not),
 		cmocka_unit_test(a_wrapper_comes_once_and_before_the_first_step),
 	};
 

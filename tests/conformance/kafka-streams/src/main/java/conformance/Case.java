@@ -66,8 +66,11 @@ class Case {
 				? new StreamsBuilder(new TopologyConfig(new StreamsConfig(properties)))
 				: new StreamsBuilder();
 		Graph graph = new Graph(builder, trace);
-		for (Step step : steps)
+		Around.begin(trace);
+		for (Step step : steps) {
+			Around.next(builder, step);
 			Steps.build(graph, step);
+		}
 		return builder.build(properties);
 	}
 }
