@@ -107,6 +107,7 @@ void weir_forward_to(weir_context *cx, const char *step, const weir_record *reco
 		if (strcmp(in->children[i]->node->name, step) == 0) {
 			uint32_t origin = weir__origin_of(cx, record);
 
+			weir__passes_anew(cx);
 			if (!cx->failure)
 				weir__process(in->children[i], cx, record);
 			weir__origin_back(cx, record, origin);

@@ -96,11 +96,17 @@ struct context_ops {
 	void *(*metric)(weir_context *cx, const weir_metric_def *def, const char *const *label_values);
 };
 
+/* A record that has changed a store. */
+struct origin {
+	weir_headers headers;
+	const weir_kafka_record *source; /* WEIR_AS_LETTERS; without key and value if something of it was sent */
+};
+
 /* Headers of the records that have changed stores since the last commit, so that the results which it sends on have
  * those of the record that has changed them last, as in Kafka Streams. */
 struct origins {
 	struct arena memory;
-	const weir_headers **list;
+	const struct origin **list;
 	uint32_t count, room;
 	uint32_t now; /* of what is at work: 1 + its place in the list, 0 = none, or ORIGIN_UNKNOWN */
 	size_t bytes; /* about what it holds */
@@ -133,6 +139,9 @@ struct weir_context {
 	const weir_headers *source_headers; /* the source's, where it cannot be asked any more; else NULL */
 	const struct released *released;    /* NULL = none */
 	struct origins origins;
+	bool keeps_sources;      /* WEIR_AS_LETTERS */
+	bool sent;               /* something of the record at work has been sent: see letters.c */
+	struct passing *passing; /* the innermost step at work; NULL without WEIR_AS_LETTERS */
 	int64_t stream_time_ms;
 	struct due_budget *due_budget; /* the worker's */
 	int64_t emit_interval_ms;      /* wall clock, between two looks at what waits for its window to close */
@@ -254,6 +263,14 @@ static inline void weir__origin_back(weir_context *cx, const weir_record *r, uin
 }
 /** Those of cx->origins.now. */
 const weir_headers *weir__origin_headers(const weir_context *cx);
+/** With keeps_sources: the record at work, or what has changed what a commit sends on; NULL = neither. */
+const weir_kafka_record *weir__origin_source(const weir_context *cx);
+/** The source of a dead letter as in Kafka Streams. */
+const weir_kafka_record *weir__letter_source(weir_context *cx, int64_t timestamp_ms);
+/** What an instance of n runs: n->op, or with WEIR_AS_LETTERS a copy in the arena that notes what is sent. */
+const struct operator* weir__operator_of(const struct node *n, struct arena *a);
+/** The step at work passes something on to one child alone. */
+void weir__passes_anew(weir_context *cx);
 /** Nothing that a store has changed is waiting any more. */
 void weir__origins_clear(struct origins *o);
 void weir__origins_release(struct origins *o);

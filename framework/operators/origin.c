@@ -5,10 +5,27 @@
 #include "framework/base/alloc.h"
 #include "framework/operators/operator.h"
 
-static const weir_headers *copy(struct origins *o, const weir_headers *from)
+static const weir_kafka_record *copy_source(struct origins *o, const weir_kafka_record *from, bool sent)
 {
-	weir_headers *to = weir__arena_alloc(&o->memory, sizeof *to);
-	weir_header *items = weir__arena_alloc(&o->memory, from->count * sizeof *items);
+	weir_kafka_record *to = weir__arena_zalloc(&o->memory, sizeof *to);
+
+	to->topic = from->topic ? weir__arena_strdup(&o->memory, from->topic) : NULL;
+	to->partition = from->partition;
+	to->offset = from->offset;
+	to->timestamp_ms = from->timestamp_ms;
+	if (!sent) {
+		to->key = weir__arena_copy(&o->memory, from->key);
+		to->value = weir__arena_copy(&o->memory, from->value);
+		o->bytes += from->key.len + from->value.len;
+	}
+	o->bytes += sizeof *to;
+	return to;
+}
+
+static struct origin *copy(struct origins *o, const weir_headers *from)
+{
+	struct origin *to = weir__arena_zalloc(&o->memory, sizeof *to);
+	weir_header *items = weir__arena_alloc(&o->memory, (from->count + 1) * sizeof *items);
 
 	for (size_t i = 0; i < from->count; i++) {
 		items[i] = (weir_header){ weir__arena_strdup(&o->memory, from->items[i].name),
@@ -16,7 +33,7 @@ static const weir_headers *copy(struct origins *o, const weir_headers *from)
 		o->bytes += sizeof *items + strlen(items[i].name) + 1 + items[i].value.len;
 	}
 	o->bytes += sizeof *to + sizeof *o->list;
-	*to = (weir_headers){ items, from->count };
+	to->headers = (weir_headers){ items, from->count };
 	return to;
 }
 
@@ -30,36 +47,54 @@ static bool same(const weir_headers *a, const weir_headers *b)
 	return same;
 }
 
-uint32_t weir__origin(void *context)
+static uint32_t add(weir_context *cx, const weir_headers *headers, const weir_kafka_record *source)
 {
-	weir_context *cx = context;
 	struct origins *o = &cx->origins;
 
-	if (o->now != ORIGIN_UNKNOWN)
-		return o->now;
-	const weir_headers *headers =
-		cx->source_headers ? cx->source_headers : weir_kafka_record_headers(cx->source);
-
-	if (headers->count == 0 || o->count == ORIGINS_MAX)
-		return o->now = 0;
-	if (o->count && same(o->list[o->count - 1], headers)) /* one record may ask more than once */
-		return o->now = o->count;
+	if ((headers->count == 0 && !source) || o->count == ORIGINS_MAX)
+		return 0;
+	/* one record may ask more than once */
+	if (o->count && !source && same(&o->list[o->count - 1]->headers, headers))
+		return o->count;
 	if (o->count == o->room) {
 		o->room = o->room ? 2 * o->room : 64;
 		o->list = weir__realloc(o->list, o->room * sizeof *o->list);
 	}
-	o->list[o->count] = copy(o, headers);
-	return o->now = ++o->count;
+	struct origin *added = copy(o, headers);
+
+	if (source)
+		added->source = copy_source(o, source, cx->sent);
+	o->list[o->count] = added;
+	return ++o->count;
+}
+
+const weir_kafka_record *weir__origin_source(const weir_context *cx)
+{
+	const struct origins *o = &cx->origins;
+
+	if (!cx->keeps_sources || cx->source)
+		return cx->keeps_sources ? cx->source : NULL;
+	return o->now && o->now <= o->count ? o->list[o->now - 1]->source : NULL;
+}
+
+uint32_t weir__origin(void *context)
+{
+	weir_context *cx = context;
+	struct origins *o = &cx->origins;
+	bool known = o->now != ORIGIN_UNKNOWN;
+
+	if (known && !cx->keeps_sources)
+		return o->now;
+	const weir_headers *headers = known                ? weir__origin_headers(cx)
+				      : cx->source_headers ? cx->source_headers
+							   : weir_kafka_record_headers(cx->source);
+
+	return o->now = add(cx, headers, weir__origin_source(cx));
 }
 
 void weir__origin_set(weir_context *cx, const weir_headers *headers)
 {
-	const weir_headers *source_headers = cx->source_headers;
-
-	cx->source_headers = headers;
-	cx->origins.now = ORIGIN_UNKNOWN;
-	weir__origin(cx);
-	cx->source_headers = source_headers;
+	cx->origins.now = add(cx, headers, weir__origin_source(cx));
 }
 
 const weir_headers *weir__origin_headers(const weir_context *cx)
@@ -67,7 +102,7 @@ const weir_headers *weir__origin_headers(const weir_context *cx)
 	static const weir_headers none;
 	const struct origins *o = &cx->origins;
 
-	return o->now && o->now <= o->count ? o->list[o->now - 1] : &none;
+	return o->now && o->now <= o->count ? &o->list[o->now - 1]->headers : &none;
 }
 
 void weir__origins_clear(struct origins *o)

@@ -206,6 +206,7 @@ static bool flush_change(const struct store_change *change, void *user)
 		kept.old = weir__arena_copy(&t->cx.arena, change->old);
 		t->cx.current = f->owner;
 		t->cx.origins.now = change->origin;
+		t->cx.sent = false;
 		f->owner->op->changed(f->owner, &t->cx, &kept);
 		if (t->cx.failure)
 			weir__failed(f->owner, &t->cx, NULL, change->timestamp_ms);

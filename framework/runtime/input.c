@@ -53,6 +53,7 @@ static void through_topology(struct input *in, const weir_kafka_record *record, 
 	t->cx.source = record;
 	t->cx.source_headers = headers;
 	t->cx.origins.now = ORIGIN_UNKNOWN;
+	t->cx.sent = false;
 	const struct poison *poison = weir__poison_find(t->worker, in, record->offset);
 
 	if (poison && poison->reason[0]) {

@@ -72,13 +72,13 @@ static void note_letter(struct worker *w, const struct letter *l)
 	static weir_log_limit limit;
 
 	add_count(&w->dead_letters, 1);
-	weir_log_limited(&limit, 60000, WEIR_LOG_WARN, "records",
-			 "dead letter topic=%s partition=%d offset=%lld reason=\"%s\"%s",
-			 l->source ? l->source->topic : "-", l->source ? (int)l->source->partition : -1,
-			 l->source ? (long long)l->source->offset : -1LL, l->reason,
-			 w->app->settings.dead_letter_topic
-				 ? ""
-				 : " (dropped: errors.dead.letter.queue.topic.name is not set)");
+	weir_log_limited(
+		&limit, 60000, WEIR_LOG_WARN, "records",
+		"dead letter topic=%s partition=%d offset=%lld reason=\"%s\"%s",
+		l->source && l->source->topic ? l->source->topic : "-", l->source ? (int)l->source->partition : -1,
+		l->source ? (long long)l->source->offset : -1LL, l->reason,
+		w->app->settings.dead_letter_topic ? ""
+						   : " (dropped: errors.dead.letter.queue.topic.name is not set)");
 }
 
 /* With what it says of itself, a letter may be larger than a broker takes although its record was not. A bare one
@@ -133,7 +133,8 @@ static void put_letter(struct task *t, const struct letter *l)
 	    (!bare && weir__record_refused(&err) && send_letter(t, l, true, &err)))
 		return;
 	w->error = err;
-	weir_wrap(&w->error, "dead letter for %s/%d@%lld to \"%s\"", l->source ? l->source->topic : "-",
+	weir_wrap(&w->error, "dead letter for %s/%d@%lld to \"%s\"",
+		  l->source && l->source->topic ? l->source->topic : "-",
 		  l->source ? (int)l->source->partition : -1, l->source ? (long long)l->source->offset : -1LL,
 		  w->app->settings.dead_letter_topic);
 	w->failed = true;
@@ -208,12 +209,15 @@ static void service_failed(weir_context *cx, const weir_record *r, const char *m
 
 	if (what == WEIR_ANSWER_STOP)
 		return;
-	weir__dead_letter(t, &(struct letter){ .source = cx->source,
-					       .result = r ? r : &nothing,
-					       .code = "PROCESSING",
-					       .reason = message,
-					       .names_step = true,
-					       .unsent = what == WEIR_ANSWER_SKIP });
+	weir__dead_letter(
+		t, &(struct letter){ .source = cx->keeps_sources
+						       ? weir__letter_source(cx, r ? r->timestamp_ms : now_ms)
+						       : cx->source,
+				     .result = r ? r : &nothing,
+				     .code = "PROCESSING",
+				     .reason = message,
+				     .names_step = true,
+				     .unsent = what == WEIR_ANSWER_SKIP });
 }
 
 static void stop_unreadable(struct task *t, const char *message)
@@ -319,6 +323,7 @@ static void service_send(weir_context *cx, const char *topic, int32_t partition,
 	};
 	weir_error err;
 
+	cx->sent |= !cx->failure;
 	if (cx->failure || w->failed || !may_send(t) || weir_producer_send(w->producer, &p, &err))
 		return;
 	if (weir__record_refused(&err)) {

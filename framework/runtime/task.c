@@ -163,6 +163,7 @@ struct task *weir__task_new(struct worker *w, const struct subtopology *sub, int
 	t->cx.emit_interval_ms = app->settings.emit_interval_ms;
 	t->cx.record_bytes_max = app->settings.record_bytes_max;
 	t->cx.stream_time_ms = INT64_MIN;
+	t->cx.keeps_sources = app->topology->as & WEIR_AS_LETTERS;
 	weir__task_match(t);
 	t->stores = weir__calloc(sub->store_count, sizeof *t->stores);
 	t->store_count = sub->store_count;
@@ -202,7 +203,7 @@ static void make_instances(struct task *t)
 		size_t size = n->op->state_size ? n->op->state_size(n) : 0;
 
 		t->instances[i] = (struct instance){
-			.op = n->op,
+			.op = weir__operator_of(n, a),
 			.node = n,
 			.observed_ms = INT64_MIN,
 			.children = weir__arena_alloc(a, (n->child_count + 1) * sizeof(struct instance *)),
@@ -333,7 +334,8 @@ static bool reset_position(struct input *in, weir_error *err)
 
 	/* The anchor is empty. With a committed position there, all topics that matched then have one, too: a topic
 	 * without is new, and nothing of it must be left out. */
-	bool is_new = in->matched && in->task->inputs[0].committed >= 0;
+	bool is_new = in->matched && in->task->inputs[0].committed >= 0 &&
+		      !(in->task->worker->app->topology->as & WEIR_AS_NEW_TOPICS);
 
 	if (in->anchor)
 		in->begin = 0;

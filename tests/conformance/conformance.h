@@ -55,8 +55,8 @@ struct step {
 struct test_case {
 	char *name, *text;
 	struct step *steps;
-	struct step gen, config, differs; /* the options of all such lines */
-	unsigned as;                      /* WEIR_AS_... */
+	struct step gen, config; /* the options of all such lines */
+	unsigned as;             /* WEIR_AS_... */
 	struct test_case *next;
 };
 
@@ -171,7 +171,5 @@ void versions_list(weir_store *store, const char *name, struct text *lines,
 void trace_run(const struct test_case *c, uint64_t seed, const char *input, struct text *out);
 /** From now on weir's stores are on disk, in this folder, which is emptied after each run. */
 void trace_on_disk(const char *dir);
-/** A trace without what the case says may differ (deliberately: docs/conformance.md). */
-struct text trace_comparable(const struct test_case *c, const char *trace);
 
 #endif

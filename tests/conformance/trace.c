@@ -199,7 +199,7 @@ static void tell_topic(struct run *r, const char *what, const char *topic)
 	}
 }
 
-/* A dead letter whose step has failed; the others say less in Kafka Streams, or are none. Offsets of internal
+/* A dead letter whose step has failed; the others are none in Kafka Streams. Offsets of internal
  * topics are not told: markers have some. */
 static void tell_letter(struct run *r, const weir_driver_record *letter)
 {
@@ -449,22 +449,4 @@ void trace_run(const struct test_case *c, uint64_t seed, const char *input, stru
 	if (state_dir && nftw(state_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
 		fatal("%s cannot be emptied", state_dir);
 	text_add(out, "end\n");
-}
-
-/* May differ: "letters", what dead letters hold and where that comes from, but for the message. Nothing else. */
-struct text trace_comparable(const struct test_case *c, const char *trace)
-{
-	bool letters = step_option(&c->differs, "letters") != NULL;
-	struct text out = { 0 };
-	char *copy = weir__strdup(trace), *at = copy, *line;
-
-	while ((line = next_line(&at))) {
-		char *message = letters && strncmp(line, "letter ", 7) == 0 ? strstr(line, "message=") : NULL;
-
-		if (message)
-			memmove(line + 7, message, strlen(message) + 1);
-		text_add(&out, "%s\n", line);
-	}
-	free(copy);
-	return out;
 }

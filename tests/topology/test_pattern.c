@@ -197,6 +197,27 @@ static void by_latest_only_what_was_there_before_is_left_out(void **state)
 	weir_driver_free(d);
 }
 
+static void as_in_kafka_streams_new_topics_begin_at_the_latest_too(void **state)
+{
+	weir_source_opts latest = { .pattern = PATTERN, .reset = WEIR_RESET_LATEST };
+	weir_topology *t = weir_topology_new("app");
+	weir_driver *d = driver(copying((weir_source_opts){ .topic = "other" }), (weir_driver_opts){ 0 });
+
+	(void)state;
+	weir_topology_as_kafka_streams(t, WEIR_AS_NEW_TOPICS);
+	weir_sink(weir_source(t, "all", latest), "out", (weir_sink_opts){ 0 });
+	weir_driver_pipe(d, "orders-a", "k", "no", 1);
+	must(weir_driver_start(d, t, &err));
+	weir_driver_pipe(d, "orders-a", "k", "1", 2);
+	weir_driver_stop(d, true);
+	weir_driver_pipe(d, "orders-a", "k", "2", 3);
+	weir_driver_pipe(d, "orders-b", "k", "no", 4);
+	must(weir_driver_start(d, NULL, &err));
+	weir_driver_pipe(d, "orders-b", "k", "3", 5);
+	assert_text(d, "out", "k=1@2", "k=2@3", "k=3@5");
+	weir_driver_free(d);
+}
+
 static weir_topology *two_patterns(void)
 {
 	weir_topology *t = weir_topology_new("app");
@@ -339,6 +360,7 @@ int main(void)
 		cmocka_unit_test(stores_without_state_get_as_many_partitions_as_the_first_topic),
 		cmocka_unit_test(keys_are_not_torn_apart_by_topics_of_another_width),
 		cmocka_unit_test(by_latest_only_what_was_there_before_is_left_out),
+		cmocka_unit_test(as_in_kafka_streams_new_topics_begin_at_the_latest_too),
 		cmocka_unit_test(a_topic_that_two_patterns_match_stops_the_application),
 		cmocka_unit_test(own_topics_never_match),
 		cmocka_unit_test(a_task_without_topics_runs_its_timers_and_commits),

@@ -61,6 +61,13 @@ enum {
 	WEIR_AS_PROCESSORS = 64,
 	/* WEIR_MERGE_REPARTITIONS does not merge below weir_map_values and weir_flat_map_values. */
 	WEIR_AS_MERGED_REPARTITIONS = 128,
+	/* The dead letter of a step that fails has neither key nor value once something of its source record has
+	 * been sent; of results that a commit sends on it is the record that has changed the row last; of what a
+	 * timer has caused it is empty. Each change of state copies its source record then. */
+	WEIR_AS_LETTERS = 256,
+	/* A topic that comes to match a source's pattern begins as the source's `reset` says, whatever it holds by
+	 * then. */
+	WEIR_AS_NEW_TOPICS = 512,
 };
 /** Does what is named as Kafka Streams, before the first step is added. Off by default. */
 void weir_topology_as_kafka_streams(weir_topology *t, unsigned what);

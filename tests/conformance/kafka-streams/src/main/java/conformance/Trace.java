@@ -77,16 +77,16 @@ class Trace {
 				+ headers(r.headers()));
 	}
 
-	/** A dead letter, without what has another form there or no counterpart. */
+	/** A dead letter, without what has another form there. */
 	void letter(TestRecord<byte[], byte[]> r) {
 		StringBuilder text = new StringBuilder("letter " + text(r.key()) + " " + text(r.value()));
 		Header topic = r.headers().lastHeader("__streams.errors.topic");
-		String from = topic == null || topic.value() == null ? null : new String(topic.value());
-		for (String name : from == null ? List.of("message")
-				: from.startsWith("app-") ? List.of("topic", "partition", "message")
-						: List.of("topic", "partition", "offset", "message"))
-			text.append(' ').append(name).append('=')
-					.append(text(r.headers().lastHeader("__streams.errors." + name).value()));
+		boolean internal = topic.value() != null && new String(topic.value()).startsWith("app-");
+		for (String name : List.of("topic", "partition", "offset", "message")) {
+			byte[] value = r.headers().lastHeader("__streams.errors." + name).value();
+			if (value != null && !(internal && name.equals("offset")))
+				text.append(' ').append(name).append('=').append(text(value));
+		}
 		line(text.toString());
 	}
 
