@@ -297,6 +297,11 @@ void weir__iterators_orphan(weir_store *store)
 
 /* --- the kinds of ranges -------------------------------------------------------------------------------------- */
 
+weir_iterator *weir__iterator_nothing(void)
+{
+	return weir__calloc(1, sizeof(weir_iterator));
+}
+
 /* The least key greater than all that begin with `prefix`; false: there is none. */
 static bool prefix_end(struct buffer *to, weir_bytes prefix)
 {
@@ -317,7 +322,8 @@ static void key_after(struct buffer *key)
 
 weir_iterator *weir_store_range(weir_store *store, weir_bytes from, weir_bytes to, bool reverse)
 {
-	weir_assert(store->spec.kind == STORE_KEY_VALUE);
+	if (!weir__store_is(store, STORE_KEY_VALUE, weir_str("")))
+		return weir__iterator_nothing();
 	weir_iterator *it = weir__iterator_make(store, SHAPE_ALL, reverse);
 
 	weir__buffer_set(&it->low.key, from);
@@ -329,7 +335,8 @@ weir_iterator *weir_store_range(weir_store *store, weir_bytes from, weir_bytes t
 
 static weir_iterator *prefix_of(weir_store *store, weir_bytes prefix, bool reverse)
 {
-	weir_assert(store->spec.kind == STORE_KEY_VALUE);
+	if (!weir__store_is(store, STORE_KEY_VALUE, weir_str("")))
+		return weir__iterator_nothing();
 	weir_iterator *it = weir__iterator_make(store, SHAPE_ALL, reverse);
 
 	weir__buffer_set(&it->low.key, prefix);
@@ -366,7 +373,8 @@ static bool set_starts(weir_iterator *it, int64_t from_ms, int64_t to_ms)
 
 weir_iterator *weir_window_fetch(weir_store *store, weir_bytes key, int64_t from_ms, int64_t to_ms, bool reverse)
 {
-	weir_assert(store->spec.kind == STORE_WINDOW && !weir_is_null(key));
+	if (!weir__store_is(store, STORE_WINDOW, key))
+		return weir__iterator_nothing();
 	weir_iterator *it = weir__iterator_make(store, SHAPE_ONE_KEY, reverse);
 
 	if (!set_starts(it, from_ms, to_ms))
@@ -380,7 +388,8 @@ weir_iterator *weir_window_fetch(weir_store *store, weir_bytes key, int64_t from
 
 static weir_iterator *fetch_all(weir_store *store, int64_t from_ms, int64_t to_ms, bool reverse)
 {
-	weir_assert(store->spec.kind == STORE_WINDOW);
+	if (!weir__store_is(store, STORE_WINDOW, weir_str("")))
+		return weir__iterator_nothing();
 	weir_iterator *it = weir__iterator_make(store, SHAPE_STARTS, reverse);
 
 	if (set_starts(it, from_ms, to_ms))
@@ -417,7 +426,8 @@ weir_iterator *weir_window_fetch_keys(weir_store *store, weir_bytes from, weir_b
 
 weir_iterator *weir_window_prefix(weir_store *store, weir_bytes prefix, int64_t start_ms)
 {
-	weir_assert(store->spec.kind == STORE_WINDOW);
+	if (!weir__store_is(store, STORE_WINDOW, weir_str("")))
+		return weir__iterator_nothing();
 	weir_iterator *it = weir__iterator_make(store, SHAPE_STARTS, false);
 
 	if (!set_starts(it, start_ms, start_ms))
@@ -432,7 +442,8 @@ weir_iterator *weir_window_prefix(weir_store *store, weir_bytes prefix, int64_t 
 weir_iterator *weir_session_find(weir_store *store, weir_bytes key, int64_t earliest_end_ms,
 				 int64_t latest_start_ms, bool reverse)
 {
-	weir_assert(store->spec.kind == STORE_SESSION && !weir_is_null(key));
+	if (!weir__store_is(store, STORE_SESSION, key))
+		return weir__iterator_nothing();
 	weir_iterator *it = weir__iterator_make(store, SHAPE_ONE_KEY, reverse);
 
 	it->latest_ms = latest_start_ms;
@@ -472,7 +483,8 @@ weir_iterator *weir__store_versions(weir_store *store, weir_bytes from)
 
 static weir_iterator *find_all(weir_store *store, int64_t earliest_end_ms, int64_t latest_end_ms, bool reverse)
 {
-	weir_assert(store->spec.kind == STORE_SESSION);
+	if (!weir__store_is(store, STORE_SESSION, weir_str("")))
+		return weir__iterator_nothing();
 	weir_iterator *it = weir__iterator_make(store, SHAPE_STARTS, reverse);
 
 	if (set_starts(it, earliest_end_ms, latest_end_ms))

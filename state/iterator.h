@@ -69,6 +69,8 @@ enum verdict { VERDICT_GIVE, VERDICT_SKIP, VERDICT_JUMP };
 weir_iterator *weir__versions_rows(weir_store *store, weir_bytes key, int64_t from_ms, int64_t to_ms, bool reverse);
 /** One that gives nothing yet. */
 weir_iterator *weir__iterator_make(weir_store *store, enum shape shape, bool reverse);
+/** One of no store, which gives nothing. */
+weir_iterator *weir__iterator_nothing(void);
 
 /** Whether an entry at that place is asked for; if not and the next one may be far, *jump_segment is where the key
  *  of the bound is to be looked for. */

@@ -76,6 +76,19 @@ struct weir_store {
 	struct store_stats *stats, own_stats; /* spec.stats, or the other */
 };
 
+/* --- misuse.c ------------------------------------------------------------------------------------------------- */
+
+/** The store is not of that kind, or a key is null. Always false. */
+bool weir__store_misused(const weir_store *store, enum store_kind wanted) __attribute__((cold));
+/** The same for other reasons. */
+bool weir__store_misused_as(const weir_store *store, const char *how) __attribute__((cold));
+
+/* Whether it may be used so; if not, that is told. */
+static inline bool weir__store_is(const weir_store *store, enum store_kind kind, weir_bytes key)
+{
+	return (store->spec.kind == kind && !weir_is_null(key)) || weir__store_misused(store, kind);
+}
+
 /* --- store.c -------------------------------------------------------------------------------------------------- */
 
 static inline struct place weir__place_of(const weir_store *store, weir_bytes key)

@@ -1,6 +1,12 @@
 /* Sessions: windows whose end is not known beforehand, so it is part of the key, and decides when they expire. */
 #include "state/partition.h"
 
+static bool usable(const weir_store *store, weir_bytes key, int64_t start_ms, int64_t end_ms)
+{
+	return weir__store_is(store, STORE_SESSION, key) &&
+	       (start_ms <= end_ms || weir__store_misused_as(store, "a session ends before it begins"));
+}
+
 static bool session_key(weir_store *store, weir_bytes key, int64_t start_ms, int64_t end_ms)
 {
 	weir_assert(store->spec.kind == STORE_SESSION && start_ms <= end_ms);
@@ -12,7 +18,7 @@ static weir_bytes get(weir_store *store, weir_bytes key, int64_t start_ms, int64
 {
 	weir_bytes kept = WEIR_NULL;
 
-	if (session_key(store, key, start_ms, end_ms))
+	if (usable(store, key, start_ms, end_ms) && session_key(store, key, start_ms, end_ms))
 		kept = weir__store_read(store, weir__buffer_view(&store->key), timestamp_ms);
 	return weir__store_plain(store, kept, headers);
 }
@@ -32,7 +38,7 @@ weir_bytes weir_session_get_headers(weir_store *store, weir_bytes key, int64_t s
 static void put(weir_store *store, weir_bytes key, weir_bytes value, int64_t start_ms, int64_t end_ms,
 		int64_t timestamp_ms, const weir_headers *headers)
 {
-	if (start_ms < 0)
+	if (!usable(store, key, start_ms, end_ms) || start_ms < 0)
 		return;
 	if (!session_key(store, key, start_ms, end_ms) && !weir_is_null(value))
 		weir__store_expired(store);

@@ -525,23 +525,32 @@ static weir_bytes get_flushed(weir_store *store, weir_bytes key, int64_t *timest
 
 weir_bytes weir__store_keep(weir_store *store, weir_bytes value, const weir_headers *headers)
 {
-	weir_assert(store->spec.headers || !headers);
+	if (headers && !store->spec.headers)
+		weir__store_misused_as(store, "it keeps no headers");
 	return store->spec.headers && !weir_is_null(value) ? weir__kept_encode(&store->kept, value, headers)
 							   : value;
 }
 
 weir_bytes weir__store_plain(weir_store *store, weir_bytes kept, const weir_headers **headers)
 {
-	weir_assert(store->spec.headers || !headers);
-	if (headers)
+	static const weir_headers none;
+
+	if (headers && !store->spec.headers) {
+		weir__store_misused_as(store, "it keeps no headers");
+		*headers = &none;
+	} else if (headers) {
 		*headers = weir__kept_headers(&store->found, kept);
+	}
 	return store->spec.headers ? weir__kept_value(kept) : kept;
 }
 
 static weir_bytes get(weir_store *store, weir_bytes key, int64_t *timestamp_ms, const weir_headers **headers)
 {
-	weir_assert(store->spec.kind == STORE_KEY_VALUE && !weir_is_null(key));
-	return weir__store_plain(store, weir__store_read(store, key, timestamp_ms), headers);
+	weir_bytes kept = WEIR_NULL;
+
+	if (weir__store_is(store, STORE_KEY_VALUE, key))
+		kept = weir__store_read(store, key, timestamp_ms);
+	return weir__store_plain(store, kept, headers);
 }
 
 weir_bytes weir_store_get(weir_store *store, weir_bytes key, int64_t *timestamp_ms)
@@ -568,7 +577,8 @@ static void make_room(weir_store *store, int64_t timestamp_ms)
 static void put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms,
 		const weir_headers *headers)
 {
-	weir_assert(store->spec.kind == STORE_KEY_VALUE && !weir_is_null(key));
+	if (!weir__store_is(store, STORE_KEY_VALUE, key))
+		return;
 	weir__times_see(&store->times, INT64_MIN, timestamp_ms);
 	weir__store_write(store, key, weir__store_keep(store, value, headers), timestamp_ms);
 	if (store->cache.by_use && !store->spec.evicts_at_flush)
@@ -641,7 +651,8 @@ void *weir_custom_object(const weir_store *store)
 
 void weir_custom_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
 {
-	weir_assert(store->spec.kind == STORE_CUSTOM && !weir_is_null(key));
+	if (!weir__store_is(store, STORE_CUSTOM, key))
+		return;
 	weir__times_see(&store->times, INT64_MIN, timestamp_ms);
 	weir__store_write(store, key, value, timestamp_ms);
 }
@@ -658,7 +669,7 @@ static weir_bytes get_window(weir_store *store, weir_bytes key, int64_t start_ms
 {
 	weir_bytes kept = WEIR_NULL;
 
-	if (!store->spec.duplicates && window_key(store, key, start_ms))
+	if (weir__store_is(store, STORE_WINDOW, key) && !store->spec.duplicates && window_key(store, key, start_ms))
 		kept = weir__store_read(store, weir__buffer_view(&store->key), timestamp_ms);
 	return weir__store_plain(store, kept, headers);
 }
@@ -677,6 +688,8 @@ weir_bytes weir_window_get_headers(weir_store *store, weir_bytes key, int64_t st
 static void put_window(weir_store *store, weir_bytes key, weir_bytes value, int64_t start_ms, int64_t timestamp_ms,
 		       const weir_headers *headers)
 {
+	if (!weir__store_is(store, STORE_WINDOW, key))
+		return;
 	value = weir__store_keep(store, value, headers);
 	if (store->spec.duplicates) {
 		add_row(store, key, value, start_ms, timestamp_ms);

@@ -58,6 +58,7 @@ enum store_kind {
 	STORE_VERSIONED,
 	/* An object of the user's: only what the open transaction has put is here, and goes with the commit. */
 	STORE_CUSTOM,
+	STORE_NONE, /* weir__store_none */
 };
 
 /* Live form of a value of fixed size, changed in place; bytes only at the edges. */
@@ -121,6 +122,16 @@ struct store_spec {
 	void *user;
 	struct store_stats *stats; /* must outlive the store; NULL = nobody looks */
 };
+
+/** Where wrong use of stores is told on this thread, once; NULL: the state fails by it, so that no more is
+ * committed. */
+void weir__store_misuse_to(weir_error *err);
+/** It must not be committed. */
+void weir__store_changed_by_query(weir_store *store);
+/** Grows with each change of a value. */
+uint32_t weir__store_version(const weir_store *store);
+/** Stands in for a store that a step may not use, on this thread: it holds and takes nothing. */
+weir_store *weir__store_none(void);
 
 /** Opens partition `partition` of the store; the spec is copied, its strings and codec must outlive the store.
  *  Fails with `retriable` while another worker of this process holds the lease. */

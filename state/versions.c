@@ -96,13 +96,15 @@ static weir_bytes read_version(weir_store *store, weir_bytes key, int64_t time_m
 
 weir_bytes weir_versioned_get(weir_store *store, weir_bytes key, int64_t *timestamp_ms)
 {
-	weir_assert(store->spec.kind == STORE_VERSIONED && !weir_is_null(key));
+	if (!weir__store_is(store, STORE_VERSIONED, key))
+		return WEIR_NULL;
 	return read_version(store, key, newest_time(store, key), timestamp_ms);
 }
 
 weir_bytes weir_versioned_get_as_of(weir_store *store, weir_bytes key, int64_t as_of_ms, int64_t *timestamp_ms)
 {
-	weir_assert(store->spec.kind == STORE_VERSIONED && !weir_is_null(key));
+	if (!weir__store_is(store, STORE_VERSIONED, key))
+		return WEIR_NULL;
 	int64_t ms = newest_time(store, key);
 
 	if (ms > as_of_ms)
@@ -130,7 +132,8 @@ int64_t weir_versioned_put(weir_store *store, weir_bytes key, weir_bytes value, 
 {
 	bool deletes = weir_is_null(value);
 
-	weir_assert(store->spec.kind == STORE_VERSIONED && !weir_is_null(key));
+	if (!weir__store_is(store, STORE_VERSIONED, key))
+		return WEIR_NOT_PUT;
 	if (timestamp_ms < 0 || timestamp_ms < history_begin(store)) {
 		weir__store_expired(store);
 		return WEIR_NOT_PUT;
@@ -198,7 +201,8 @@ static void collect_times(weir_iterator *it, weir_bytes key, int64_t from_ms, in
 
 weir_iterator *weir_versioned_fetch(weir_store *store, weir_bytes key, int64_t from_ms, int64_t to_ms, bool reverse)
 {
-	weir_assert(store->spec.kind == STORE_VERSIONED && !weir_is_null(key));
+	if (!weir__store_is(store, STORE_VERSIONED, key))
+		return weir__iterator_nothing();
 	weir_iterator *it = weir__iterator_make(store, SHAPE_VERSIONS, reverse);
 	int64_t begin = history_begin(store), first;
 

@@ -116,6 +116,9 @@ static bool set_value(weir_config *cfg, const char *name, const char *value, wei
 bool weir_config_set(weir_config *cfg, const char *name, const char *value, weir_config_source source,
 		     const char *where, weir_error *err)
 {
+	if (!name || !value)
+		return weir_fail(err, WEIR_USAGE, "%s%sa key has a name and a value", where ? where : "",
+				 where ? ": " : "");
 	if (set_value(cfg, name, value, source, where, err))
 		return true;
 	return where ? weir_wrap(err, "%s", where) : false;

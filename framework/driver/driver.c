@@ -161,6 +161,8 @@ static bool make_topics(weir_driver *d, weir_error *err)
 
 weir_driver *weir_driver_new(weir_topology *topology, weir_driver_opts opts, weir_error *err)
 {
+	if (!weir__graph_take(topology, err))
+		return NULL;
 	weir_driver *d = weir__calloc(1, sizeof *d);
 
 	d->topology = topology;
@@ -207,8 +209,10 @@ void weir_driver_stop(weir_driver *d, bool crash)
 
 bool weir_driver_start(weir_driver *d, weir_topology *topology, weir_error *err)
 {
+	if (topology && topology != d->topology && !weir__graph_take(topology, err))
+		return false;
 	end_app(d, false);
-	if (topology) {
+	if (topology && topology != d->topology) {
 		weir_topology_free(d->topology);
 		d->topology = topology;
 		weir__graph_add_keys(topology, d->cfg);
@@ -245,6 +249,23 @@ static void find_topic(weir_driver *d, const char *topic)
 	}
 }
 
+/* While it is stopped, what is piped may be for a topology to come. */
+static bool has_place(weir_driver *d, const char *topic, int32_t partition, weir_error *err)
+{
+	if (!topic)
+		return weir_fail(err, WEIR_USAGE, "the topic is NULL");
+	int32_t count = weir_topic_partitions(d->cluster, topic, err);
+
+	if (!d->app || count < 0)
+		return count >= 0;
+	if (count == 0)
+		return weir_fail(err, WEIR_USAGE, "there is no topic \"%s\": no step reads it, or writes to it",
+				 topic);
+	return (partition >= -1 && partition < count) ||
+	       weir_fail(err, WEIR_USAGE, "topic \"%s\" has no partition %d, but %d of them", topic, (int)partition,
+			 (int)count);
+}
+
 void weir_driver_pipe_record(weir_driver *d, const char *topic, int32_t partition, weir_bytes key, weir_bytes value,
 			     int64_t timestamp_ms, const weir_headers *headers)
 {
@@ -256,8 +277,10 @@ void weir_driver_pipe_record(weir_driver *d, const char *topic, int32_t partitio
 			    .headers = headers };
 	weir_error err;
 
-	find_topic(d, topic);
-	if (!weir_producer_send(d->producer, &p, &err) || !weir_producer_flush(d->producer, 1000, &err)) {
+	if (topic)
+		find_topic(d, topic);
+	if (!has_place(d, topic, partition, &err) || !weir_producer_send(d->producer, &p, &err) ||
+	    !weir_producer_flush(d->producer, 1000, &err)) {
 		weir_log(WEIR_LOG_ERROR, "driver", "pipe: %s", err.message);
 		if (d->app)
 			weir__app_failed(d->app, &err);

@@ -611,6 +611,8 @@ static void report(const weir_simulation *s, weir_simulation_report *to)
 
 bool weir_simulate(weir_topology *topology, weir_simulation_opts opts, weir_simulation_report *to, weir_error *err)
 {
+	if (!weir__graph_take(topology, err))
+		return false;
 	weir_simulation *s = simulation_new(topology, &opts, err);
 
 	if (!s->failed)

@@ -35,10 +35,20 @@ void weir_branch(weir_stream *s, const char *name, const weir_case *cases, size_
 {
 	struct node *parent = node_of_stream(s);
 	weir_topology *t = parent->topology;
-	struct branch b = { weir__arena_copy(&t->arena, weir_bytes_of(cases, n * sizeof *cases)).data, n };
+	bool whole = cases && out;
+
+	size_t given = n;
+
+	n = whole ? n : 0;
+	struct branch b = { weir__arena_copy(&t->arena,
+					     weir_bytes_of(whole ? cases : &(weir_case){ 0 }, n * sizeof *cases))
+				    .data,
+			    n };
 	struct node *branch = weir__graph_add(t, parent, name, &branch_op, &b, sizeof b);
 
-	if (n == 0)
+	if (!whole && given)
+		weir__graph_mistake(t, name, "its cases, or where they go, are NULL");
+	else if (!given)
 		weir__graph_mistake(t, name, "it has no cases");
 	for (size_t i = 0; i < n; i++)
 		out[i] = stream_of(weir__graph_add(t, branch, cases[i].name, &case_op, NULL, 0));

@@ -69,7 +69,11 @@ static struct node *add_input(const weir_cogrouped *input, const char *name, siz
 weir_table *weir_cogroup(const weir_cogrouped *inputs, size_t count, const char *name, weir_aggregator aggregator,
 			 weir_window window)
 {
-	weir_assert(count > 0);
+	static const weir_cogrouped none = { 0 };
+	bool empty = !inputs || count == 0;
+
+	inputs = empty ? &none : inputs;
+	count = empty ? 1 : count;
 	weir_topology *t = node_of_stream(inputs[0].stream)->topology;
 	struct aggregate a = { .aggregator = aggregator, .window = window };
 	struct node *n = NULL, **made = weir__arena_alloc(&t->arena, count * sizeof(struct node *));

@@ -9,6 +9,24 @@ void *weir_alloc(weir_context *cx, size_t n)
 	return weir__arena_alloc(&cx->arena, n);
 }
 
+const weir_bytes *weir_text(weir_context *cx, const char *format, ...)
+{
+	weir_bytes *text = weir_alloc(cx, sizeof *text);
+	va_list args, again;
+
+	va_start(args, format);
+	va_copy(again, args);
+	int len = vsnprintf(NULL, 0, format, args);
+	char *to = weir_alloc(cx, (size_t)(len > 0 ? len : 0) + 1);
+
+	*to = 0;
+	vsnprintf(to, (size_t)(len > 0 ? len : 0) + 1, format, again);
+	va_end(again);
+	va_end(args);
+	*text = weir_bytes_of(to, (size_t)(len > 0 ? len : 0));
+	return text;
+}
+
 const void *weir_value(const weir_record *record)
 {
 	weir_record *r = (weir_record *)record; /* caching the decoded form does not change what the record is */
@@ -77,7 +95,14 @@ static bool may_forward(weir_context *cx, const weir_record *record)
 	const struct instance *in = cx->current;
 
 	/* what is around such a step may, but not where nothing can come behind it */
-	if (in->op->forwards_nothing && (!weir__is_outside(in) || in->node->id < 0))
+	bool nothing = in->op->forwards_nothing && (!weir__is_outside(in) || in->node->id < 0);
+
+	if (!record || !record->cx)
+		weir_stop(cx,
+			  "step \"%s\" forwards a record that is neither a copy of one it was given nor begun with "
+			  "weir_record_begin",
+			  in->node->name);
+	else if (nothing)
 		weir_stop(cx, "step \"%s\" forwards a record: it can only give values", cx->current->node->name);
 	else if (cx->keeping == cx->current && !weir_bytes_equal(record->key, cx->kept_key))
 		weir_stop(cx, "step \"%s\" forwards a record with another key, and it was to keep the key",
@@ -121,13 +146,12 @@ weir_store *weir_context_store(weir_context *cx, const char *name)
 {
 	const struct instance *in = cx->current;
 
-	for (size_t i = 0; i < in->node->store_count; i++)
+	for (size_t i = 0; name && i < in->node->store_count; i++)
 		if (strcmp(in->node->stores[i]->spec.name, name) == 0)
 			return in->stores[i];
-	fprintf(stderr, "weir: step \"%s\" asks for store \"%s\" without having declared it\n", in->node->name,
-		name);
-	weir_assert(!"a step declares the stores that it uses");
-	return NULL;
+	weir_stop(cx, "step \"%s\" asks for the store \"%s\", which it has not declared", in->node->name,
+		  name ? name : "NULL");
+	return weir__store_none();
 }
 
 int64_t weir_stream_time_ms(const weir_context *cx)
@@ -298,16 +322,26 @@ void weir_request_commit(weir_context *cx)
 	cx->commit_requested = true;
 }
 
+static weir_timer *schedule(weir_context *cx, const int64_t *start_ms, int64_t interval_ms, weir_time time,
+			    weir_punctuate_fn *fn)
+{
+	if (interval_ms > 0 && fn)
+		return cx->ops->schedule(cx, start_ms, interval_ms, time, fn);
+	weir_stop(cx, "step \"%s\" schedules a timer %s", cx->current->node->name,
+		  fn ? "whose interval is not positive" : "without a function");
+	return NULL;
+}
+
 weir_timer *weir_schedule(weir_context *cx, int64_t interval_ms, weir_time time, weir_punctuate_fn *fn)
 {
-	return cx->ops->schedule(cx, NULL, interval_ms, time, fn);
+	return schedule(cx, NULL, interval_ms, time, fn);
 }
 
 weir_timer *weir_schedule_at(weir_context *cx, int64_t start_ms, int64_t interval_ms, weir_time time,
 			     weir_punctuate_fn *fn)
 {
 	if (start_ms >= 0)
-		return cx->ops->schedule(cx, &start_ms, interval_ms, time, fn);
+		return schedule(cx, &start_ms, interval_ms, time, fn);
 	weir_stop(cx, "step \"%s\" schedules a timer from a time before 1970 on", cx->current->node->name);
 	return NULL;
 }

@@ -135,7 +135,9 @@ static weir_stream *add_global(weir_stream *stream, const char *name, const stru
 	if (opts.grace_ms)
 		weir__graph_mistake(n->topology, name,
 				    "a global table keeps no versions: there is nothing to wait for");
-	if (((const struct graph_global *)j->global)->spec.kind != STORE_KEY_VALUE)
+	if (!j->global)
+		weir__graph_mistake(n->topology, name, "its global table is NULL");
+	else if (((const struct graph_global *)j->global)->spec.kind != STORE_KEY_VALUE)
 		weir__graph_mistake(n->topology, name, "a global store that it joins has keys with a value each");
 	if (!j->key)
 		weir__graph_mistake(n->topology, name, "it has no function for the key");

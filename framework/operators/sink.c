@@ -81,12 +81,41 @@ const char *weir__sink_topic(const struct node *node)
 	return opts->route ? NULL : opts->topic;
 }
 
+/* What an object of a serde is, as far as that is known: two of the first three have the same. -1 = not known. */
+static int object_of(const weir_serde *s)
+{
+	static const weir_serde *const own[] = { &weir_utf8,  &weir_raw,   &weir_windowed_utf8, &weir_int64,
+						 &weir_int32, &weir_int16, &weir_double,        &weir_float,
+						 &weir_bool,  &weir_uuid };
+
+	for (int i = 0; i < (int)(sizeof own / sizeof *own); i++)
+		if (s == own[i])
+			return i < 3 ? 0 : i;
+	return -1;
+}
+
+/* Whether `to` may be given objects of `from`: false only where it is sure to read them as what they are not. */
+static bool may_write(const weir_serde *to, const weir_serde *from)
+{
+	int to_object = object_of(to), from_object = object_of(from);
+
+	if (to_object >= 0 && from_object >= 0)
+		return to_object == from_object;
+	return to->size == 0 || from->size == 0 || to->size == from->size;
+}
+
 void weir_sink(weir_stream *s, const char *name, weir_sink_opts opts)
 {
 	struct node *n = weir__graph_add(node_of_stream(s)->topology, node_of_stream(s), name, &weir__sink_op,
 					 &opts, sizeof opts);
 	weir_sink_opts *kept = (weir_sink_opts *)n->opts; /* ours until the topology runs */
 
+	if (opts.value && n->value && !may_write(opts.value, n->value))
+		weir__graph_mistake(
+			n->topology, name,
+			"its input has values of the serde \"%s\", whose objects \"%s\" cannot write: make "
+			"others of them with weir_map_values",
+			n->value->name, opts.value->name);
 	if (opts.partition && opts.multicast)
 		weir__graph_mistake(n->topology, name, "it has two functions for partitions");
 	kept->topic = opts.topic ? weir__arena_strdup(&n->topology->arena, opts.topic) : n->name;

@@ -132,6 +132,17 @@ struct weir_grouped_table {
 	const weir_serde *value;
 };
 
+static weir_grouped_table *grouped_or_nothing(weir_grouped_table *g)
+{
+	if (g)
+		return g;
+	struct node *nothing = weir__graph_nothing();
+	weir_grouped_table *none = weir__arena_zalloc(&nothing->topology->arena, sizeof *none);
+
+	none->read = nothing;
+	return none;
+}
+
 weir_grouped_table *weir_table_group_by(weir_table *table, const char *name, weir_map_fn *map,
 					weir_group_by_opts opts, void *user)
 {
@@ -361,12 +372,13 @@ weir_table *weir_grouped_count(weir_grouped_table *g, const char *name, weir_tab
 	struct aggregate a = { .aggregator = {
 				       .value = &weir_int64, .add = count_add, .subtract = count_subtract } };
 
-	return add(g, name, &count_op, a, opts);
+	return add(grouped_or_nothing(g), name, &count_op, a, opts);
 }
 
 weir_table *weir_grouped_reduce(weir_grouped_table *g, const char *name, weir_reduce_fn *add_value,
 				weir_reduce_fn *subtract_value, weir_table_opts opts, void *user)
 {
+	g = grouped_or_nothing(g);
 	struct aggregate a = { .aggregator = { .value = g->value, .user = user },
 			       .add = add_value,
 			       .subtract = subtract_value };
@@ -379,6 +391,7 @@ weir_table *weir_grouped_reduce(weir_grouped_table *g, const char *name, weir_re
 weir_table *weir_grouped_aggregate(weir_grouped_table *g, const char *name, weir_table_aggregator aggregator,
 				   weir_table_opts opts)
 {
+	g = grouped_or_nothing(g);
 	weir_topology *t = g->read->topology;
 	bool in_place = aggregator.add && aggregator.subtract, by_fold = aggregator.fold && aggregator.unfold;
 

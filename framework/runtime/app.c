@@ -20,11 +20,19 @@ weir_app *weir_app_new(weir_topology *topology, const weir_config *cfg, weir_clu
 {
 	struct settings settings;
 
+	if (!topology || !cfg || !cluster)
+		return weir_fail(err, WEIR_USAGE,
+				 "an application has a topology, a configuration and a cluster: %s is NULL",
+				 !topology ? "the topology"
+				 : !cfg    ? "the configuration"
+					   : "the cluster"),
+		       NULL;
 	if (!weir__settings_read(&settings, cfg, err) || !weir__graph_finish(topology, err) ||
 	    !weir__graph_check_keys(topology, cfg, err))
 		return NULL;
 	weir_app *app = weir__calloc(1, sizeof *app);
 
+	atomic_fetch_add(&topology->app_count, 1);
 	app->topology = topology;
 	app->cfg = cfg;
 	app->cluster = cluster;
@@ -121,9 +129,9 @@ static bool check_cluster(weir_app *app, weir_error *err)
 		return weir__state_note_put(app->state, "cluster.id", id, err);
 	if (strcmp(known, id) != 0)
 		return weir_fail(err, WEIR_STATE,
-				 "the state in state.dir belongs to the cluster \"%s\", this one is \"%s\": use "
-				 "another state.dir",
-				 known, id);
+				 "the state in state.dir (%s) belongs to the cluster \"%s\", this one is \"%s\": "
+				 "use another state.dir",
+				 weir_config_string(app->cfg, "state.dir"), known, id);
 	return true;
 }
 
@@ -209,8 +217,32 @@ void weir__app_finish(weir_app *app)
 	app->state = NULL;
 }
 
+/* A worker that waits for itself waits for ever. */
+static bool not_on_worker(const char *what, weir_error *err)
+{
+	return !weir__on_worker || weir_fail(err, WEIR_USAGE, "%s is called from a callback", what);
+}
+
+static bool begin_once(weir_app *app, weir_error *err)
+{
+	if (!app)
+		return weir_fail(err, WEIR_USAGE, "the application is NULL");
+	if (!not_on_worker("weir_app_start", err))
+		return false;
+	pthread_mutex_lock(&app->mutex);
+	bool begun = app->begun || atomic_load(&app->stopping);
+
+	app->begun = true;
+	pthread_mutex_unlock(&app->mutex);
+	return !begun ||
+	       weir_fail(err, WEIR_USAGE,
+			 "the application has been started or stopped before: it runs once, make a new one");
+}
+
 bool weir_app_start(weir_app *app, weir_error *err)
 {
+	if (!begin_once(app, err))
+		return false;
 	app->threaded = true;
 	bool ok = weir__app_prepare(app, err);
 
@@ -293,6 +325,10 @@ static bool join_workers(weir_app *app, int64_t timeout_ms)
 
 bool weir_app_stop(weir_app *app, int64_t timeout_ms, weir_error *err)
 {
+	if (!app)
+		return weir_fail(err, WEIR_USAGE, "the application is NULL");
+	if (!not_on_worker("weir_app_stop", err))
+		return false;
 	pthread_mutex_lock(&app->mutex);
 	if (app->app_state == WEIR_APP_CREATED)
 		app->app_state = app->started ? WEIR_APP_PENDING_SHUTDOWN : WEIR_APP_NOT_RUNNING;
@@ -322,8 +358,10 @@ void weir_app_free(weir_app *app)
 {
 	if (!app)
 		return;
+	weir_assert(!weir__on_worker && "an application is not freed from a callback");
 	if (app->app_state != WEIR_APP_NOT_RUNNING)
 		weir_app_stop(app, INT32_MAX, NULL);
+	atomic_fetch_sub(&app->topology->app_count, 1);
 	weir__metrics_unregister(app);
 	if (app->own_metrics)
 		weir_metrics_free(app->metrics);

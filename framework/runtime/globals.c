@@ -582,6 +582,7 @@ static void *run(void *globals)
 	weir_error err = { .code = WEIR_OK };
 
 	weir__log_prefix("global");
+	weir__on_worker = true;
 	while (!atomic_load_explicit(&g->stopping, memory_order_acquire))
 		if (!step(g, 100, &err)) {
 			weir__tell_uncaught(g->app, -1, &err);

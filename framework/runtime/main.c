@@ -182,7 +182,10 @@ static int with_config(const char *program, struct arguments *a, weir_topology *
 	}
 	if (a->describe) {
 		weir_topology_describe(t, a->format, stdout);
-		return DONE;
+		if (weir_topology_check(t, &err))
+			return DONE;
+		fprintf(stderr, "%s: %s\n", program, err.message);
+		return USAGE;
 	}
 	if (!weir_config_check(a->cfg, &err) || !weir_topology_check(t, &err)) {
 		fprintf(stderr, "%s: %s\n", program, err.message);

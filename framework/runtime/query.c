@@ -16,7 +16,8 @@ struct question {
 	atomic_int references;
 	pthread_mutex_t mutex; /* held while fn runs: one worker at a time, and never once it is cancelled */
 	bool cancelled, not_ready;
-	int unanswered; /* workers; under the app's mutex */
+	weir_error misuse; /* of a store, by fn; code OK = none */
+	int unanswered;    /* workers; under the app's mutex */
 };
 
 /* A question in one worker's mailbox. */
@@ -43,6 +44,22 @@ static void post(struct worker *w, struct question *q)
 		;
 }
 
+/* What fn may do, and does not, is told in *misuse. A change that it has made is in the store: that must not be
+ * committed, so the application stops. */
+static void look_at(weir_store *store, int32_t partition, weir_query_fn *fn, void *user, weir_error *misuse)
+{
+	uint32_t version = weir__store_version(store);
+
+	weir__store_misuse_to(misuse);
+	fn(store, partition, user);
+	weir__store_misuse_to(NULL);
+	if (weir__store_version(store) == version)
+		return;
+	weir__store_changed_by_query(store);
+	weir_fail(misuse, WEIR_USAGE, "a query has put into the store \"%s\": the application stops",
+		  weir__store_spec(store)->name);
+}
+
 static void ask_task(struct task *t, struct question *q)
 {
 	for (size_t i = 0; i < t->store_count; i++) {
@@ -50,7 +67,7 @@ static void ask_task(struct task *t, struct question *q)
 		    (q->partition >= 0 && t->partition != q->partition))
 			continue;
 		if (t->state == TASK_RUNNING)
-			q->fn(t->stores[i].store, t->partition, q->user);
+			look_at(t->stores[i].store, t->partition, q->fn, q->user, &q->misuse);
 		else
 			q->not_ready = true;
 	}
@@ -183,10 +200,24 @@ static struct question *ask(weir_app *app, const struct graph_store *store, weir
 	return q;
 }
 
+struct look {
+	weir_query_fn *fn;
+	void *user;
+	weir_error misuse;
+};
+
+static void look(weir_store *store, int32_t partition, void *user)
+{
+	struct look *l = user;
+
+	look_at(store, partition, l->fn, l->user, &l->misuse);
+}
+
 /* No worker has it: it is read here, under its lock. */
 static bool query_global(weir_app *app, const char *name, weir_query_fn *fn, void *user, weir_error *err)
 {
 	const weir_topology *t = app->topology;
+	struct look l = { fn, user, { .code = WEIR_OK } };
 	bool is = false;
 
 	for (size_t i = 0; i < t->global_count; i++)
@@ -194,11 +225,13 @@ static bool query_global(weir_app *app, const char *name, weir_query_fn *fn, voi
 	if (!is)
 		return weir_fail(err, WEIR_NOT_FOUND, "there is no store \"%s\"", name);
 	pthread_mutex_lock(&app->caught_up_mutex); /* an end waits for it */
-	bool started = weir__app_started(app), answered = started && weir__global_query(app, name, fn, user);
+	bool started = weir__app_started(app), answered = started && weir__global_query(app, name, look, &l);
 
 	pthread_mutex_unlock(&app->caught_up_mutex);
+	if (answered && l.misuse.code != WEIR_OK && err)
+		*err = l.misuse;
 	if (answered)
-		return true;
+		return l.misuse.code == WEIR_OK;
 	if (!started)
 		return weir_fail(err, WEIR_CLOSED, "the application does not run");
 	weir_fail(err, WEIR_STORE, "store \"%s\" is not ready on this instance yet", name);
@@ -210,6 +243,10 @@ static bool query_global(weir_app *app, const char *name, weir_query_fn *fn, voi
 bool weir_app_query(weir_app *app, const char *name, weir_query_fn *fn, void *user, weir_query_opts opts,
 		    weir_error *err)
 {
+	if (!app || !name || !fn)
+		return weir_fail(err, WEIR_USAGE, "a query has an application, a store's name and a function");
+	if (weir__on_worker)
+		return weir_fail(err, WEIR_USAGE, "weir_app_query is called from a callback");
 	const struct graph_store *store = weir__graph_store_find(app->topology, name);
 	int64_t timeout_ms = opts.timeout_ms ? opts.timeout_ms : app->settings.query_timeout_ms;
 
@@ -228,9 +265,15 @@ bool weir_app_query(weir_app *app, const char *name, weir_query_fn *fn, void *us
 	pthread_mutex_lock(&q->mutex);
 	q->cancelled = true;
 	bool ready = !q->not_ready;
+	weir_error misuse = q->misuse;
 
 	pthread_mutex_unlock(&q->mutex);
 	unref(q);
+	if (in_time && misuse.code != WEIR_OK) {
+		if (err)
+			*err = misuse;
+		return false;
+	}
 	if (in_time && ready)
 		return true;
 	if (!in_time)

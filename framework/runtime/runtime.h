@@ -313,6 +313,7 @@ struct weir_app {
 	atomic_bool shutdown_wanted;    /* an answer of the listener's; whoever is first to stop sees to it */
 	atomic_bool leaves;             /* static members, too, leave the group at the end */
 	struct shutdown_call *shutdown; /* NULL = the other instances are not being asked to stop */
+	bool begun;                     /* under mutex: weir_app_start was called */
 	bool crash;                     /* tests: end without committing or writing anything */
 	bool started;                   /* under mutex: topics and workers are there */
 	bool threaded;                  /* the workers have threads; else whoever prepared the app steps them */
@@ -320,6 +321,9 @@ struct weir_app {
 	/* held over calls of the cluster and looks at global tables from outside: an end waits for them */
 	pthread_mutex_t caught_up_mutex;
 };
+
+/* True on threads of workers, whatever the application. */
+extern _Thread_local bool weir__on_worker;
 
 void weir__caught_up_free(weir_app *app);
 /** Whether it has started and not ended; from any thread. */

@@ -514,10 +514,13 @@ bool weir__worker_replace(struct worker *w)
 	return false;
 }
 
+_Thread_local bool weir__on_worker;
+
 void *weir__worker_main(void *worker)
 {
 	struct worker *w = worker;
 
+	weir__on_worker = true;
 	weir__log_prefix("worker=%d", w->index);
 	while (!atomic_load_explicit(&w->app->stopping, memory_order_acquire)) {
 		if (!weir__worker_step(w, WAIT_MS) && !weir__worker_replace(w))

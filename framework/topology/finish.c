@@ -132,10 +132,11 @@ bool weir__graph_finish(weir_topology *t, weir_error *err)
 	}
 	if (t->mistakes)
 		return weir_fail(err, WEIR_TOPOLOGY, "topology \"%s\" is not valid:\n%s", t->name, t->mistakes);
+	weir__graph_found_sound(t);
 	return true;
 }
 
 bool weir_topology_check(weir_topology *t, weir_error *err)
 {
-	return weir__graph_finish(t, err);
+	return t ? weir__graph_finish(t, err) : weir_fail(err, WEIR_USAGE, "the topology is NULL");
 }

@@ -7,13 +7,47 @@
 #include "framework/base/alloc.h"
 #include "framework/base/config_table.h"
 
+static _Thread_local weir_topology *begun;
+
 weir_topology *weir_topology_new(const char *name)
 {
 	weir_topology *t = weir__calloc(1, sizeof *t);
 
 	weir__arena_init(&t->arena, 0);
 	t->name = weir__arena_strdup(&t->arena, name ? name : "topology");
+	begun = t;
 	return t;
+}
+
+weir_topology *weir__graph_begun(void)
+{
+	return begun;
+}
+
+void weir__graph_found_sound(const weir_topology *t)
+{
+	if (begun == t)
+		begun = NULL;
+}
+
+bool weir__graph_take(weir_topology *t, weir_error *err)
+{
+	if (!t)
+		return weir_fail(err, WEIR_USAGE, "the topology is NULL");
+	if (t->taken)
+		return weir_fail(
+			err, WEIR_USAGE,
+			"topology \"%s\" has been taken over by another driver or simulation: build it anew",
+			t->name);
+	t->taken = true;
+	return true;
+}
+
+/* Who runs it reads it without a lock. */
+static void must_not_run(const weir_topology *t)
+{
+	weir_assert(t && "a step is added to a topology that is NULL");
+	weir_assert(atomic_load(&t->app_count) == 0 && "a topology is built before an application has it");
 }
 
 void weir_topology_optimize(weir_topology *t, unsigned what)
@@ -77,6 +111,9 @@ void weir_topology_free(weir_topology *t)
 {
 	if (!t)
 		return;
+	weir_assert(atomic_load(&t->app_count) == 0 && "a topology is freed after the applications that run it");
+	if (begun == t)
+		begun = NULL;
 	free(t->mistakes);
 	weir__graph_patterns_free(t);
 	weir__arena_release(&t->arena);
@@ -145,6 +182,10 @@ void weir__graph_connect(struct node *parent, struct node *child)
 {
 	weir_topology *t = child->topology;
 
+	if (parent->is_nothing) {
+		weir__graph_mistake(t, child->name, "its input is NULL");
+		return;
+	}
 	if (parent->topology != t) {
 		weir__graph_mistake(t, child->name, "its input \"%s\" belongs to another topology", parent->name);
 		return;
@@ -169,6 +210,10 @@ void weir__graph_move(struct node *child, struct node *from, struct node *to)
 
 void weir__graph_look_up(struct node *n, struct node *table)
 {
+	if (table->is_nothing) {
+		weir__graph_mistake(n->topology, n->name, "its table is NULL");
+		return;
+	}
 	if (table->topology != n->topology) {
 		weir__graph_mistake(n->topology, n->name, "the table \"%s\" belongs to another topology",
 				    table->name);
@@ -193,6 +238,7 @@ struct node *weir__graph_add(weir_topology *t, struct node *parent, const char *
 			     const void *opts, size_t size)
 {
 	name = name ? name : "";
+	must_not_run(t);
 	check_name(t, name);
 	struct node *n = weir__arena_zalloc(&t->arena, sizeof *n);
 
@@ -215,6 +261,7 @@ struct node *weir__graph_add(weir_topology *t, struct node *parent, const char *
 
 void weir__graph_global_add(weir_topology *t, struct graph_global *global)
 {
+	must_not_run(t);
 	check_name(t, global->name);
 	if (!name_is_good(global->store))
 		weir__graph_mistake(t, global->store, STORE_NAME_RULE);
@@ -235,6 +282,7 @@ struct graph_store *weir__graph_store_add(weir_topology *t, const char *name, co
 					  const weir_serde *value)
 {
 	name = name ? name : "";
+	must_not_run(t);
 	if (!name_is_good(name))
 		weir__graph_mistake(t, name, STORE_NAME_RULE);
 	if (store_name_is_taken(t, name))

@@ -5,6 +5,7 @@
  * it. weir_stream and weir_table are views of the same node: which one a caller holds is a matter of the interface
  * alone.
  */
+#include <stdatomic.h>
 #include <weir/table.h>
 
 #include "framework/base/arena.h"
@@ -44,6 +45,7 @@ struct node {
 	bool key_changed;            /* a repartition is needed before state */
 	bool changes_key;            /* by this step itself */
 	bool placed;                 /* for put_in_order */
+	bool is_nothing;             /* weir__graph_nothing; not among the topology's */
 	bool old_wanted;             /* of a table: something below asks for old values */
 	struct node *rekeyed;        /* the writer of the repartition that the steps with state below it share */
 	const void *opts;            /* the operator's, in the topology's arena */
@@ -117,7 +119,17 @@ struct weir_topology {
 	unsigned as;    /* WEIR_AS_... */
 	char *mistakes; /* one a line */
 	bool finished;
+	bool taken;           /* by a driver or a simulation, which frees it */
+	atomic_int app_count; /* that have it: it does not change any more */
 };
+
+/** False: it is NULL, or taken already. */
+bool weir__graph_take(weir_topology *t, weir_error *err);
+/** The topology that this thread has begun last, and that has not been found sound or freed; NULL = none. */
+weir_topology *weir__graph_begun(void);
+void weir__graph_found_sound(const weir_topology *t);
+/** Stands in for a stream or a table that is NULL: the step that goes on from it remembers a mistake. */
+struct node *weir__graph_nothing(void);
 
 /** Adds an element to a growing array of pointers in the topology's arena. */
 void weir__graph_append(weir_topology *t, void ***array, size_t *count, void *element);
@@ -171,7 +183,7 @@ bool weir__graph_finish(weir_topology *t, weir_error *err);
 
 static inline struct node *node_of_stream(weir_stream *s)
 {
-	return (struct node *)s;
+	return s ? (struct node *)s : weir__graph_nothing();
 }
 static inline weir_stream *stream_of(struct node *n)
 {
@@ -179,7 +191,7 @@ static inline weir_stream *stream_of(struct node *n)
 }
 static inline struct node *node_of_table(weir_table *t)
 {
-	return (struct node *)t;
+	return t ? (struct node *)t : weir__graph_nothing();
 }
 static inline weir_table *table_of(struct node *n)
 {

@@ -152,7 +152,18 @@ static const char *value_of(const struct findings *f, const char *key)
 /* --- programs ---------------------------------------------------------------------------------------------------
  * */
 
-/* Runs build/.../example-<name> with a state directory of the test's own; `more` ends with NULL. */
+/* build/.../example-<name>. */
+static void path_of(const char *name, char program[600])
+{
+	ssize_t length = readlink("/proc/self/exe", program, 500);
+
+	assert_true(length > 0);
+	program[length] = 0;
+	*strrchr(program, '/') = 0; /* the folder of the tests */
+	snprintf(strrchr(program, '/'), 100, "/example-%s", name);
+}
+
+/* Runs it with a state directory of the test's own; `more` ends with NULL. */
 static pid_t run(const char *name, const char *application, const char *const *more)
 {
 	char program[600], state[200], id[200];
@@ -160,12 +171,8 @@ static pid_t run(const char *name, const char *application, const char *const *m
 		program, "-b", getenv("WEIR_TEST_BOOTSTRAP"), "-X", state, "-X", id, "--create-topics=3"
 	};
 	size_t n = 8;
-	ssize_t length = readlink("/proc/self/exe", program, sizeof program - 100);
 
-	assert_true(length > 0);
-	program[length] = 0;
-	*strrchr(program, '/') = 0; /* the folder of the tests */
-	snprintf(strrchr(program, '/'), 100, "/example-%s", name);
+	path_of(name, program);
 	snprintf(state, sizeof state, "state.dir=%s", directory);
 	snprintf(id, sizeof id, "application.id=%s", application);
 	for (; *more; more++)
@@ -391,6 +398,39 @@ static void example_8_tells_of_cards_tried_out(void **state)
 	assert_string_equal(value_of(&f, "stolen"), "4 payments, 3 of them small, the largest 612.00");
 }
 
+/* It is asked until it says so much; then its input ends, and it leaves. */
+static void example_9_answers_while_it_counts(void **state)
+{
+	static const char *const topics[] = { "posts", "cities", "city-totals" };
+	char program[600], command[1200], found[100] = "";
+
+	(void)state;
+	path_of("9-totals-asked-for", program);
+	begin(topics, LENGTH(topics), 1);
+	weir_producer *p = producer();
+
+	put(p, "posts", "YUL", "hello", now_ms());
+	put(p, "posts", "YUL", "bonjour", now_ms());
+	put(p, "posts", "YYZ", "hi", now_ms());
+	flush(p);
+	snprintf(command, sizeof command,
+		 "export WEIR_APPLICATION_ID='%s' WEIR_STATE_DIR='%s/9' found='%s/found'; rm -f \"$found\"; "
+		 "for i in $(seq 600); do [ -s \"$found\" ] && break; echo YUL; sleep 0.1; done | "
+		 "'%s' '%s' | grep --line-buffered 'YUL: 2' >\"$found\"; "
+		 "head -1 \"$found\"",
+		 application("asked"), directory, directory, program, getenv("WEIR_TEST_BOOTSTRAP"));
+	FILE *out = popen(command, "r");
+
+	assert_non_null(out);
+	assert_non_null(fgets(found, sizeof found, out));
+	assert_string_equal(found, "YUL: 2\n");
+	assert_int_equal(pclose(out), 0);
+	struct findings f = read_topic("city-totals", PLAIN, true);
+
+	assert_string_equal(value_of(&f, "YUL"), "2");
+	assert_string_equal(value_of(&f, "YYZ"), "1");
+}
+
 static int64_t end_of(const char *topic)
 {
 	int64_t sum = 0;
@@ -470,6 +510,7 @@ int main(void)
 		cmocka_unit_test(example_6_counts_where_users_live),
 		cmocka_unit_test(example_7_ranks_words),
 		cmocka_unit_test(example_8_tells_of_cards_tried_out),
+		cmocka_unit_test(example_9_answers_while_it_counts),
 		cmocka_unit_test(a_program_killed_again_and_again_counts_exactly),
 	};
 	char command[100];

@@ -383,8 +383,8 @@ static void a_source_says_where_to_begin(void **state)
 		weir_driver *d = driver(beginning(WEIR_RESET_EARLIEST, true), (weir_driver_opts){ 0 });
 		weir_error why = { .code = WEIR_OK };
 
-		weir_driver_pipe(d, "in", "k", "before", 1);
 		weir_driver_stop(d, false);
+		weir_driver_pipe(d, "in", "k", "before", 1);
 		bool ok = weir_driver_start(d, beginning((weir_reset)reset, false), &why);
 
 		assert_int_equal(ok, reset != WEIR_RESET_NONE);
@@ -419,10 +419,10 @@ static void a_source_begins_with_what_is_no_older_than_a_while(void **state)
 		weir_driver *d =
 			driver(beginning(WEIR_RESET_EARLIEST, true), (weir_driver_opts){ .now_ms = 1000000 });
 
+		weir_driver_stop(d, false);
 		weir_driver_pipe(d, "in", "k", "old", 900000);
 		weir_driver_pipe(d, "in", "k", "young", 990000);
 		weir_driver_pipe(d, "in", "k", "disorder", 910000);
-		weir_driver_stop(d, false);
 		must(weir_driver_start(d, beginning_with_the_last(ms[i]), &err));
 		weir_driver_pipe(d, "in", "k", "after", 1000000);
 		if (ms[i] > 50000)

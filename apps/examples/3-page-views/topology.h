@@ -26,10 +26,8 @@ static inline const void *request_decode(weir_context *cx, weir_bytes line, weir
 static inline weir_bytes request_encode(weir_context *cx, const void *object)
 {
 	const struct request *r = object;
-	char *line = weir_alloc(cx, 256);
-	int n = snprintf(line, 256, "%s %d %d", r->path, r->status, r->took_ms);
 
-	return weir_bytes_of(line, (size_t)n);
+	return *weir_text(cx, "%s %d %d", r->path, r->status, r->took_ms);
 }
 
 static const weir_serde request_serde = { "request", request_decode, request_encode, sizeof(struct request),

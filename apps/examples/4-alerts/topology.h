@@ -1,5 +1,4 @@
 /* Sensors report now and then. One that has been silent for a minute makes an alert; so does its coming back. */
-#include <stdio.h>
 #include <weir/weir.h>
 
 #define SILENT_AFTER_MS WEIR_MINUTES(1)
@@ -31,11 +30,11 @@ static inline void sensor_put(weir_store *sensors, weir_bytes name, struct senso
 	weir_store_put(sensors, name, weir_bytes_of(stored, sizeof stored), s.seen_ms);
 }
 
-static inline void alert(weir_context *cx, weir_bytes name, int64_t time_ms, const char *text)
+static inline void alert(weir_context *cx, weir_bytes name, int64_t time_ms, weir_bytes text)
 {
-	weir_record r = { .key = name, .timestamp_ms = time_ms, .cx = cx };
+	weir_record r = weir_record_begin(cx, name, time_ms);
 
-	weir_set_value_bytes(&r, weir_str(text));
+	weir_set_value_bytes(&r, text);
 	weir_forward(cx, &r);
 }
 
@@ -52,7 +51,7 @@ static inline void on_report(weir_context *cx, const weir_record *report, void *
 	bool known = sensor_get(weir_store_get(sensors, report->key, NULL), &s);
 
 	if (known && s.silent)
-		alert(cx, report->key, report->timestamp_ms, "back");
+		alert(cx, report->key, report->timestamp_ms, weir_str("back"));
 	if (!known || report->timestamp_ms > s.seen_ms) /* reports may come out of order */
 		s.seen_ms = report->timestamp_ms;
 	s.silent = false;
@@ -83,10 +82,8 @@ static inline void on_look(weir_context *cx, int64_t now_ms, void *state)
 	}
 	weir_iterator_close(all);
 	for (size_t i = 0; i < n; i++) {
-		char text[64];
-
-		snprintf(text, sizeof text, "silent since %lld", (long long)found[i].s.seen_ms);
-		alert(cx, found[i].name, now_ms, text);
+		alert(cx, found[i].name, now_ms,
+		      *weir_text(cx, "silent since %lld", (long long)found[i].s.seen_ms));
 		found[i].s.silent = true;
 		sensor_put(sensors, found[i].name, found[i].s);
 	}

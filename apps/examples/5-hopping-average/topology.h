@@ -20,10 +20,7 @@ static inline const void *decimal_decode(weir_context *cx, weir_bytes bytes, wei
 
 static inline weir_bytes decimal_encode(weir_context *cx, const void *object)
 {
-	char *text = weir_alloc(cx, 64);
-	int n = snprintf(text, 64, "%.2f", *(const double *)object);
-
-	return weir_bytes_of(text, (size_t)n);
+	return *weir_text(cx, "%.2f", *(const double *)object);
 }
 
 static const weir_serde decimal = { "decimal", decimal_decode, decimal_encode, sizeof(double), false };

@@ -21,15 +21,10 @@ static inline const void *with_region(weir_context *cx, weir_bytes key, const vo
 				      void *argument)
 {
 	weir_bytes region = user ? region_of(user) : weir_str("unknown"), page = *(const weir_bytes *)view;
-	weir_bytes *out = weir_alloc(cx, sizeof *out);
-	char *text = weir_alloc(cx, region.len + 1 + page.len);
 
 	(void)key, (void)argument;
-	memcpy(text, region.data, region.len);
-	text[region.len] = ' ';
-	memcpy(text + region.len + 1, page.data, page.len);
-	*out = weir_bytes_of(text, region.len + 1 + page.len);
-	return out;
+	return weir_text(cx, "%.*s %.*s", (int)region.len, (const char *)region.data, (int)page.len,
+			 (const char *)page.data);
 }
 
 static inline weir_bytes by_region(weir_context *cx, const weir_record *view, void *user)

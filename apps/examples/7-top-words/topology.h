@@ -1,10 +1,9 @@
 /* The words that are said most: the greatest of all counts, as text, a line each: "be 7\nto 6\n". */
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <weir/weir.h>
 
-enum { TOP = 10, ROW_REST = 24 /* behind the word: a space, a number, the line's end */ };
+enum { TOP = 10 };
 
 /* A record for each word of the line, in lower case. */
 static inline void split_line(weir_context *cx, const weir_record *line, void *user)
@@ -31,14 +30,13 @@ static inline void split_line(weir_context *cx, const weir_record *line, void *u
 /* All counts are one group; a row is "word count\n". */
 static inline void rank(weir_context *cx, const weir_record *count, weir_record *out, void *user)
 {
-	size_t room = count->key.len + ROW_REST;
-	char *row = weir_alloc(cx, room);
-	int len = snprintf(row, room, "%.*s %lld\n", (int)count->key.len, (const char *)count->key.data,
-			   (long long)*(const int64_t *)weir_value(count));
+	weir_bytes word = count->key;
+	const int64_t *times = weir_value(count);
 
 	(void)user;
 	weir_set_key(out, weir_str("top"));
-	weir_set_value_bytes(out, weir_bytes_of(row, (size_t)len));
+	weir_set_value(out,
+		       weir_text(cx, "%.*s %lld\n", (int)word.len, (const char *)word.data, (long long)*times));
 }
 
 /* False behind the last. */

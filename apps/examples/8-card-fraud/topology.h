@@ -23,9 +23,7 @@ static inline const void *cents_decode(weir_context *cx, weir_bytes bytes, weir_
 
 static inline weir_bytes cents_encode(weir_context *cx, const void *object)
 {
-	char *text = weir_alloc(cx, 32);
-
-	return weir_bytes_of(text, (size_t)snprintf(text, 32, "%" PRId64, *(const int64_t *)object));
+	return *weir_text(cx, "%" PRId64, *(const int64_t *)object);
 }
 
 static const weir_serde cents_serde = { "cents", cents_decode, cents_encode, sizeof(int64_t), false };
@@ -90,14 +88,10 @@ static inline bool is_suspicious(weir_context *cx, const weir_record *r, void *u
 static inline const void *in_words(weir_context *cx, const weir_record *r, void *user)
 {
 	const struct burst *b = weir_value(r);
-	weir_bytes *words = weir_alloc(cx, sizeof *words);
-	char *text = weir_alloc(cx, 120);
 
 	(void)user;
-	snprintf(text, 120, "%d payments, %d of them small, the largest %.2f", b->payments, b->small,
-		 (double)b->largest_cents / 100);
-	*words = weir_str(text);
-	return words;
+	return weir_text(cx, "%d payments, %d of them small, the largest %.2f", b->payments, b->small,
+			 (double)b->largest_cents / 100);
 }
 
 static inline weir_topology *card_fraud(void)

@@ -4,8 +4,10 @@
  * Runs a topology: workers (threads), each with its own consumer in the group, its own transactional producer and
  * its own tasks.
  *
- * Calling sequence: weir_app_new -> weir_app_start -> weir_app_wait or the program's own loop -> weir_app_stop ->
- * weir_app_free. Threads: all functions may be called from any thread except a worker's (callbacks).
+ * Calling sequence: weir_app_new -> weir_app_start, once -> the program's own loop, which looks at
+ * weir_app_state_get -> weir_app_stop -> weir_app_free; or weir_main, which does all of that. An application runs
+ * once: to begin again, make a new one. Threads: all functions may be called from any thread but a worker's: from a
+ * callback of the topology weir_app_start, weir_app_stop and weir_app_query are refused.
  */
 #include <weir/config.h>
 #include <weir/kafka.h>
@@ -83,10 +85,12 @@ typedef struct weir_app_opts {
 	weir_listener listener;
 } weir_app_opts;
 
-/** Checks the topology. topology, cfg (with application.id) and cluster must outlive the app. */
+/** Checks the topology. topology, cfg (with application.id, and state.dir: ./weir-state unless it is set, "" = no
+ * state on disk) and cluster must outlive the app. NULL and *err: a mistake in them, or one of them is NULL. */
 weir_app *weir_app_new(weir_topology *topology, const weir_config *cfg, weir_cluster *cluster, weir_app_opts opts,
 		       weir_error *err);
-/** Opens the state, checks or makes internal topics, starts the workers. */
+/** Opens the state, checks or makes internal topics, starts the workers. False: *err, and the application is in
+ * ERROR and can only be freed. A second call is refused and changes nothing. */
 bool weir_app_start(weir_app *app, weir_error *err);
 /** Commits, leaves the group, closes the state; up to timeout_ms, after which open transactions are left to their
  * time-out. False: *err is why
@@ -114,8 +118,9 @@ uint64_t weir_app_commits(weir_app *app);
 /* --- queries ----------------------------------------------------------------------------------------------------
  * */
 
-/** Runs on the worker between records, once for each partition of the store that this instance holds: read, copy,
- * return. */
+/** Runs on the worker between records, once for each partition of the store that this instance holds: read
+ * (store.h), copy, return. There is no context: what it reads are bytes, as the store's serde has written them
+ * (weir_count's by weir_int64: weir_get_be64). It puts nothing. */
 typedef void weir_query_fn(weir_store *store, int32_t partition, void *user);
 
 typedef struct weir_query_opts {
@@ -124,8 +129,9 @@ typedef struct weir_query_opts {
 	weir_bytes key;     /* not null: only the partition that this key belongs to */
 	int64_t timeout_ms; /* 0 = query.timeout.ms */
 } weir_query_opts;
-/** False: no such store, not all partitions of this instance are restored yet (retriable), or the time-out (fn is
- * not called any more then). */
+/** Of stores, tables and global tables (partition 0), by the store's name. False: no such store, not all partitions
+ * of this instance are restored yet (retriable), the time-out (fn is not called any more then), or fn has used the
+ * store as what it is not. */
 bool weir_app_query(weir_app *app, const char *store, weir_query_fn *fn, void *user, weir_query_opts opts,
 		    weir_error *err);
 

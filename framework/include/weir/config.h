@@ -7,6 +7,7 @@
  * Order of precedence is by source, not by call: default < file < environment < command line.
  * Environment: WEIR_ + the key in capitals, dots as underscores (evilnet.window -> WEIR_EVILNET_WINDOW). A variable
  * that is empty counts as not there; names that begin with WEIR_TEST_ are left to tests.
+ * Which keys there are: docs/config.md, or weir_config_print of a new configuration.
  * Keys that begin with "kafka." are accepted whatever follows and go to librdkafka without that prefix.
  * Not thread-safe while being filled; read-only afterwards, then safe from any thread.
  */

@@ -5,9 +5,10 @@
  * thread. What goes in comes out before the call returns.
  *
  * Calling sequence: weir_driver_new -> pipe and advance, read what has come out, look into stores -> stop and start
- * for what a crash or a new version would do -> weir_driver_free. All in one thread. Topics need not be made: they
- * are there, with opts.partitions each; those that a sink's `route` names from the first record on. A topology that
- * fails stops, which weir_driver_app's state tells; what is piped then waits for the next start.
+ * for what a crash or a new version would do -> weir_driver_free. All in one thread. Dead letters are in the topic
+ * "dead-letters", unless opts.config names another (errors.dead.letter.queue.topic.name). Topics need not be made:
+ * they are there, with opts.partitions each; those that a sink's `route` names from the first record on. A topology
+ * that fails stops, which weir_driver_app's state tells; what is piped then waits for the next start.
  */
 #include <weir/app.h>
 
@@ -17,7 +18,7 @@ typedef struct weir_driver_opts {
 	int32_t partitions;             /* of topics; 0 = 1 */
 	int64_t now_ms;                 /* wall clock at the start; 0 = 2024-01-01T00:00:00Z */
 	const char *state_dir;          /* NULL = stores in memory */
-	const char *const (*config)[2]; /* pairs of name, value */
+	const char *const (*config)[2]; /* pairs of name, value (weir_config_print tells the names) */
 	size_t config_count;
 	/* A commit after each record, those of repartition topics too, as Kafka Streams' TopologyTestDriver
 	 * does; else one for all that a call has led to, or what is due. */
@@ -25,13 +26,13 @@ typedef struct weir_driver_opts {
 	weir_listener listener; /* of each application that it runs */
 } weir_driver_opts;
 
-/** Takes the topology over. NULL and *err when it is not valid. */
+/** Takes the topology over, and frees it, whatever comes of it. NULL and *err when it is not valid. */
 weir_driver *weir_driver_new(weir_topology *topology, weir_driver_opts opts, weir_error *err);
 /** Stops, frees the topology too. NULL is fine. */
 void weir_driver_free(weir_driver *d);
 
 /** One record into a topic, processed and committed when this returns; text, value NULL = null. Partition by key.
- * */
+ * Of a topic or a partition that is not there, while it runs: the application stops, with an error that says so. */
 void weir_driver_pipe(weir_driver *d, const char *topic, const char *key, const char *value, int64_t timestamp_ms);
 /** n records one after the other, pairs of key and value as text; the first is dated start_ms, each next one
  * advance_ms later. */

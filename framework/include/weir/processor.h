@@ -12,12 +12,15 @@
 #include <weir/record.h>
 #include <weir/store.h>
 
-/** Hands a record to every step below this one; they have run when it returns. */
+/** Hands a record to every step below this one; they have run when it returns. The record is a copy of one that the
+ * step was given, with other fields, or begins with weir_record_begin. In process, in punctuators and in
+ * weir_flat_map. */
 void weir_forward(weir_context *cx, const weir_record *record);
-/** ... to the step of that name alone; no such step below is a bug. */
+/** ... to the step of that name alone; where there is none below, the application stops. */
 void weir_forward_to(weir_context *cx, const char *step, const weir_record *record);
 
-/** The store of that name, which the step must have declared; never NULL. */
+/** The store of that name, which the step must have declared (`stores`), or the application stops; never NULL. In
+ * every callback from init on; it may be kept in the processor's state, and lasts as long as that. */
 weir_store *weir_context_store(weir_context *cx, const char *name);
 
 /** Greatest timestamp that this task has taken for processing; INT64_MIN before the first. Never goes back, also
@@ -127,7 +130,8 @@ typedef struct weir_timer weir_timer;
 typedef void weir_punctuate_fn(weir_context *cx, int64_t time_ms, void *state);
 /** Calls fn every interval_ms of that time, from init on: wall clock first after one interval; stream time first
  * with the first record, then as it passes multiples of the interval. Missed calls are collapsed into one. `state`
- * is the processor's. Ends with the task or weir_cancel. */
+ * is the processor's. Ends with the task or weir_cancel. In init, process and punctuators. An interval that is not
+ * positive, or no fn, stops the application and gives NULL. */
 weir_timer *weir_schedule(weir_context *cx, int64_t interval_ms, weir_time time, weir_punctuate_fn *fn);
 /** The same at start_ms and each interval_ms after it (KIP-1146), whenever it is scheduled: where start_ms has
  * passed by then, from the next of these times on. A task that knows no stream time yet waits for start_ms; if its

@@ -25,7 +25,7 @@ typedef struct weir_record {
 	bool has_old;
 	bool superseded;             /* of a table of versions: the row has a newer one already */
 	const weir_headers *headers; /* NULL = those of the record being processed */
-	weir_context *cx;
+	weir_context *cx;            /* of the task that it is in; never NULL */
 } weir_record;
 
 /** The decoded value; NULL if it is null. A stream without a serde gives a `const weir_bytes *`. Decoded once, on
@@ -42,10 +42,18 @@ static inline bool weir_value_is_null(const weir_record *r)
 	return r->object == NULL && weir_is_null(r->encoded);
 }
 
-/* For records that a callback makes: start from a copy of the one it was given. */
+/* For records that a callback makes: start from a copy of the one it was given, or where there is none, as in
+ * punctuators, from weir_record_begin. Keys and values come from weir_alloc, or last at least as long. */
 
 /** Serde of the values that the running step passes on; NULL = bytes. */
 const weir_serde *weir_step_serde(const weir_context *cx);
+
+/** A record with that key and time and a null value, to be completed by weir_set_value; its headers are those of
+ * the record being processed, none in punctuators. */
+static inline weir_record weir_record_begin(weir_context *cx, weir_bytes key, int64_t timestamp_ms)
+{
+	return (weir_record){ .key = key, .timestamp_ms = timestamp_ms, .cx = cx };
+}
 
 /** Whether it belongs to a window. */
 static inline bool weir_has_window(const weir_record *r)

@@ -12,6 +12,9 @@ typedef struct weir_context weir_context;
 
 /** Memory that lives until the callback's record is done with: n bytes, aligned to 16, not cleared. Never NULL. */
 void *weir_alloc(weir_context *cx, size_t n);
+/** An object of weir_utf8, or with a star before it the bytes of a key, written as by printf, from weir_alloc.
+ * Never NULL. */
+const weir_bytes *weir_text(weir_context *cx, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 typedef struct weir_serde {
 	const char *name; /* for descriptions and messages: "post", "int64" */

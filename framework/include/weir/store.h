@@ -6,6 +6,8 @@
  * Threads: only inside callbacks of the task that owns it, or of a query (read-only).
  * Lifetime: bytes that a get or an iterator gives are borrowed until the next call on the same store.
  * Errors: a failing disk is no concern of a callback: the call gives null and the worker stops before it commits.
+ * So does wrong use: functions of another kind of store, a null key, headers where none are kept. In a query it
+ * makes the query fail. Iterators are never NULL.
  * Isolation: a callback sees its own writes at once; others see them once the transaction is committed.
  */
 #include <weir/headers.h>
@@ -25,7 +27,8 @@ void weir_store_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t
 /** Keys from `from` to `to`, both inclusive, null = open; unsigned byte order, or backwards. The store must have
  *  been added as `ordered` if this is to be cheap. No other write to the store while the iterator is open. */
 weir_iterator *weir_store_range(weir_store *store, weir_bytes from, weir_bytes to, bool reverse);
-/** Keys, about how many; of windows and sessions each counts, of versions each as well. */
+/** Keys, about how many; of windows and sessions each counts, of versions each as well. A store on disk counts what
+ * lies there, and that is no younger than checkpoint.interval.ms; one in memory what it holds. */
 int64_t weir_store_count(weir_store *store);
 /** Keys that begin with `prefix`. */
 weir_iterator *weir_store_prefix(weir_store *store, weir_bytes prefix);

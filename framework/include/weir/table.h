@@ -63,8 +63,8 @@ weir_table *weir_table_source(weir_topology *t, const char *name, weir_table_sou
  * changed. */
 weir_table *weir_to_table(weir_stream *s, const char *name, weir_table_opts opts);
 
-/** The rows for which `keep` is true. It sees new and old values, each as a record of its own, and must not depend
- * on anything else. */
+/** The rows for which `keep` is true. It sees new and old values, each as a record of its own, is not asked about
+ * null, and must not depend on anything else. */
 weir_table *weir_table_filter(weir_table *table, const char *name, weir_predicate_fn *keep, weir_table_opts opts,
 			      void *user);
 /** The rows for which `drop` is false. */

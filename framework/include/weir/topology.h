@@ -17,7 +17,8 @@ typedef struct weir_topology weir_topology;
 typedef struct weir_stream weir_stream; /* records, each for itself */
 typedef struct weir_table weir_table;   /* the newest value of each key */
 
-/** An empty topology; free it with weir_topology_free. Its name is the default of application.id. */
+/** An empty topology; free it with weir_topology_free. Its name is the default of application.id; NULL =
+ * "topology". Never NULL. */
 weir_topology *weir_topology_new(const char *name);
 /* Kafka Streams' topology.optimization. Off by default: turning them on for an application that has run changes
  * its topics, and with them what it finds of its state. */
@@ -161,7 +162,9 @@ typedef struct weir_sink_opts {
 	/* windowed ones write key | start (sessions: key | end | start); NULL = windowed streams do so, others
 	 * write the key */
 	const weir_serde *key;
-	const weir_serde *value; /* NULL = as it comes */
+	/* NULL = as it comes. Another serde than the stream's writes the same objects otherwise: it does not
+	 * convert them (weir_map_values does). */
+	const weir_serde *value;
 	/** Partition for a record; -1 = by the key, any other that is not there stops the application. NULL =
 	 * murmur2 of the key (of the inner key, when windowed), as Java clients. */
 	int32_t (*partition)(weir_context *cx, const weir_record *record, int32_t partitions, void *user);
@@ -179,6 +182,7 @@ void weir_sink(weir_stream *s, const char *name, weir_sink_opts opts);
 /* --- without state ----------------------------------------------------------------------------------------------
  * */
 
+/** Of streams it is asked about null values, too (weir_value gives NULL then). */
 typedef bool weir_predicate_fn(weir_context *cx, const weir_record *record, void *user);
 /** Keeps the records for which `keep` is true. */
 weir_stream *weir_filter(weir_stream *s, const char *name, weir_predicate_fn *keep, void *user);
@@ -190,7 +194,7 @@ typedef void weir_map_fn(weir_context *cx, const weir_record *in, weir_record *o
 /** `value`: serde of the new values; NULL = as before. The key counts as changed. */
 weir_stream *weir_map(weir_stream *s, const char *name, weir_map_fn *map, const weir_serde *value, void *user);
 
-/** Gives the new value's object; NULL = a null value. */
+/** Gives the new value's object, from weir_alloc or longer-lived; NULL = a null value. */
 typedef const void *weir_map_values_fn(weir_context *cx, const weir_record *record, void *user);
 /** Other values under the same keys. `value`: their serde; NULL = as before. */
 weir_stream *weir_map_values(weir_stream *s, const char *name, weir_map_values_fn *map, const weir_serde *value,
@@ -207,7 +211,7 @@ weir_stream *weir_flat_map(weir_stream *s, const char *name, weir_flat_map_fn *m
 weir_stream *weir_flat_map_values(weir_stream *s, const char *name, weir_flat_map_fn *map, const weir_serde *value,
 				  void *user);
 
-/** The new key. */
+/** The new key: a part of the record, or from weir_alloc, or longer-lived. WEIR_NULL = a null key. */
 typedef weir_bytes weir_key_fn(weir_context *cx, const weir_record *record, void *user);
 /** The same records under other keys. */
 weir_stream *weir_key_by(weir_stream *s, const char *name, weir_key_fn *key, void *user);
@@ -220,7 +224,7 @@ typedef struct weir_case {
 	weir_predicate_fn *when; /* NULL = whatever is left */
 	void *user;
 } weir_case;
-/** Each record goes to the first case that holds, or nowhere. Fills out[0..n) . */
+/** Each record goes to the first case that holds, or nowhere. Fills out[0..n), which the caller has. */
 void weir_branch(weir_stream *s, const char *name, const weir_case *cases, size_t n, weir_stream **out);
 
 typedef void weir_each_fn(weir_context *cx, const weir_record *record, void *user);
@@ -240,7 +244,7 @@ typedef struct weir_repartition_opts {
 weir_stream *weir_repartition(weir_stream *s, const char *name, weir_repartition_opts opts);
 
 /** The value of a join: `left` and `right` are objects of their serdes, NULL where a left or an outer join has no
- * such side. NULL = a null value. */
+ * such side. The result's object, from weir_alloc or longer-lived; NULL = a null value. */
 typedef const void *weir_join_fn(weir_context *cx, weir_bytes key, const void *left, const void *right, void *user);
 
 /* --- aggregates -------------------------------------------------------------------------------------------------
