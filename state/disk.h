@@ -50,6 +50,8 @@ struct state {
 	weir_error error;
 	rocksdb_t *db;
 	rocksdb_options_t *options;
+	const char *(*options_of)(const char *store, void *user);
+	void *options_user;
 	rocksdb_cache_t *block_cache;
 	rocksdb_column_family_handle_t *default_family;
 	rocksdb_readoptions_t *read_options;
@@ -63,8 +65,12 @@ bool weir__state_fail(struct state *state, weir_error *err, const char *what, co
 /** Whether so many bytes, and some more, fit on the disk; if not, the state has failed. Asked before writing. */
 bool weir__state_has_room(struct state *state, size_t bytes, weir_error *err);
 
-/** Options for one of so many column families; the caller destroys them. */
-rocksdb_options_t *weir__family_options(const struct state *state, size_t families);
+/** Options for one of so many column families, of that name; the caller destroys them. NULL: the store's own are
+ * not good (WEIR_CONFIG). */
+rocksdb_options_t *weir__family_options(const struct state *state, const char *name, size_t families,
+					weir_error *err);
+/** A copy with those of a text (NULL = none) on top; NULL: RocksDB does not know them (WEIR_CONFIG). */
+rocksdb_options_t *weir__options_tuned(const rocksdb_options_t *base, const char *text, weir_error *err);
 void weir__family_opened(struct state *state, struct family *f, rocksdb_column_family_handle_t *handle,
 			 size_t families);
 /** What of it lies in memory only. */

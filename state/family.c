@@ -17,11 +17,22 @@ static size_t buffer_bytes(const struct state *state, size_t families)
 	return bytes > (size_t)256 << 10 ? bytes : (size_t)256 << 10;
 }
 
-rocksdb_options_t *weir__family_options(const struct state *state, size_t families)
+rocksdb_options_t *weir__family_options(const struct state *state, const char *name, size_t families,
+					weir_error *err)
 {
-	rocksdb_options_t *options = rocksdb_options_create_copy(state->options);
+	const char *slash = strrchr(name, '/');
+	const char *text = NULL;
 
-	rocksdb_options_set_write_buffer_size(options, buffer_bytes(state, families));
+	if (slash && state->options_of) {
+		char *store = weir__asprintf("%.*s", (int)(slash - name), name);
+
+		text = state->options_of(store, state->options_user);
+		free(store);
+	}
+	rocksdb_options_t *options = weir__options_tuned(state->options, text, err);
+
+	if (options)
+		rocksdb_options_set_write_buffer_size(options, buffer_bytes(state, families));
 	return options;
 }
 
@@ -73,7 +84,9 @@ static bool family_create(struct state *state, struct family *f, weir_error *err
 	for (struct family *other = state->families; other; other = other->next)
 		families += other->handle != NULL;
 	pthread_mutex_unlock(&state->lock);
-	rocksdb_options_t *options = weir__family_options(state, families + 1);
+	rocksdb_options_t *options = weir__family_options(state, f->name, families + 1, err);
+	if (!options)
+		return false;
 	rocksdb_column_family_handle_t *handle =
 		rocksdb_create_column_family(state->db, options, f->name, &message);
 	rocksdb_options_destroy(options);

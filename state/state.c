@@ -128,6 +128,19 @@ static void set_table_options(struct state *state)
 	rocksdb_block_based_options_destroy(table);
 }
 
+static bool tune(struct state *state, const char *text, weir_error *err)
+{
+	rocksdb_options_t *tuned = weir__rocksdb_options_check(text, false, err)
+					   ? weir__options_tuned(state->options, text, err)
+					   : NULL;
+
+	if (!tuned)
+		return weir_wrap(err, "rocksdb.options");
+	rocksdb_options_destroy(state->options);
+	state->options = tuned;
+	return true;
+}
+
 /* Half of the memory for memtables, half for blocks. */
 static bool make_options(struct state *state, const struct state_opts *opts, weir_error *err)
 {
@@ -161,12 +174,36 @@ static bool make_options(struct state *state, const struct state_opts *opts, wei
 		state->restore_bytes_max = opts->restore_bytes_max;
 	state->block_cache = rocksdb_cache_create_lru((size_t)memtables);
 	set_table_options(state);
+	if (opts->rocksdb_options && !tune(state, opts->rocksdb_options, err))
+		return false;
 	state->read_options = rocksdb_readoptions_create();
 	state->write_options = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_disable_WAL(state->write_options, 1);
 	state->flush_options = rocksdb_flushoptions_create();
 	rocksdb_flushoptions_set_wait(state->flush_options, 1);
 	return true;
+}
+
+static void free_family_options(rocksdb_options_t **options, size_t n)
+{
+	for (size_t i = 0; options && i < n && options[i]; i++)
+		rocksdb_options_destroy(options[i]);
+	free(options);
+}
+
+/* NULL: one store's are not good. */
+static rocksdb_options_t **family_options(const struct state *state, const char *const *names, size_t n,
+					  weir_error *err)
+{
+	rocksdb_options_t **options = weir__calloc(n + 1, sizeof(void *));
+
+	for (size_t i = 0; i < n; i++)
+		if (!(options[i] = weir__family_options(state, names[i], n, err))) {
+			weir_wrap(err, "store partition \"%s\"", names[i]);
+			free_family_options(options, n);
+			return NULL;
+		}
+	return options;
 }
 
 static bool open_database(struct state *state, const char *path, weir_error *err)
@@ -187,11 +224,11 @@ static bool open_database(struct state *state, const char *path, weir_error *err
 	}
 	const char *const *names = listed ? (const char *const *)listed : fresh;
 	rocksdb_column_family_handle_t **handles = weir__calloc(n, sizeof(void *));
-	const rocksdb_options_t **options = weir__calloc(n, sizeof(void *));
-	rocksdb_options_t *each = weir__family_options(state, n);
-	for (size_t i = 0; i < n; i++)
-		options[i] = each;
-	state->db = rocksdb_open_column_families(state->options, path, (int)n, names, options, handles, &message);
+	rocksdb_options_t **options = family_options(state, names, n, err);
+	if (options)
+		state->db =
+			rocksdb_open_column_families(state->options, path, (int)n, names,
+						     (const rocksdb_options_t *const *)options, handles, &message);
 	for (size_t i = 0; state->db && i < n; i++) {
 		if (strcmp(names[i], "default") == 0)
 			state->default_family = handles[i];
@@ -201,10 +238,9 @@ static bool open_database(struct state *state, const char *path, weir_error *err
 	if (listed)
 		rocksdb_list_column_families_destroy(listed, n);
 	free(handles);
-	free(options);
-	rocksdb_options_destroy(each);
-	if (state->db)
-		return true;
+	free_family_options(options, n);
+	if (state->db || !options)
+		return state->db != NULL;
 	if (strstr(message, "/LOCK: ")) /* not each "lock": a block may be corrupt */
 		weir_fail(err, WEIR_STORE,
 			  "the state directory %s is in use by another process (or twice in this one): %s",
@@ -221,6 +257,8 @@ struct state *weir__state_open(const struct state_opts *opts, weir_error *err)
 
 	pthread_mutex_init(&state->lock, NULL);
 	state->clock = opts->clock;
+	state->options_of = opts->rocksdb_options_of;
+	state->options_user = opts->user;
 	state->file_rows_min = 1000;
 	state->batch_bytes_max = MIB;
 	state->room_bytes_min = ROOM_BYTES;

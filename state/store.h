@@ -26,7 +26,18 @@ struct state_opts {
 	 * (weir__store_memory_bytes). 0 = half of memory_bytes_max, 64 MB at most. */
 	int64_t restore_bytes_max;
 	weir_clock *clock;
+	/* Of RocksDB, as its rocksdb_get_options_from_string takes them, and of them those that
+	 * weir__rocksdb_options_check lets pass; NULL = none. */
+	const char *rocksdb_options;
+	/* ... of one store, on top of these; NULL = none, or nobody has any. What it gives must last as long as the
+	 * state. */
+	const char *(*rocksdb_options_of)(const char *store, void *user);
+	void *user;
 };
+
+/** Whether such options may be set, for all stores or for one: they must be known to RocksDB, and leave alone what
+ * weir relies on (memory, flushes, order of keys). False: *err (WEIR_CONFIG) says which may not, and why. */
+bool weir__rocksdb_options_check(const char *text, bool of_store, weir_error *err);
 
 /** Opens or makes the database; the directory is locked, a second process is refused by name. */
 struct state *weir__state_open(const struct state_opts *opts, weir_error *err);

@@ -69,6 +69,9 @@ const weir_config_key weir__config_keys[] = {
 		  "on_disk);"
 		  " stores that the program adds for its processors, and those of versions, are not meant "
 		  "(KIP-954)." },
+	{ "rocksdb.options", TEXT, NULL,
+	  .help = "Options of RocksDB for all stores on disk, as it writes them: compression=kLZ4Compression;"
+		  "block_based_table_factory={block_size=16384}. Which may be set is in docs/operations.md." },
 	{ "checkpoint.interval.ms", DURATION, "5m", 1000, DAY_MS,
 	  .help = "Time after which a store's local state is made durable, so that a restart reads only the"
 		  " changelog behind it." },

@@ -108,7 +108,10 @@ static bool open_state(weir_app *app, weir_error *err)
 		struct state_opts opts = { .dir = dir,
 					   .memory_bytes_max = app->settings.state_bytes_max,
 					   .restore_bytes_max = app->settings.restore_bytes_max,
-					   .clock = app->clock };
+					   .clock = app->clock,
+					   .rocksdb_options = app->settings.rocksdb_options,
+					   .rocksdb_options_of = weir__graph_tuning_of,
+					   .user = app->topology };
 
 		app->state = weir__state_open(&opts, err);
 		ok = app->state != NULL;

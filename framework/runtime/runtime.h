@@ -33,6 +33,7 @@ struct task;
 struct settings {
 	const char *application_id;
 	const char *dead_letter_topic; /* NULL = none */
+	const char *rocksdb_options;   /* NULL = none */
 	int64_t commit_interval_us;
 	int64_t transaction_timeout_ms, session_timeout_ms, max_poll_interval_ms, metadata_max_age_ms;
 	int64_t max_task_idle_ms, task_timeout_ms, emit_interval_ms;

@@ -32,6 +32,7 @@ bool weir__settings_read(struct settings *s, const weir_config *cfg, weir_error 
 	*s = (struct settings){
 		.application_id = weir_config_string(cfg, "application.id"),
 		.dead_letter_topic = weir_config_string(cfg, "errors.dead.letter.queue.topic.name"),
+		.rocksdb_options = weir_config_string(cfg, "rocksdb.options"),
 		.commit_interval_us = weir_config_ms(cfg, "commit.interval.ms") * 1000,
 		.transaction_timeout_ms = weir_config_ms(cfg, "transaction.timeout.ms"),
 		.session_timeout_ms = weir_config_ms(cfg, "session.timeout.ms"),
@@ -67,5 +68,7 @@ bool weir__settings_read(struct settings *s, const weir_config *cfg, weir_error 
 	if (s->dead_letter_topic && !*s->dead_letter_topic)
 		s->dead_letter_topic = NULL;
 	share_memory(s);
+	if (s->rocksdb_options && !weir__rocksdb_options_check(s->rocksdb_options, false, err))
+		return weir_wrap(err, "rocksdb.options");
 	return true;
 }

@@ -122,6 +122,7 @@ bool weir__graph_finish(weir_topology *t, weir_error *err)
 		put_in_order(t);
 		split(t);
 		weir__graph_patterns_check(t);
+		weir__graph_tunings_check(t);
 		for (size_t i = 0; i < t->store_count; i++)
 			if (t->stores[i]->subtopology < 0)
 				weir__graph_mistake(t, t->stores[i]->spec.name, "no step uses this store");

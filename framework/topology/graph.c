@@ -379,6 +379,42 @@ void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts)
 	weir__graph_store_add(t, name, &spec, NULL);
 }
 
+/* --- RocksDB's options ----------------------------------------------------------------------------- */
+
+void weir_topology_tune_store(weir_topology *t, const char *store, const char *rocksdb_options)
+{
+	struct tuning *one = weir__arena_alloc(&t->arena, sizeof *one);
+
+	*one = (struct tuning){ weir__arena_strdup(&t->arena, store ? store : ""),
+				weir__arena_strdup(&t->arena, rocksdb_options ? rocksdb_options : "") };
+	weir__graph_append(t, (void ***)&t->tunings, &t->tuning_count, one);
+}
+
+const char *weir__graph_tuning_of(const char *store, void *user)
+{
+	const weir_topology *t = user;
+
+	for (size_t i = 0; i < t->tuning_count; i++)
+		if (strcmp(t->tunings[i]->store, store) == 0)
+			return t->tunings[i]->options;
+	return NULL;
+}
+
+void weir__graph_tunings_check(weir_topology *t)
+{
+	for (size_t i = 0; i < t->tuning_count; i++) {
+		const struct tuning *one = t->tunings[i];
+		weir_error err;
+
+		if (!store_name_is_taken(t, one->store))
+			weir__graph_mistake(t, one->store, "RocksDB's options are of a store that is not there");
+		if (weir__graph_tuning_of(one->store, t) != one->options)
+			weir__graph_mistake(t, one->store, "its RocksDB options are set already");
+		if (!weir__rocksdb_options_check(one->options, true, &err))
+			weir__graph_mistake(t, one->store, "RocksDB's options: %s", err.message);
+	}
+}
+
 void weir_add_custom_store(weir_topology *t, const char *name, weir_custom_store custom)
 {
 	struct store_spec spec = {

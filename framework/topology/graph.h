@@ -95,6 +95,11 @@ struct failure_handler {
 	void *user;
 };
 
+/* RocksDB's options of one store. */
+struct tuning {
+	const char *store, *options;
+};
+
 struct weir_topology {
 	struct arena arena;
 	const char *name;
@@ -109,6 +114,8 @@ struct weir_topology {
 	struct regex *regexes;        /* of all patterns */
 	const weir_config_key **keys; /* the program's own */
 	size_t key_count;
+	struct tuning **tunings;
+	size_t tuning_count;
 	const weir_wrapper *wrapper; /* NULL = none */
 	/* Puts it around the steps that are no processors; NULL = they stay as they are. */
 	void (*wrap_steps)(struct weir_topology *t);
@@ -152,6 +159,10 @@ void weir__graph_mistake(weir_topology *t, const char *step, const char *format,
 struct graph_store *weir__graph_store_add(weir_topology *t, const char *name, const struct store_spec *spec,
 					  const weir_serde *value);
 /** What a store of a processor's is to be; mistakes are remembered. */
+/** RocksDB's options of that store, NULL = none of its own; `user` is the topology. */
+const char *weir__graph_tuning_of(const char *store, void *user);
+/** Notes mistakes in them, once all stores are there. */
+void weir__graph_tunings_check(weir_topology *t);
 /** Where a store of the DSL's lies: in memory, on disk, or, if the step says neither, as dsl.store.suppliers.class
  * has it; stores of versions on disk then, as in Kafka Streams. */
 void weir__graph_store_place(weir_topology *t, const char *step, struct store_spec *spec, bool in_memory,

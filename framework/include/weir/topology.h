@@ -370,6 +370,14 @@ typedef struct weir_store_opts {
 } weir_store_opts;
 /** A store for processors, by name. */
 void weir_add_store(weir_topology *t, const char *name, weir_store_opts opts);
+/** Options of RocksDB for one store, a step's or a processor's, on top of `rocksdb.options` (Kafka Streams'
+ * RocksDBConfigSetter): in RocksDB's own text form, "compression=kLZ4Compression;block_based_table_factory={
+ * block_size=16384}". They say how rows lie on disk: compression, blocks, files, compaction. What weir relies on
+ * may not be set - memory (memory.bytes.max), flushes, the write-ahead log, the order of keys -: that is a mistake
+ * of the topology, as is an option that this RocksDB does not know. All that may: docs/operations.md. They hold
+ * from the next start on, for what is written then; of a store in memory they mean nothing. Copied; the store may
+ * be added later. */
+void weir_topology_tune_store(weir_topology *t, const char *store, const char *rocksdb_options);
 /** A store of one's own kind (see store.h); always with a changelog, from which it is restored whole. */
 void weir_add_custom_store(weir_topology *t, const char *name, weir_custom_store custom);
 
