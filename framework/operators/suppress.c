@@ -327,6 +327,8 @@ weir_table *weir_suppress(weir_table *table, const char *name, weir_suppress_opt
 	const struct store_spec *windows = parent->windowed ? windows_of(parent) : NULL;
 
 	check_opts(t, name, &opts);
+	if (opts.store.entries_max)
+		weir__graph_mistake(t, name, "a buffer lets go of nothing by itself: records_max, not entries_max");
 	if (weir__table_history_ms(parent) >= 0)
 		weir__graph_mistake(t, name, "a table of versions cannot be suppressed");
 	if (windows) {

@@ -75,8 +75,6 @@ int64_t weir__table_history_ms(const struct node *table)
 	return table->looked_up_count == 1 ? weir__table_history_ms(table->looked_up[0]) : -1;
 }
 
-static const struct operator to_table_op;
-
 /* --- with a store --------------------------------------------------------------------------------- */
 
 void weir__table_store_add(struct node *n, weir_table_opts opts)
@@ -101,8 +99,6 @@ void weir__table_store_add(struct node *n, weir_table_opts opts)
 		weir__graph_mistake(n->topology, n->name, "history_ms is for versions, and not negative");
 	if (opts.entries_max < 0 || (opts.entries_max && opts.versioned))
 		weir__graph_mistake(n->topology, n->name, "entries_max is not for versions, and not negative");
-	if (opts.entries_max && n->op != &to_table_op)
-		weir__graph_mistake(n->topology, n->name, "entries_max is for tables of topics and of streams");
 	store->owner = n;
 	n->stores[n->store_count++] = store;
 }

@@ -246,8 +246,9 @@ static void change_by_fold(struct instance *in, weir_context *cx, const weir_rec
 	if (is)
 		aggregate = with(a, cx, is, aggregate);
 	weir_set_value(&result, aggregate);
-	/* the time of a row that goes is that of the change: as in Kafka Streams, whose stores keep none for it */
-	bool keeps_time = aggregate || in->node->stores[0]->spec.kind == STORE_VERSIONED;
+	/* the time of a row that goes is that of the change: as in Kafka Streams, whose caches keep none for it */
+	const struct store_spec *spec = &in->node->stores[0]->spec;
+	bool keeps_time = aggregate || spec->kind == STORE_VERSIONED || spec->entries_max;
 	result.timestamp_ms = there && keeps_time && stored.timestamp_ms > ms ? stored.timestamp_ms : ms;
 	weir__table_put(in, cx, &result);
 }
@@ -284,8 +285,12 @@ static void change_in_place(struct instance *in, weir_context *cx, const weir_re
 	const weir_table_aggregator *a = &((const struct aggregate *)in->node->opts)->aggregator;
 	bool created = false;
 
-	if (!is && weir_is_null(weir_store_get(in->stores[0], r->key, NULL)))
-		return; /* nothing that it could be taken out of */
+	if (!is && weir_is_null(weir_store_get(in->stores[0], r->key, NULL))) {
+		/* nothing that it could be taken out of; but it may be that it has been let go of */
+		if (in->node->stores[0]->spec.leaves_nothing_out)
+			weir_store_put(in->stores[0], r->key, WEIR_NULL, r->timestamp_ms);
+		return;
+	}
 	void *object = weir__store_object(in->stores[0], r->key, 0, r->timestamp_ms, &created), *kept = NULL;
 
 	if (!object)

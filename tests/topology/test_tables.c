@@ -381,7 +381,7 @@ static void assert_refused(weir_topology *t, const char *why)
 	weir_topology_free(t);
 }
 
-static void how_many_rows_is_for_tables_of_topics_and_streams(void **state)
+static void how_many_rows_is_for_tables_without_windows_versions_and_buffers(void **state)
 {
 	weir_table_opts view = { .entries_max = 2 }, stored = { .store = "kept", .entries_max = 2 };
 	weir_table_source_opts refused[] = {
@@ -395,8 +395,8 @@ static void how_many_rows_is_for_tables_of_topics_and_streams(void **state)
 	weir_table_filter(people(t), "view", is_long, view, NULL);
 	assert_refused(t, "\"view\": it has no store: give it a name");
 	t = weir_topology_new("app");
-	weir_table_filter(people(t), "view", is_long, stored, NULL);
-	assert_refused(t, "\"view\": entries_max is for tables of topics and of streams");
+	weir_suppress(people(t), "later", (weir_suppress_opts){ .limit_ms = 10, .store = stored });
+	assert_refused(t, "\"later\": a buffer lets go of nothing by itself: records_max, not entries_max");
 	t = weir_topology_new("app");
 	weir_count(text_source(t, "in"), "counts", (weir_window){ .size_ms = 10, .entries_max = 2 });
 	assert_refused(t, "\"counts\": entries_max is not for windows, and not negative");
@@ -442,7 +442,7 @@ int main(void)
 		cmocka_unit_test(a_lost_disk_is_restored_from_the_source_topic),
 		cmocka_unit_test(what_a_table_of_so_many_rows_lets_go_of_is_told_to_its_changelog_alone),
 		cmocka_unit_test(between_commits_there_may_be_more_rows),
-		cmocka_unit_test(how_many_rows_is_for_tables_of_topics_and_streams),
+		cmocka_unit_test(how_many_rows_is_for_tables_without_windows_versions_and_buffers),
 		cmocka_unit_test(mistakes_are_told),
 	};
 

@@ -33,10 +33,11 @@ typedef struct weir_table_opts {
 	bool ordered;       /* range reads are frequent */
 	bool versioned;     /* keeps the versions of rows, each valid from its time on; read as in store.h */
 	int64_t history_ms; /* versioned: how long, back from the greatest time put */
-	/* Tables of topics and of streams: at most so many rows are kept behind a commit (0 = any number), in
-	 * memory; those whose last put or look-up is the longest ago are let go of (Kafka Streams' Stores.lruMap).
-	 * Nobody below is told: joins do not find them any more, their next change has no old value - so that an
-	 * aggregate of the table has them twice - and deletions are passed on whether there is a row or not. */
+	/* At most so many rows are kept behind a commit (0 = any number), in memory; those whose last put or look
+	 * is the longest ago are let go of (Kafka Streams' Stores.lruMap). Nobody below is told: joins do not find
+	 * them any more, their next change has no old value - so that an aggregate of the table has them twice -,
+	 * deletions are passed on whether there is a row or not (but by filters), and a group that has been let go
+	 * of begins anew with the next row put in. Not of versions, and not of suppressed tables. */
 	int64_t entries_max;
 } weir_table_opts;
 

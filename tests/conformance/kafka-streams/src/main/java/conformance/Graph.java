@@ -127,12 +127,18 @@ class Graph {
 		return m;
 	}
 
+	/** A store of max= keys. */
+	static Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> recent(Case.Step step, String store,
+			Serde<Object> keys, Serde<Object> values) {
+		return options(step, Materialized.<Object, Object>as(Stores.lruMap(store, (int) step.number("max")))
+				.withKeySerde(keys).withValueSerde(values));
+	}
+
 	static Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> keyValueStore(Case.Step step, Serde<Object> keys,
 			Serde<Object> values) {
 		var versions = Versions.materialized(step.name(), step, keys, values);
 		if (step.number("max") > 0)
-			return options(step, Materialized.<Object, Object>as(Stores.lruMap(step.name(), (int) step.number("max")))
-					.withKeySerde(keys).withValueSerde(values));
+			return recent(step, step.name(), keys, values);
 		return versions != null ? versions : store(step, keys, values);
 	}
 

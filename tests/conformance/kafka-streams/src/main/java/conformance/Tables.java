@@ -32,6 +32,8 @@ class Tables {
 	private static Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> store(Step s, String name,
 			Serde<Object> values) {
 		var versions = Versions.materialized(name, s, Graph.TEXT, values);
+		if (s.number("max") > 0)
+			return Graph.recent(s, name, Graph.TEXT, values);
 		return versions != null ? versions : unversioned(name, values);
 	}
 
