@@ -146,22 +146,32 @@ static bool find_next(weir_iterator *it, struct place *place, weir_entry *out)
 	return false;
 }
 
-bool weir_iterator_next(weir_iterator *it, weir_entry *entry)
+/* Without `goes_on` the same entry comes again. */
+static bool give(weir_iterator *it, weir_entry *entry, bool goes_on)
 {
 	struct place place;
 
 	entry->headers = NULL;
-	if (it->store && it->shape == SHAPE_VERSIONS)
-		return weir__versions_next(it, entry);
+	if (it->store && it->shape == SHAPE_VERSIONS) {
+		size_t at = it->time_at;
+		bool given = weir__versions_next(it, entry);
+
+		it->time_at = goes_on ? it->time_at : at;
+		return given;
+	}
 	if (!it->store || it->nothing || weir__state_failed(it->store->state, NULL))
 		return false;
 	if (!it->started || it->version != it->store->version)
 		find_place(it);
 	if (!find_next(it, &place, entry))
 		return false;
-	it->started = true;
-	it->last.segment = place.segment;
-	weir__buffer_set(&it->last.key, place.key);
+	if (goes_on) {
+		it->started = true;
+		it->last.segment = place.segment;
+		weir__buffer_set(&it->last.key, place.key);
+	} else {
+		it->entry_done = it->disk_done = false;
+	}
 	entry->key = place.key;
 	entry->start_ms = entry->end_ms = 0;
 	if (it->store->spec.headers) {
@@ -176,6 +186,16 @@ bool weir_iterator_next(weir_iterator *it, weir_entry *entry)
 	else if (it->store->spec.kind == STORE_SESSION)
 		weir__session_key_split(place.key, &entry->key, &entry->start_ms, &entry->end_ms);
 	return true;
+}
+
+bool weir_iterator_next(weir_iterator *it, weir_entry *entry)
+{
+	return give(it, entry, true);
+}
+
+bool weir_iterator_peek(weir_iterator *it, weir_entry *entry)
+{
+	return give(it, entry, false);
 }
 
 /* --- making and closing --------------------------------------------------------------------------------------- */

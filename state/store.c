@@ -590,6 +590,15 @@ void weir_store_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t
 	put(store, key, value, timestamp_ms, NULL);
 }
 
+weir_bytes weir_store_put_if_absent(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms)
+{
+	weir_bytes there = get(store, key, NULL, NULL);
+
+	if (weir_is_null(there))
+		put(store, key, value, timestamp_ms, NULL);
+	return there;
+}
+
 void weir_store_put_headers(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms,
 			    const weir_headers *headers)
 {

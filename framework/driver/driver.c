@@ -412,6 +412,23 @@ weir_store *weir_driver_store(weir_driver *d, const char *name, int32_t partitio
 	return w ? weir__global_store(d->app, name) : NULL;
 }
 
+void weir_driver_stores_each(weir_driver *d, weir_driver_store_fn *fn, void *user)
+{
+	struct worker *w = d->app ? worker_of(d) : NULL;
+
+	for (size_t i = 0; w && i < w->task_count; i++)
+		for (size_t j = 0; j < w->tasks[i]->store_count; j++)
+			fn(w->tasks[i]->stores[j].graph->spec.name, w->tasks[i]->partition,
+			   w->tasks[i]->stores[j].store, user);
+	for (size_t i = 0; w && i < d->app->topology->global_count; i++) {
+		const char *name = d->app->topology->globals[i]->store;
+		weir_store *store = weir__global_store(d->app, name);
+
+		if (store)
+			fn(name, 0, store, user);
+	}
+}
+
 weir_cluster *weir_driver_cluster(weir_driver *d)
 {
 	return d->cluster;

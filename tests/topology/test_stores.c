@@ -381,10 +381,39 @@ static void mistakes_are_told(void **state)
 	weir_topology_free(t);
 }
 
+static void name_store(const char *name, int32_t partition, weir_store *store, void *user)
+{
+	char *names = user;
+	size_t used = strlen(names);
+
+	snprintf(names + used, 200 - used, "%s/%d:%d ", name, (int)partition, (int)weir_store_count(store));
+}
+
+static void a_driver_tells_all_stores(void **state)
+{
+	weir_topology *t = sessions_and_windows();
+	char names[200] = "";
+
+	(void)state;
+	weir_global_table(t, "global", (weir_global_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ .partitions = 2 });
+
+	weir_driver_pipe_record(d, "in", 1, weir_str("a"), weir_str("1"), 10, NULL);
+	weir_driver_pipe(d, "global", "a", "1", 1);
+	weir_driver_stores_each(d, name_store, names);
+	assert_string_equal(names, "sessions/0:0 windows/0:0 sessions/1:1 windows/1:1 global/0:1 ");
+	weir_driver_stop(d, false);
+	names[0] = 0;
+	weir_driver_stores_each(d, name_store, names);
+	assert_string_equal(names, "");
+	weir_driver_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_are_ranged_over_time_forth_and_back),
+		cmocka_unit_test(a_driver_tells_all_stores),
 		cmocka_unit_test(a_store_of_ones_own_is_restored_from_its_changelog),
 		cmocka_unit_test(of_the_keys_the_least_recently_used_goes),
 		cmocka_unit_test(of_fewer_from_now_on_the_next_put_keeps_as_many),

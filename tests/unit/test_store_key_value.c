@@ -222,6 +222,67 @@ static void a_prefix_gives_the_keys_that_begin_with_it(void **state)
 										  "x=5 ");
 }
 
+static void assert_peeked(weir_iterator *it, const char *key, const char *value)
+{
+	weir_entry e;
+
+	assert_true(weir_iterator_peek(it, &e));
+	assert_value(e.key, key);
+	assert_value(e.value, value);
+}
+
+static void what_is_peeked_at_comes_next_or_what_was_put_before_it(void **state)
+{
+	struct fixture *f = *state;
+	weir_entry e;
+
+	put(f, "a", "1");
+	put(f, "c", "3");
+	commit(f, 2);
+	checkpoint(f, true);
+	put(f, "d", "4");
+	weir_iterator *it = weir_store_range(f->store, WEIR_NULL, WEIR_NULL, false);
+	assert_peeked(it, "a", "1");
+	assert_peeked(it, "a", "1");
+	assert_get(f, "c", "3"); /* reading does not disturb it */
+	assert_true(weir_iterator_next(it, &e));
+	assert_value(e.key, "a");
+	assert_peeked(it, "c", "3");
+	put(f, "b", "2");
+	assert_peeked(it, "b", "2");
+	assert_true(weir_iterator_next(it, &e));
+	assert_value(e.key, "b");
+	assert_peeked(it, "c", "3");
+	put(f, "c", NULL);
+	assert_true(weir_iterator_next(it, &e));
+	assert_value(e.key, "d");
+	assert_false(weir_iterator_peek(it, &e));
+	assert_false(weir_iterator_next(it, &e));
+	put(f, "e", "5");
+	assert_peeked(it, "e", "5");
+	weir_iterator_close(it);
+
+	it = weir_store_range(f->store, WEIR_NULL, WEIR_NULL, true);
+	for (int i = 0; i < 3; i++) {
+		assert_true(weir_iterator_peek(it, &e));
+		assert_true(weir_iterator_next(it, &e));
+	}
+	assert_peeked(it, "a", "1");
+	weir_iterator_close(it);
+}
+
+static void a_value_is_put_if_there_is_none(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_value(weir_store_put_if_absent(f->store, weir_str("a"), weir_str("1"), 7), NULL);
+	assert_value(weir_store_put_if_absent(f->store, weir_str("a"), weir_str("2"), 8), "1");
+	assert_get(f, "a", "1");
+	put(f, "a", NULL);
+	assert_value(weir_store_put_if_absent(f->store, weir_str("a"), weir_str("3"), 9), NULL);
+	assert_get(f, "a", "3");
+}
+
 static void an_iterator_outlives_writes_a_checkpoint_and_its_store(void **state)
 {
 	struct fixture *f = *state;
@@ -384,6 +445,8 @@ int main(void)
 		BOTH(ranges_are_in_byte_order_and_see_own_writes),
 		BOTH(a_prefix_gives_the_keys_that_begin_with_it),
 		BOTH(an_iterator_outlives_writes_a_checkpoint_and_its_store),
+		BOTH(what_is_peeked_at_comes_next_or_what_was_put_before_it),
+		BOTH(a_value_is_put_if_there_is_none),
 		BOTH(many_keys_are_all_found),
 		ON_DISK(discard_takes_back_what_is_not_on_disk),
 		ON_DISK(a_crash_leaves_the_durable_checkpoint),

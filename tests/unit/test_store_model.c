@@ -346,8 +346,23 @@ static void check_range(weir_iterator *it, bool reverse, wanted_fn *wanted, weir
 		if (m.live[cell].value && visible(cell) && wanted(cell, from, to, from_ms, to_ms))
 			cells[n++] = cell;
 	qsort(cells, (size_t)n, sizeof *cells, compare_cells);
-	for (; i < stop_after && weir_iterator_next(it, &e); i++) {
+	for (; i < stop_after; i++) {
+		weir_entry seen;
+		bool looks = one_in(4), there = looks && weir_iterator_peek(it, &seen);
+
+		if (looks && one_in(4))
+			check(weir_iterator_peek(it, &seen) == there);
+		if (one_in(20))
+			check_get(random_cell());
+		bool given = weir_iterator_next(it, &e);
+
+		check(!looks || there == given);
+		if (!given)
+			break;
 		check(i < n);
+		if (looks)
+			check(seen.start_ms == e.start_ms && seen.end_ms == e.end_ms &&
+			      seen.timestamp_ms == e.timestamp_ms);
 		int cell = cells[reverse ? n - 1 - i : i];
 		check(weir_bytes_equal(e.key, cell_key(cell)) && time_of(&e) == cell_start(cell));
 		check(!m.sessions || e.start_ms == cell_first(cell));
@@ -432,7 +447,13 @@ static void step_range_with_writes(void)
 	int last = -1;
 	weir_entry e;
 
-	for (int i = 0; i < 2 * CELLS && weir_iterator_next(it, &e); i++) {
+	for (int i = 0; i < 2 * CELLS; i++) {
+		if (one_in(3)) {
+			weir_iterator_peek(it, &e);
+			step_put(one_in(4));
+		}
+		if (!weir_iterator_next(it, &e))
+			break;
 		int cell = cell_of(e.key, time_of(&e));
 
 		check(last < 0 || compare_cells(&last, &cell) < 0);

@@ -353,9 +353,15 @@ static void check_fetch(int key)
 	bool reverse = one_in(2);
 	weir_iterator *it = weir_versioned_fetch(m.f->store, key_of(key), from, to, reverse);
 	int t = reverse ? m.observed : 0;
-	weir_entry e;
+	weir_entry e, seen;
 
-	while (weir_iterator_next(it, &e)) {
+	for (;;) {
+		bool looks = one_in(3), found = looks && weir_iterator_peek(it, &seen);
+		bool given = weir_iterator_next(it, &e);
+
+		check(!looks || (found == given && (!given || seen.start_ms == e.start_ms)));
+		if (!given)
+			break;
 		for (;; t += reverse ? -1 : 1) {
 			check(t >= 0 && t <= m.observed);
 			int end = next_after(key, t);

@@ -59,6 +59,9 @@ const char *weir_driver_read_text(weir_driver *d, const char *topic, bool window
 
 /** A store's partition for reading; NULL if there is none. Valid until the next call of another kind. */
 weir_store *weir_driver_store(weir_driver *d, const char *name, int32_t partition);
+typedef void weir_driver_store_fn(const char *name, int32_t partition, weir_store *store, void *user);
+/** Each partition of each store, as weir_driver_store gives it; global ones last. */
+void weir_driver_stores_each(weir_driver *d, weir_driver_store_fn *fn, void *user);
 /** Ends the application as a crash would (nothing is committed or written any more) or cleanly. The cluster stays:
  * what is piped now waits for the next start. */
 void weir_driver_stop(weir_driver *d, bool crash);

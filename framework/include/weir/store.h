@@ -23,6 +23,9 @@ weir_bytes weir_store_get(weir_store *store, weir_bytes key, int64_t *timestamp_
  *  fit into a record of the changelog (kafka.message.max.bytes); else the transaction is done again without the
  *  record at work, which becomes a dead letter (from a timer or init: the application stops). */
 void weir_store_put(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms);
+/** Puts it if there is none; gives the value that is there, valid until the next call on the store, or null: it was
+ * put. */
+weir_bytes weir_store_put_if_absent(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms);
 
 /** Keys from `from` to `to`, both inclusive, null = open; unsigned byte order, or backwards. The store must have
  *  been added as `ordered` if this is to be cheap. No other write to the store while the iterator is open. */
@@ -45,6 +48,8 @@ typedef struct weir_entry {
 
 /** The next entry; false at the end. What it gives is valid until the next call on the iterator. */
 bool weir_iterator_next(weir_iterator *it, weir_entry *entry);
+/** What the next call of weir_iterator_next gives, without going on. */
+bool weir_iterator_peek(weir_iterator *it, weir_entry *entry);
 /** Each iterator must be closed, in the callback that has opened it: one that is left open holds memory, and files
  * of a store on disk. Such ones are logged as a warning and shown as metrics (weir_store_iterators_open,
  * weir_store_oldest_iterator_open_since_seconds: KIP-989). */
