@@ -80,6 +80,9 @@ const weir_config_key weir__config_keys[] = {
 		  " checkpoint.interval.ms has passed." },
 	{ "replication.factor", INT, "0", 0, 32767,
 	  .help = "Replicas of the internal topics; 0 = the broker's default." },
+	{ "dsl.store.format", ENUM, "DEFAULT", .choices = "DEFAULT|HEADERS",
+	  .help = "HEADERS: in the changelogs of tables and aggregates deletions have the headers of the record"
+		  " that has caused them, as in Kafka Streams (KIP-1285); values have none." },
 	{ "errors.dead.letter.queue.topic.name", TEXT, NULL,
 	  .help = "Topic for records that cannot be processed, with the reason in their headers." },
 	{ "errors.deserialization", ENUM, "dead-letter", .choices = "dead-letter|stop",

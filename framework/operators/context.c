@@ -71,6 +71,19 @@ const weir_headers *weir_record_headers(const weir_record *r)
 	return cx->source_headers ? cx->source_headers : weir_kafka_record_headers(cx->source);
 }
 
+const weir_headers *weir_headers_with(weir_context *cx, const weir_headers *headers, const char *name,
+				      weir_bytes value)
+{
+	weir_headers *more = weir_alloc(cx, sizeof *more);
+	weir_header *items = weir_alloc(cx, (headers->count + 1) * sizeof *items);
+
+	if (headers->count)
+		memcpy(items, headers->items, headers->count * sizeof *items);
+	items[headers->count] = (weir_header){ name, value };
+	*more = (weir_headers){ items, headers->count + 1 };
+	return more;
+}
+
 weir_bytes weir__windowed_key(weir_context *cx, const weir_record *r)
 {
 	char *p = weir_alloc(cx, r->key.len + 16), *at = p + r->key.len;

@@ -277,7 +277,7 @@ static struct node *build_right_side(const struct plan *p, struct node *registra
 	char *store = weir__arena_printf(&p->t->arena, "%s-subscription-store", p->name);
 	struct node *receive = step(p, registrations, "receive", &receive_op);
 
-	weir__graph_store_add(p->t, store, &spec, NULL);
+	weir__graph_store_add(p->t, store, &spec, NULL)->logged_headers = LOGGED_OF_ALL;
 	weir__graph_store_use(receive, store);
 	weir__graph_look_up(receive, right);
 	struct node *changes = step(p, right, "foreign", &foreign_op);

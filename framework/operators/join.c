@@ -214,7 +214,10 @@ static struct graph_store *add_rows(weir_topology *t, const char *name, const ch
 				   .duplicates = true };
 
 	weir__graph_store_place(t, name, &spec, w->in_memory, w->on_disk);
-	return add_store(t, name, suffix, &spec);
+	struct graph_store *rows = add_store(t, name, suffix, &spec);
+
+	rows->logged_headers = LOGGED_OF_ALL;
+	return rows;
 }
 
 static struct node *add_side(struct node *from, const char *name, const char *suffix, const struct stream_join *j,

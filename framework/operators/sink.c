@@ -57,8 +57,10 @@ static void sink_process(struct instance *in, weir_context *cx, const weir_recor
 		return;
 	}
 	if (opts->value && r->serde && opts->value != r->serde && !weir_value_is_null(r)) {
-		out.encoded = opts->value->encode(cx, weir_value(r));
-		out.has_encoded = true;
+		out.object = weir_value(r);
+		out.encoded = WEIR_NULL;
+		out.has_encoded = false;
+		out.serde = opts->value;
 	}
 	if (opts->partition && !weir__chosen_partition(in, cx, r, topic, opts->partition, opts->user, &partition))
 		return;

@@ -28,10 +28,16 @@ bool weir__source_take(struct instance *in, weir_context *cx, weir_record *r)
 	if (r->serde && r->serde != &weir_raw && r->serde != &weir_utf8 && !weir_is_null(r->encoded)) {
 		weir_error err;
 
-		r->object = r->serde->decode(cx, r->encoded, &err);
+		r->object = r->serde->decode_headers
+				    ? r->serde->decode_headers(cx, r->encoded, weir_record_headers(r), &err)
+				    : r->serde->decode(cx, r->encoded, &err);
 		if (!r->object) {
 			cx->ops->unreadable(cx, r, err.message);
 			return false;
+		}
+		if (r->serde->decode_headers) { /* without the headers these bytes are nothing */
+			r->encoded = WEIR_NULL;
+			r->has_encoded = false;
 		}
 	}
 	if (opts->time_ms) {

@@ -258,9 +258,12 @@ weir_table *weir_table_source(weir_topology *t, const char *name, weir_table_sou
 				     });
 	weir_table *table = weir_to_table(s, name, opts.store);
 
-	if (!opts.reuse_topic && !(t->optimize & WEIR_REUSE_TABLE_TOPICS && !opts.time_ms && !opts.store.unlogged &&
-				   !opts.store.versioned && !opts.store.entries_max))
+	if (!opts.reuse_topic &&
+	    !(t->optimize & WEIR_REUSE_TABLE_TOPICS && !opts.time_ms && !opts.store.unlogged &&
+	      !opts.store.versioned && !opts.store.entries_max && !(opts.value && opts.value->decode_headers)))
 		return table;
+	if (opts.value && opts.value->decode_headers)
+		weir__graph_mistake(t, name, "its topic is its changelog, which is read without headers");
 	if (opts.time_ms)
 		weir__graph_mistake(t, name,
 				    "a topic that is its own changelog has Kafka's timestamps: no time_ms");

@@ -160,15 +160,27 @@ struct flush {
 	struct instance *owner;
 };
 
-/* In the changelog of a store that keeps headers: the value's, or those of the record that has deleted it. */
-static const weir_headers *headers_of(weir_context *cx, const struct store_change *change)
+/* In the changelog: those of the record that has made the change. */
+static const weir_headers *cause_of(weir_context *cx, const struct store_change *change)
 {
-	if (!weir_is_null(change->value))
-		return change->headers;
 	cx->origins.now = change->origin;
 	const weir_headers *headers = weir__origin_headers(cx);
 	cx->origins.now = 0;
-	return headers;
+	return headers->count ? headers : NULL;
+}
+
+static const weir_headers *headers_of(weir_context *cx, const struct task_store *s,
+				      const struct store_change *change)
+{
+	bool is_deletion = weir_is_null(change->value);
+
+	if (s->graph->spec.headers ? is_deletion
+				   : s->logged_headers == LOGGED_OF_ALL ||
+					     (is_deletion && s->logged_headers == LOGGED_OF_DELETIONS))
+		return cause_of(cx, change);
+	if (s->graph->spec.headers)
+		return change->headers;
+	return is_deletion ? NULL : s->graph->changelog_headers;
 }
 
 static bool flush_change(const struct store_change *change, void *user)
@@ -176,19 +188,15 @@ static bool flush_change(const struct store_change *change, void *user)
 	struct flush *f = user;
 	struct task *t = f->task;
 	struct worker *w = t->worker;
-	const struct store_spec *spec = &f->store->graph->spec;
 
 	if (f->store->writes_changelog) {
 		weir_produced p = { .topic = f->store->changelog,
 				    .partition = t->partition,
 				    .timestamp_ms = change->timestamp_ms,
 				    .key = change->key,
-				    .value = change->value };
+				    .value = change->value,
+				    .headers = headers_of(&t->cx, f->store, change) };
 
-		if (spec->headers)
-			p.headers = headers_of(&t->cx, change);
-		else if (!weir_is_null(change->value))
-			p.headers = f->store->graph->changelog_headers;
 		if (!weir_producer_send(w->producer, &p, &w->error)) {
 			weir_wrap(&w->error, "changelog of store \"%s\"", f->store->graph->spec.name);
 			w->stop |= weir__record_refused(&w->error); /* state without its changelog would be lost */

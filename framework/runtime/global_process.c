@@ -154,6 +154,10 @@ bool weir__global_process(struct global_process *p, const weir_kafka_record *rec
 		.cx = cx,
 	};
 
+	if (object && r.serde->decode_headers) { /* without the headers these bytes are nothing */
+		r.encoded = WEIR_NULL;
+		r.has_encoded = false;
+	}
 	cx->source = record;
 	weir__process(&p->instance, cx, &r);
 	cx->source = NULL;

@@ -304,16 +304,18 @@ static void on_partition_error(weir_consumer *consumer, const weir_partition *p,
 	fail(g, &err);
 }
 
-static bool readable(struct global *global, weir_bytes value, const void **object, weir_error *err)
+static bool readable(struct global *global, const weir_kafka_record *record, const void **object, weir_error *err)
 {
 	const weir_serde *serde = global->graph->topic_value;
 	weir_context *cx = global->process ? weir__global_process_context(global->process) : &global->decode_cx;
 
 	*object = NULL;
-	if (!serde || weir_is_null(value))
+	if (!serde || weir_is_null(record->value))
 		return true;
 	weir__arena_reset(&cx->arena);
-	*object = serde->decode(cx, value, err);
+	*object = serde->decode_headers
+			  ? serde->decode_headers(cx, record->value, weir_kafka_record_headers(record), err)
+			  : serde->decode(cx, record->value, err);
 	return *object != NULL;
 }
 
@@ -324,7 +326,7 @@ static bool wanted(struct globals *g, struct global *global, const weir_kafka_re
 	static weir_log_limit limit;
 	bool has_key = global->process || !weir_is_null(record->key);
 
-	if (has_key && readable(global, record->value, object, &err))
+	if (has_key && readable(global, record, object, &err))
 		return true;
 	if (atomic_load_explicit(&g->ready,
 				 memory_order_relaxed)) /* what is restored Kafka Streams does not count */
@@ -340,6 +342,14 @@ static bool wanted(struct globals *g, struct global *global, const weir_kafka_re
 	return false;
 }
 
+/* A serde that wants a record's headers cannot read its bytes out of the store. */
+static weir_bytes bytes_to_keep(struct global *global, const weir_kafka_record *record, const void *object)
+{
+	const weir_serde *serde = global->graph->topic_value;
+
+	return object && serde->decode_headers ? serde->encode(&global->decode_cx, object) : record->value;
+}
+
 static void take(struct globals *g, struct global *global, const weir_kafka_record *record, const void *object)
 {
 	weir_error err = { .code = WEIR_OK };
@@ -349,9 +359,11 @@ static void take(struct globals *g, struct global *global, const weir_kafka_reco
 		if (!weir__global_process(global->process, record, object, &err))
 			fail(g, &err);
 	} else if (!atomic_load_explicit(&g->ready, memory_order_relaxed)) {
-		weir__store_restore_put(global->store, record->key, record->value, record->timestamp_ms);
+		weir__store_restore_put(global->store, record->key, bytes_to_keep(global, record, object),
+					record->timestamp_ms);
 	} else {
-		weir_store_put(global->store, record->key, record->value, record->timestamp_ms);
+		weir_store_put(global->store, record->key, bytes_to_keep(global, record, object),
+			       record->timestamp_ms);
 	}
 	pthread_mutex_unlock(&global->lock);
 }

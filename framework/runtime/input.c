@@ -145,7 +145,8 @@ static int64_t turn_of(struct input *in, const struct waiting *w)
 	};
 	weir_error err;
 
-	if (r.serde && !weir_is_null(r.encoded) && !(r.object = r.serde->decode(&t->cx, r.encoded, &err)))
+	if (r.serde && !weir_is_null(r.encoded) &&
+	    !(r.object = weir_serde_read(r.serde, &t->cx, r.encoded, &w->headers, &err)))
 		return w->record.timestamp_ms; /* it will be turned away when its turn comes */
 	t->current = in;
 	t->cx.source = &w->record;

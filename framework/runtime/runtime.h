@@ -52,6 +52,7 @@ struct settings {
 	bool static_membership;
 	bool dsl_in_memory; /* stores of which the step does not say where they lie */
 	bool stop_on_unreadable, stop_on_refused, stop_on_failure;
+	bool store_headers;      /* dsl.store.format=HEADERS */
 	bool commit_each_record; /* the driver's */
 	/* The driver's, too: what a topic is made like that a sink's route names and that is not there; NULL = it
 	 * stops the application. */
@@ -101,6 +102,7 @@ struct task_store {
 	weir_store *store;
 	const char *changelog; /* topic; NULL = not logged */
 	bool writes_changelog;
+	enum logged_headers logged_headers;
 	struct input *source;  /* its topic is the changelog, up to the committed position; NULL = not so */
 	weir_context codec_cx; /* memory for the serde at the store's edges */
 	int64_t restore_end;   /* high watermark of the changelog when restoring began */

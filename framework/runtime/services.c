@@ -306,18 +306,29 @@ static void refused(struct task *t, const char *topic, const weir_record *result
 					       .unsent = what == WEIR_ANSWER_SKIP });
 }
 
+/* The bytes for a topic; *headers may get more. */
+static weir_bytes written(weir_context *cx, const weir_record *r, const weir_headers **headers)
+{
+	if (!r->serde || !r->serde->encode_headers)
+		return weir_value_bytes(r);
+	const void *object = weir_value(r);
+
+	return object ? r->serde->encode_headers(cx, object, headers) : WEIR_NULL;
+}
+
 static void service_send(weir_context *cx, const char *topic, int32_t partition, const weir_record *r,
 			 weir_bytes key)
 {
 	struct task *t = (struct task *)cx;
 	struct worker *w = t->worker;
 	const weir_headers *headers = weir_record_headers(r);
+	weir_bytes value = written(cx, r, &headers);
 	weir_produced p = {
 		.topic = topic,
 		.partition = partition,
 		.timestamp_ms = r->timestamp_ms,
 		.key = key,
-		.value = weir_value_bytes(r),
+		.value = value,
 		.headers = headers->count ? headers : NULL,
 		.tag = tag_of(t),
 	};

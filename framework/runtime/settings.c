@@ -54,6 +54,7 @@ bool weir__settings_read(struct settings *s, const weir_config *cfg, weir_error 
 		.replication = (int16_t)weir_config_int(cfg, "replication.factor"),
 		.static_membership = weir_config_bool(cfg, "group.static.membership"),
 		.dsl_in_memory = in_memory(weir_config_string(cfg, "dsl.store.suppliers.class")),
+		.store_headers = strcmp(weir_config_string(cfg, "dsl.store.format"), "HEADERS") == 0,
 		.stop_on_unreadable = strcmp(weir_config_string(cfg, "errors.deserialization"), "stop") == 0,
 		.stop_on_failure = strcmp(weir_config_string(cfg, "errors.processing"), "stop") == 0,
 		.stop_on_refused = strcmp(weir_config_string(cfg, "errors.production"), "stop") == 0,

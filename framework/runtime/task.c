@@ -31,6 +31,14 @@ static bool codec_decode(weir_bytes bytes, void *object, void *user)
 
 /* --- made and unmade ----------------------------------------------------------------------------- */
 
+/* With dsl.store.format=HEADERS those of tables and aggregates, too; not those of versions, as in Kafka Streams. */
+static enum logged_headers logged_headers(const struct settings *s, const struct graph_store *graph)
+{
+	bool is_one = graph->owner && !graph->changelog_headers && graph->spec.kind != STORE_VERSIONED;
+
+	return s->store_headers && is_one ? LOGGED_OF_DELETIONS : graph->logged_headers;
+}
+
 static void make_store(struct task *t, struct task_store *s, const struct graph_store *graph)
 {
 	weir_app *app = t->worker->app;
@@ -40,6 +48,7 @@ static void make_store(struct task *t, struct task_store *s, const struct graph_
 				  .graph = graph,
 				  .changelog = changelog,
 				  .writes_changelog = changelog != NULL,
+				  .logged_headers = logged_headers(&app->settings, graph),
 				  .doubted = -1 };
 	weir__arena_init(&s->codec_cx.arena, 1024);
 }
@@ -294,7 +303,8 @@ static bool open_stores(struct task *t, weir_error *err)
 			spec.codec.decode = codec_decode;
 			spec.codec.user = s;
 		}
-		if ((s->graph->owner && s->graph->owner->child_count) || s->graph->spec.headers) {
+		if ((s->graph->owner && s->graph->owner->child_count) || s->graph->spec.headers ||
+		    s->logged_headers) {
 			spec.origin = weir__origin;
 			spec.origin_user = &t->cx;
 		}

@@ -14,6 +14,9 @@
 struct operator; /* framework/operators/operator.h */
 struct node;
 
+/* Which records of a store's changelog have the headers of the record that has caused them. */
+enum logged_headers { LOGGED_NONE, LOGGED_OF_DELETIONS, LOGGED_OF_ALL };
+
 /* A store of the topology; its spec's codec is filled in per task (it needs a serde and memory). */
 struct graph_store {
 	int id;
@@ -23,6 +26,7 @@ struct graph_store {
 	/* Its changelog is the topic that its step's only input reads: nothing else is written. NULL = not so. */
 	const struct graph_topic *source_topic;
 	const weir_headers *changelog_headers; /* of its records that have a value; NULL = none */
+	enum logged_headers logged_headers;
 	int subtopology;
 };
 

@@ -117,7 +117,62 @@ static void build_to_void(struct graph *g, const struct step *s)
 			 &weir_void);
 }
 
+/* --- headers -------------------------------------------------------------------------------------------------- */
+
+static const void *text_decode(weir_context *cx, weir_bytes bytes, weir_error *err)
+{
+	return weir_utf8.decode(cx, bytes, err);
+}
+
+static weir_bytes text_encode(weir_context *cx, const void *object)
+{
+	return weir_utf8.encode(cx, object);
+}
+
+/* Text, the length and how many headers there are. */
+static const void *headed_decode(weir_context *cx, weir_bytes bytes, const weir_headers *headers, weir_error *err)
+{
+	(void)err;
+	return text_object(cx, format(cx, "%.*s/%s/%zu", (int)bytes.len, (const char *)bytes.data,
+				      shown(bytes_text(cx, weir_headers_last(headers, "length"))), headers->count));
+}
+
+static weir_bytes headed_encode(weir_context *cx, const void *object, const weir_headers **headers)
+{
+	weir_bytes text = weir_utf8.encode(cx, object);
+
+	*headers = weir_headers_with(cx, *headers, "length", weir_str(format(cx, "%zu", text.len)));
+	return text;
+}
+
+static const weir_serde headed = { .name = "headed",
+				   .decode = text_decode,
+				   .encode = text_encode,
+				   .decode_headers = headed_decode,
+				   .encode_headers = headed_encode };
+
+static void build_headed_source(struct graph *g, const struct step *s)
+{
+	weir_source_opts opts = { .topic = step_option(s, "topic"), .value = &headed };
+
+	graph_put_stream(g, s->name, weir_source(g->t, s->name, opts), &headed);
+}
+
+static const void *same_value(weir_context *cx, const weir_record *r, void *user)
+{
+	(void)cx, (void)user;
+	return weir_value(r);
+}
+
+static void build_to_headed(struct graph *g, const struct step *s)
+{
+	graph_put_stream(g, s->name, weir_map_values(input(g, s, 0)->stream, s->name, same_value, &headed, NULL),
+			 &headed);
+}
+
 const struct builder serde_builders[] = {
+	{ "headed-source", build_headed_source },
+	{ "to-headed", build_to_headed },
 	{ "to-list", build_to_list },
 	{ "of-list", build_of_list },
 	{ "to-void", build_to_void },

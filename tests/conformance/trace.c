@@ -182,7 +182,8 @@ static void note_last(struct run *r, const char *topic, const weir_driver_record
 		else
 			text_add(&rest, " %lld",
 				 ends_with(topic, "-Buffer-changelog") ? -1LL : (long long)record->timestamp_ms);
-		if (logged_in(r, topic)->headers)
+		if (logged_in(r, topic)->headers ||
+	    (step_option(&r->c->config, "__log-headers") && !is_of_buffer(r, topic)))
 			add_headers(&rest, record->headers);
 		note(r, key, rest);
 	}

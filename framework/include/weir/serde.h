@@ -6,6 +6,7 @@
  */
 #include <weir/bytes.h>
 #include <weir/error.h>
+#include <weir/headers.h>
 
 /* The running task, as callbacks see it: see <weir/processor.h>. */
 typedef struct weir_context weir_context;
@@ -29,7 +30,27 @@ typedef struct weir_serde {
 	/** Keys only: the inner key is followed by the window's start (8 bytes, big-endian), as Kafka Streams'
 	 *  TimeWindowedSerializer lays it; by its end and its start for sessions, as SessionWindowedSerializer. */
 	bool windowed;
+	/** Both may be NULL: in their place where records of topics are read and written, as Kafka's serializers
+	 *  with headers. Values in stores and their changelogs, changes of a grouped table and what goes
+	 *  through the topics of a foreign-key join have none: there it is decode and encode, which must be given.
+	 *  `headers` are the record's. */
+	const void *(*decode_headers)(weir_context *cx, weir_bytes bytes, const weir_headers *headers,
+				      weir_error *err);
+	/** For each topic that the record is sent to. *headers are those that it has so far, never NULL, and may
+	 *  become others: weir_headers_with. Not called for null. */
+	weir_bytes (*encode_headers)(weir_context *cx, const void *object, const weir_headers **headers);
 } weir_serde;
+
+/** These and one more behind them, from weir_alloc; name and value are borrowed. */
+const weir_headers *weir_headers_with(weir_context *cx, const weir_headers *headers, const char *name,
+				      weir_bytes value);
+/** As a record with these headers is read: by decode_headers, if there is one. */
+static inline const void *weir_serde_read(const weir_serde *serde, weir_context *cx, weir_bytes bytes,
+					  const weir_headers *headers, weir_error *err)
+{
+	return serde->decode_headers ? serde->decode_headers(cx, bytes, headers, err)
+				     : serde->decode(cx, bytes, err);
+}
 
 extern const weir_serde weir_utf8;   /* object: weir_bytes */
 extern const weir_serde weir_raw;    /* object: weir_bytes */
@@ -76,6 +97,6 @@ weir_bytes weir_list_encode(weir_context *cx, const void *list, const weir_serde
 	{ \
 		return weir_list_encode(cx_, list_, &(inner)); \
 	} \
-	static const weir_serde serde = { #serde, serde##_decode, serde##_encode, 0, false }
+	static const weir_serde serde = { #serde, serde##_decode, serde##_encode, 0, false, NULL, NULL }
 
 #endif

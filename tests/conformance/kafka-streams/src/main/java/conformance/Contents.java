@@ -24,7 +24,11 @@ import org.apache.kafka.streams.state.internals.WrappedStateStore;
  * emptied first. One "store NAME KEY[@START[-END]] VALUE TIMESTAMP" for each entry, sorted.
  */
 class Contents {
-	static List<String> lines(String name, StateStore store, Trace trace) {
+	private static boolean timed;
+
+	/** `timed`: values with headers have a time of their own. */
+	static List<String> lines(String name, StateStore store, Trace trace, boolean timed) {
+		Contents.timed = timed;
 		if (store instanceof VersionedKeyValueStore)
 			return Versions.lines(name, store, trace);
 		List<String> lines = new ArrayList<>();
@@ -57,7 +61,7 @@ class Contents {
 
 	private static String value(Object value) {
 		if (value instanceof ValueTimestampHeaders<?> v) /* of a join: no time of its own */
-			return Trace.text(Functions.text(v.value())) + " -";
+			return Trace.text(Functions.text(v.value())) + " " + (timed ? "" + v.timestamp() : "-");
 		if (value instanceof AggregationWithHeaders<?> a)
 			return Trace.text(Functions.text(a.aggregation())) + " -";
 		if (!(value instanceof ValueAndTimestamp))

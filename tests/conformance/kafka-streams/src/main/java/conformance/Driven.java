@@ -40,8 +40,15 @@ class Driven implements AutoCloseable {
 	/** Changelogs whose records have headers. */
 	private final TreeSet<String> withHeaders = new TreeSet<>();
 
+	/** Of all changelogs. */
+	private final boolean logHeaders;
+	/** Stores of tables and aggregates keep headers, of which nothing is told. */
+	private final boolean format;
+
 	Driven(Case c, Trace trace) {
 		this.trace = trace;
+		logHeaders = c.config.containsKey("__log-headers");
+		format = "HEADERS".equals(c.config.get(StreamsConfig.DSL_STORE_FORMAT_CONFIG));
 		letters = c.config.get(StreamsConfig.ERRORS_DEAD_LETTER_QUEUE_TOPIC_NAME_CONFIG);
 		c.steps.stream().filter(s -> s.op().equals("suppress"))
 				.forEach(s -> buffers.add(APPLICATION + "-" + s.name() + "-store-changelog"));
@@ -102,7 +109,7 @@ class Driven implements AutoCloseable {
 			else if (topic.endsWith("-changelog"))
 				read(topic).forEach(r -> trace.changelog(topic, r.key(), r.value(),
 						r.timestamp() == null ? -1 : r.timestamp(),
-						withHeaders.contains(topic) ? Trace.headers(r.headers()) : ""));
+						withHeaders.contains(topic) || logHeaders ? Trace.headers(r.headers()) : ""));
 			else if (topic.startsWith(APPLICATION + "-"))
 				read(topic).forEach(r -> trace.out("via", topic, r));
 		if (letters != null && driver.producedTopicNames().contains(letters))
@@ -128,7 +135,8 @@ class Driven implements AutoCloseable {
 	/** What the stores hold in the end, then what stands in the changelogs. */
 	void finish() {
 		for (Map.Entry<String, StateStore> e : new TreeMap<>(driver.getAllStateStores()).entrySet())
-			Contents.lines(e.getKey(), e.getValue(), trace).forEach(trace::line);
+			Contents.lines(e.getKey(), e.getValue(), trace, format && !e.getKey().endsWith("-join-store"))
+					.forEach(trace::line);
 		trace.changelogs();
 	}
 
