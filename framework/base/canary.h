@@ -16,6 +16,7 @@ enum canary {
 	CANARY_TRUST_DISK,          /* what a failing disk gave is committed */
 	CANARY_LEAVE_OWNERLESS,     /* no round is asked for when a partition has no owner */
 	CANARY_BELIEVE_POSITIONS,   /* positions older than the state are counted from */
+	CANARY_IGNORE_SHUTDOWN,     /* another instance's call to stop is not heeded */
 	CANARY_COUNT,
 };
 extern enum canary weir__canary;

@@ -65,8 +65,7 @@ static void remove_dir(const char *dir)
 /* --- instances ---------------------------------------------------------------------------------------------------
  * */
 
-/* A pause in the middle of its start or stop must find none of its workers ready to go on. */
-static void put_to_sleep(struct sim_instance *in, int64_t until_ms)
+void weir__sim_put_to_sleep(struct sim_instance *in, int64_t until_ms)
 {
 	for (int i = 0; i < WORKERS_MAX; i++)
 		in->workers[i].asleep_until_ms = until_ms;
@@ -123,10 +122,11 @@ static void add_up(weir_simulation *s, const weir_app *app)
 static void cut_off(weir_app *app)
 {
 	app->crash = true;
-	weir_consumer *reader = weir__globals_cut_off(app);
+	weir_consumer *others[] = { weir__globals_cut_off(app), weir__shutdown_cut_off(app) };
 
-	if (reader)
-		weir__embedded_crash_consumer(reader);
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (others[i])
+			weir__embedded_crash_consumer(others[i]);
 	for (int i = 0; i < app->settings.workers; i++) {
 		struct worker *w = &app->workers[i];
 
@@ -149,7 +149,7 @@ static void end_instance(weir_simulation *s, struct sim_instance *in)
 	weir_app *app = in->app;
 
 	in->busy++;
-	put_to_sleep(in, INT64_MAX);
+	weir__sim_put_to_sleep(in, INT64_MAX);
 	if (!in->dead) {
 		s->current = in;
 		weir_app_stop(app, 0, NULL);
@@ -182,13 +182,16 @@ static void crash(weir_simulation *s, struct sim_instance *in)
 		end_instance(s, in);
 }
 
-/* Of its own errors another worker takes the place; the others end the instance. */
+/* Of its own errors another worker takes the place, or all instances stop; the others end the instance. */
 static const char injected[] = "the simulator's error";
 
-static weir_uncaught_answer answer_uncaught(weir_app *app, int worker, const weir_error *error, void *user)
+static weir_uncaught_answer answer_uncaught(weir_app *app, int worker, const weir_error *error, void *simulation)
 {
-	(void)app, (void)worker, (void)user;
-	return strcmp(error->message, injected) == 0 ? WEIR_UNCAUGHT_REPLACE : WEIR_UNCAUGHT_STOP;
+	(void)app, (void)worker;
+	if (strcmp(error->message, injected) != 0)
+		return WEIR_UNCAUGHT_STOP;
+	return weir__sim_happens(simulation, SIM_SHUTDOWN) ? WEIR_UNCAUGHT_SHUTDOWN_APPLICATION
+							   : WEIR_UNCAUGHT_REPLACE;
 }
 
 /* A step, and what follows from its end, or from an error in the midst of whatever it has begun. */
@@ -211,7 +214,7 @@ static void start_instance(weir_simulation *s, struct sim_instance *in)
 	in->cfg = make_config(s, in, &err);
 	in->app = in->cfg ? weir_app_new(s->topology, in->cfg, s->cluster,
 					 (weir_app_opts){ .clock = &in->clock.clock,
-							  .listener = { .uncaught = answer_uncaught } },
+							  .listener = { .uncaught = answer_uncaught, .user = s } },
 					 &err)
 			  : NULL;
 	if (!in->app) {
@@ -219,15 +222,17 @@ static void start_instance(weir_simulation *s, struct sim_instance *in)
 		weir_config_free(in->cfg);
 		return;
 	}
+	in->starts++;
+	in->steps = 0;
 	in->app->settings.cache_bytes_max = s->cache_bytes;
-	put_to_sleep(in, INT64_MAX);
+	weir__sim_put_to_sleep(in, INT64_MAX);
 	in->busy++;
 	s->current = in;
 	bool ok = weir__app_prepare(in->app, &err);
 
 	s->current = NULL;
 	in->busy--;
-	put_to_sleep(in, 0);
+	weir__sim_put_to_sleep(in, 0);
 	if (ok && !in->dead) {
 		if (in->dir && weir__sim_happens(s, SIM_DISK_BREAKS)) {
 			in->disk_broken = true;
@@ -287,6 +292,7 @@ static void step_worker(weir_simulation *s, struct sim_instance *in, int index)
 
 	weir__sim_note(s, 100 + (uint64_t)in->number * WORKERS_MAX + (uint64_t)index);
 	s->report.steps++;
+	in->steps++;
 	/* a pause inside must find it neither stepped again nor taken down */
 	in->workers[index].asleep_until_ms = INT64_MAX;
 	const struct worker *paused = in->stepping; /* another one of this instance */
@@ -301,16 +307,29 @@ static void step_worker(weir_simulation *s, struct sim_instance *in, int index)
 	in->busy--;
 	in->workers[index].asleep_until_ms = 0;
 	if (!ok && !in->dead) {
-		if (!call_operator(s, in, &w->error) && !in->disk_broken)
+		bool asks = atomic_load(&in->app->shutdown_wanted);
+		bool asked = atomic_load(&in->app->stopping); /* in another of its workers, which is paused */
+
+		if (!asks && !asked && !call_operator(s, in, &w->error) && !in->disk_broken)
 			weir__sim_fail(s, "instance %s has stopped by itself: %s", in->id, w->error.message);
 		weir__app_failed(in->app, &w->error);
-		in->dead |= weir_rng_chance(&s->rng, 0.5);
+		if (asks && !in->busy && weir__sim_shutdown_begin(s, in))
+			return;
+		in->dead |= !asks && weir_rng_chance(&s->rng, 0.5);
 	} else if (!in->dead) {
-		return;
+		if (!atomic_load(&in->app->stopping))
+			return;
+		s->report.shut_down++; /* another has asked for it */
 	}
 	/* its other workers may be in the middle of something */
 	in->dead |= in->busy > 0;
 	if (!in->busy)
+		end_instance(s, in);
+}
+
+static void step_shutdown(weir_simulation *s, struct sim_instance *in)
+{
+	if (!weir__sim_shutdown_step(s, in) && !in->busy)
 		end_instance(s, in);
 }
 
@@ -391,7 +410,7 @@ void weir__sim_turn(weir_simulation *s)
 	else if (!in->app && !in->busy && s->now_ms >= in->start_at_ms)
 		start_instance(s, in);
 	else if (in->app && !in->dead && s->now_ms >= in->workers[index].asleep_until_ms)
-		step_worker(s, in, index);
+		in->app->shutdown ? step_shutdown(s, in) : step_worker(s, in, index);
 }
 
 static void settle(weir_simulation *s)
@@ -406,7 +425,7 @@ static void settle(weir_simulation *s)
 		if (in->app && in->disk_broken) /* a new disk */
 			crash(s, in);
 		in->start_at_ms = 0;
-		put_to_sleep(in, 0);
+		weir__sim_put_to_sleep(in, 0);
 	}
 	while (s->fed < s->opts.records && !s->failed)
 		feed_one(s);
@@ -534,6 +553,7 @@ static void plan(weir_simulation *s)
 	s->now_ms = s->started_ms = START_MS;
 	s->fault_rng = weir_rng_fork(r);
 	s->feed_rng = weir_rng_fork(r);
+	s->shutdown_rng = weir_rng_seeded(~s->opts.seed);
 	weir__sim_faults_plan(s);
 	s->calm = s->opts.calm;
 }
@@ -603,6 +623,7 @@ static void report(const weir_simulation *s, weir_simulation_report *to)
 	to->records += from->records;
 	to->restored += from->restored;
 	to->mended += from->mended;
+	to->shut_down += from->shut_down;
 	for (int i = 0; i < WEIR_SIMULATION_FAULTS_MAX; i++) {
 		to->fault_names[i] = from->fault_names[i];
 		to->fault_counts[i] += from->fault_counts[i];

@@ -1,7 +1,8 @@
 #ifndef WEIR_DRIVER_SIMULATOR_H
 #define WEIR_DRIVER_SIMULATOR_H
 /*
- * simulator.c (the turns, instances coming and going), simulator_faults.c (what goes wrong), simulator_check.c.
+ * simulator.c (the turns, instances coming and going), simulator_faults.c (what goes wrong), simulator_shutdown.c
+ * (all instances stop because one asks for it), simulator_check.c.
  *
  * A crash at a call: from that call on nothing that the instance does reaches cluster or disk; its stack unwinds
  * through failing calls, then it is thrown away. So a crash between two calls is the same as one at the second, and
@@ -59,7 +60,8 @@ enum { INSTANCES_MAX = 4, WORKERS_MAX = 4 };
 	X(COMPACT, "compaction", 0.002) \
 	X(DISK_BREAKS, "disk-breaks", 0.1) \
 	X(OLD_POSITIONS, "old-positions", 0.02) /* of questions for committed ones */ \
-	X(WORKER_ERROR, "worker-error", 0.0008) /* another worker takes its place */
+	X(WORKER_ERROR, "worker-error", 0.0008) /* another worker takes its place */ \
+	X(SHUTDOWN, "shutdown", 0.2)            /* or, so often, all instances are asked to stop */
 
 enum sim_fault {
 #define X(id, name, chance, point, fault) SIM_##id,
@@ -95,6 +97,13 @@ struct sim_instance {
 	bool disk_broken; /* it will stop by itself */
 	int busy;         /* its code is on the stack */
 	int64_t start_at_ms;
+	int starts;
+	int64_t steps;
+	struct { /* when it has asked all others to stop */
+		int64_t since_ms;
+		int starts[INSTANCES_MAX];
+		int64_t steps[INSTANCES_MAX];
+	} asked;
 };
 
 struct weir_simulation {
@@ -102,6 +111,7 @@ struct weir_simulation {
 	weir_simulation_report report;
 	weir_topology *topology;
 	weir_rng rng, fault_rng, feed_rng;
+	weir_rng shutdown_rng; /* of its own: a seed does what it did before there were any, up to its first */
 	double chances[SIM_FAULTS];
 	bool calm;
 	int64_t now_ms, started_ms;
@@ -130,12 +140,20 @@ struct weir_simulation {
 void weir__sim_turn(weir_simulation *s);
 void weir__sim_fail(weir_simulation *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void weir__sim_note(weir_simulation *s, uint64_t what);
+/** A pause in the middle of what it does must find none of its workers ready to go on. */
+void weir__sim_put_to_sleep(struct sim_instance *in, int64_t until_ms);
 
 /* simulator_faults.c */
 void weir__sim_faults_plan(weir_simulation *s);
 /** Whether it is to happen now; counts it. */
 bool weir__sim_happens(weir_simulation *s, enum sim_fault fault);
 enum embedded_fault weir__sim_at_call(enum embedded_point point, const char *who, void *simulation);
+
+/* simulator_shutdown.c */
+/** Of an instance with a worker that has failed: whether it asks all others to stop now. Its workers are closed. */
+bool weir__sim_shutdown_begin(weir_simulation *s, struct sim_instance *in);
+/** False: it has done so, or has died. */
+bool weir__sim_shutdown_step(weir_simulation *s, struct sim_instance *in);
 
 /* simulator_check.c */
 /** Whether every task runs, and everything is read and committed. */

@@ -32,7 +32,7 @@ static bool all_run(weir_simulation *s)
 				if (w->tasks[k]->state != TASK_RUNNING)
 					return false;
 		}
-		if (!app)
+		if (!app || app->shutdown)
 			return false;
 		size_t known = 0;
 

@@ -30,6 +30,11 @@ static const struct kind {
 #undef X
 };
 
+static weir_rng *rng_of(weir_simulation *s, int fault)
+{
+	return fault == SIM_SHUTDOWN ? &s->shutdown_rng : &s->fault_rng;
+}
+
 /* Each seed has some kinds of faults only, with rates of its own: all of them all the time would hide what takes a
  * longer undisturbed run. */
 void weir__sim_faults_plan(weir_simulation *s)
@@ -38,10 +43,10 @@ void weir__sim_faults_plan(weir_simulation *s)
 	_Static_assert(SIM_SEND_FAILS == 0 && (int)SIM_CRASH_AT_CALL == CALL_FAULTS, "faults of calls come first");
 	for (int i = 0; i < SIM_FAULTS; i++) {
 		static const double rates[] = { 1, 1, 3, 8 };
-		double rate = rates[weir_rng_below(&s->fault_rng, sizeof rates / sizeof *rates)];
+		double rate = rates[weir_rng_below(rng_of(s, i), sizeof rates / sizeof *rates)];
 
 		s->report.fault_names[i] = kinds[i].name;
-		s->chances[i] = weir_rng_chance(&s->fault_rng, 0.6) ? kinds[i].chance * rate : 0;
+		s->chances[i] = weir_rng_chance(rng_of(s, i), 0.6) ? kinds[i].chance * rate : 0;
 	}
 	/* One wall clock must be enough to tell whether a checkpoint is too old. */
 	if (s->chances[SIM_COMPACT] > 0)
@@ -62,7 +67,7 @@ static bool comes_up(weir_simulation *s, enum sim_fault fault)
 {
 	double chance = s->chances[fault] * (in_rebalance(s) ? REBALANCE_FACTOR : 1);
 
-	return !s->calm && chance > 0 && weir_rng_chance(&s->fault_rng, chance);
+	return !s->calm && chance > 0 && weir_rng_chance(rng_of(s, fault), chance);
 }
 
 static void count(weir_simulation *s, enum sim_fault fault)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "framework/base/alloc.h"
+#include "framework/base/canary.h"
 #include "framework/runtime/runtime.h"
 
 #define CALLER "weir-shutdown-application:"
@@ -40,7 +41,7 @@ void weir__shutdown_heed(const char *client_id, const char *member_id, const cha
 	weir_error err;
 
 	(void)member_id, (void)topic, (void)partition;
-	if (!is_caller(client_id) || atomic_load(&app->stopping))
+	if (!is_caller(client_id) || atomic_load(&app->stopping) || WEIR__CANARY(IGNORE_SHUTDOWN))
 		return;
 	weir_fail(&err, WEIR_CLOSED, "instance \"%s\" has asked all instances of the application to stop",
 		  client_id + strlen(CALLER));

@@ -22,6 +22,7 @@ static const char *const canaries[CANARY_COUNT] = {
 	[CANARY_TRUST_DISK] = "trust-disk",
 	[CANARY_LEAVE_OWNERLESS] = "leave-ownerless",
 	[CANARY_BELIEVE_POSITIONS] = "believe-positions",
+	[CANARY_IGNORE_SHUTDOWN] = "ignore-shutdown",
 };
 #endif
 
@@ -171,10 +172,10 @@ static bool run_twice(const struct options *o, uint64_t seed, weir_simulation_re
 static void print_report(const struct options *o, const weir_simulation_report *r, uint64_t failed)
 {
 	printf("seeds=%llu failed=%llu steps=%lld virtual_s=%lld commits=%lld aborts=%lld records=%lld "
-	       "restored=%lld mended=%lld\n",
+	       "restored=%lld mended=%lld shut_down=%lld\n",
 	       (unsigned long long)o->seeds, (unsigned long long)failed, (long long)r->steps,
 	       (long long)r->virtual_ms / 1000, (long long)r->commits, (long long)r->aborts, (long long)r->records,
-	       (long long)r->restored, (long long)r->mended);
+	       (long long)r->restored, (long long)r->mended, (long long)r->shut_down);
 	for (int i = 0; i < WEIR_SIMULATION_FAULTS_MAX && r->fault_names[i]; i++)
 		printf("  %-26s %lld\n", r->fault_names[i], (long long)r->fault_counts[i]);
 }

@@ -62,7 +62,8 @@ typedef struct weir_simulation_opts {
 typedef struct weir_simulation_report {
 	uint64_t digest; /* of all that has happened: the same for the same seed */
 	int64_t steps, virtual_ms, commits, aborts, records, restored;
-	int64_t mended; /* times that an operator has set positions right, which an instance had refused */
+	int64_t shut_down; /* instances that have stopped because another has asked for it */
+	int64_t mended;    /* times that an operator has set positions right, which an instance had refused */
 	const char *fault_names[WEIR_SIMULATION_FAULTS_MAX]; /* NULL behind the last */
 	int64_t fault_counts[WEIR_SIMULATION_FAULTS_MAX];    /* injected */
 } weir_simulation_report;
