@@ -88,6 +88,8 @@ bool weir__rdk_group_alter(weir_cluster *cluster, const char *group, const weir_
 bool weir__rdk_group_delete(weir_cluster *cluster, const char *group, weir_error *err);
 bool weir__rdk_group_describe(weir_cluster *cluster, const char *group, weir_member_fn *fn, void *user,
 			      weir_error *err);
+/** As weir__rdk_topic_partitions, but waits so long at most. */
+int32_t weir__rdk_partitions_within(struct rdk_cluster *c, const char *topic, int timeout_ms, weir_error *err);
 /** What rdkafka_groups.c makes of a description: as weir_group_describe. */
 void weir__rdk_each_member(const rd_kafka_ConsumerGroupDescription_t *group, weir_member_fn *fn, void *user);
 weir_consumer *weir__rdk_consumer_open(weir_cluster *cluster, const weir_consumer_opts *opts, weir_error *err);

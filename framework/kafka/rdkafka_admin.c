@@ -119,13 +119,14 @@ struct topic_state {
 	bool led;           /* each has a leader */
 };
 
-static bool topic_state(struct rdk_cluster *c, const char *topic, struct topic_state *state, weir_error *err)
+static bool topic_state(struct rdk_cluster *c, const char *topic, int timeout_ms, struct topic_state *state,
+			weir_error *err)
 {
 	rd_kafka_topic_t *rkt = rd_kafka_topic_new(c->admin, topic, NULL);
 	if (!rkt)
 		return weir__rdk_fail(err, rd_kafka_last_error(), "topic \"%s\"", topic);
 	const struct rd_kafka_metadata *md;
-	rd_kafka_resp_err_t code = rd_kafka_metadata(c->admin, 0, rkt, &md, ADMIN_TIMEOUT_MS);
+	rd_kafka_resp_err_t code = rd_kafka_metadata(c->admin, 0, rkt, &md, timeout_ms);
 	rd_kafka_topic_destroy(rkt);
 	if (code)
 		return weir__rdk_fail(err, code, "metadata of topic %s", topic);
@@ -146,11 +147,16 @@ static bool topic_state(struct rdk_cluster *c, const char *topic, struct topic_s
 	return true;
 }
 
-int32_t weir__rdk_topic_partitions(weir_cluster *cluster, const char *topic, weir_error *err)
+int32_t weir__rdk_partitions_within(struct rdk_cluster *c, const char *topic, int timeout_ms, weir_error *err)
 {
 	struct topic_state state;
 
-	return topic_state(rdk(cluster), topic, &state, err) ? state.partitions : -1;
+	return topic_state(c, topic, timeout_ms, &state, err) ? state.partitions : -1;
+}
+
+int32_t weir__rdk_topic_partitions(weir_cluster *cluster, const char *topic, weir_error *err)
+{
+	return weir__rdk_partitions_within(rdk(cluster), topic, ADMIN_TIMEOUT_MS, err);
 }
 
 /* Metadata spreads from the controller to the brokers a little after the request is answered. At least so many
@@ -162,7 +168,7 @@ static bool wait_until(struct rdk_cluster *c, const char *topic, int32_t partiti
 	for (;;) {
 		struct topic_state state;
 		weir_error passing = { 0 };
-		bool known = topic_state(c, topic, &state, &passing);
+		bool known = topic_state(c, topic, ADMIN_TIMEOUT_MS, &state, &passing);
 
 		if (known && (partitions ? state.partitions >= partitions && state.led : state.partitions == 0))
 			return true;
@@ -312,7 +318,7 @@ bool weir__rdk_topic_widen(weir_cluster *cluster, const char *topic, int32_t par
 {
 	struct topic_state state;
 
-	if (!topic_state(rdk(cluster), topic, &state, err))
+	if (!topic_state(rdk(cluster), topic, ADMIN_TIMEOUT_MS, &state, err))
 		return false;
 	if (state.partitions == 0)
 		return weir_fail(err, WEIR_NOT_FOUND, "widen topic %s: there is none", topic);

@@ -352,14 +352,19 @@ static void finish_joining(struct rdk_consumer *c)
 	}
 }
 
-static bool is_member(const struct rdk_consumer *c)
+static bool has_member_id(const struct rdk_consumer *c)
 {
 	char *id = rd_kafka_memberid(c->rk);
-	bool is = id && *id;
+	bool has = id && *id;
 
 	if (id)
 		rd_kafka_mem_free(c->rk, id);
-	return is;
+	return has;
+}
+
+bool weir__rdk_is_member(const struct rdk_consumer *c)
+{
+	return has_member_id(c) && !rd_kafka_assignment_lost(c->rk) && !rd_kafka_fatal_error(c->rk, NULL, 0);
 }
 
 /* A static member that closes says nothing to the broker; one that gives its subscription up leaves. */
@@ -368,7 +373,7 @@ static void unsubscribe(struct rdk_consumer *c)
 	int64_t until = weir__rdk_now_ms() + LEAVE_TIMEOUT_MS;
 
 	rd_kafka_unsubscribe(c->rk);
-	while (is_member(c) && weir__rdk_now_ms() < until) {
+	while (has_member_id(c) && weir__rdk_now_ms() < until) {
 		forget_wake(c);
 		if (!serve_events(c))
 			wait_for_something(c, LEAVE_WAIT_MS);

@@ -70,6 +70,8 @@ void weir__rdk_owners_serve(struct rdk_consumer *c);
 void weir__rdk_owners_stop(struct rdk_consumer *c);
 /** An event of the group has been served. */
 void weir__rdk_members_changed(struct rdk_consumer *c);
+/** As far as librdkafka knows. */
+bool weir__rdk_is_member(const struct rdk_consumer *c);
 bool weir__rdk_rejoin(weir_consumer *consumer, weir_error *err);
 /** A name that was only made up to join the group again. */
 bool weir__rdk_is_no_topic(const char *name);

@@ -54,44 +54,43 @@ bool weir__rdk_rejoin(weir_consumer *consumer, weir_error *err)
 
 	if (!c->subscription)
 		return weir_fail(err, WEIR_USAGE, "rejoin: the consumer has no subscription");
-	char *id = c->had_share ? rd_kafka_memberid(c->rk) : NULL;
-
-	if (id && *id && !rd_kafka_assignment_lost(c->rk) && !rd_kafka_fatal_error(c->rk, NULL, 0))
+	if (c->had_share && weir__rdk_is_member(c))
 		join_again(c);
-	if (id)
-		rd_kafka_mem_free(c->rk, id);
 	return true;
 }
 
-static bool is_member(struct rdk_consumer *c, const rd_kafka_ConsumerGroupDescription_t *group)
+struct self {
+	const char *id;
+	bool found;
+};
+
+static void find_self(const char *client_id, const char *member_id, const char *topic, int32_t partition,
+		      void *self)
 {
-	char *id = rd_kafka_memberid(c->rk);
-	bool found = false;
+	struct self *s = self;
 
-	for (size_t i = 0; id && *id && i < rd_kafka_ConsumerGroupDescription_member_count(group); i++) {
-		const rd_kafka_MemberDescription_t *m = rd_kafka_ConsumerGroupDescription_member(group, i);
+	(void)client_id, (void)topic, (void)partition;
+	s->found |= strcmp(member_id, s->id) == 0;
+}
 
-		found |= !strcmp(rd_kafka_MemberDescription_consumer_id(m), id);
-	}
-	if (id)
-		rd_kafka_mem_free(c->rk, id);
-	return found && !rd_kafka_assignment_lost(c->rk) && !rd_kafka_fatal_error(c->rk, NULL, 0);
+static bool is_among(struct rdk_consumer *c, const rd_kafka_ConsumerGroupDescription_t *group)
+{
+	struct self self = { .id = rd_kafka_memberid(c->rk) };
+
+	if (!self.id)
+		return false;
+	weir__rdk_each_member(group, find_self, &self);
+	rd_kafka_mem_free(c->rk, (char *)self.id);
+	return self.found && weir__rdk_is_member(c);
 }
 
 static void note_topics(struct rdk_consumer *c, struct owner_look *look)
 {
 	for (int i = 0; i < c->subscription->cnt; i++) {
 		const char *topic = c->subscription->elems[i].topic;
-		rd_kafka_topic_t *rkt = rd_kafka_topic_new(c->cluster->admin, topic, NULL);
-		const struct rd_kafka_metadata *md;
 
-		if (rkt && !rd_kafka_metadata(c->cluster->admin, 0, rkt, &md, METADATA_MS_MAX)) {
-			if (md->topic_cnt == 1 && !md->topics[0].err)
-				weir__look_topic(look, topic, md->topics[0].partition_cnt);
-			rd_kafka_metadata_destroy(md);
-		}
-		if (rkt)
-			rd_kafka_topic_destroy(rkt);
+		weir__look_topic(look, topic,
+				 weir__rdk_partitions_within(c->cluster, topic, METADATA_MS_MAX, NULL));
 	}
 }
 
@@ -129,7 +128,7 @@ static void look_for_ownerless(struct rdk_consumer *c, const rd_kafka_ConsumerGr
 	struct owner_look look = { 0 };
 
 	if (!group || rd_kafka_ConsumerGroupDescription_state(group) != RD_KAFKA_CONSUMER_GROUP_STATE_STABLE ||
-	    !is_member(c, group)) {
+	    !is_among(c, group)) {
 		weir__owners_unknown(&c->owners, weir__rdk_now_ms());
 		return;
 	}

@@ -290,7 +290,7 @@ bool weir__task_process_waiting(struct task *t)
 		if (w->commit_now)
 			break;
 	}
-	for (size_t i = t->sub->pattern ? 1 : 0; i < t->input_count; i++)
+	for (size_t i = 0; i < t->input_count; i++)
 		set_paused(&t->inputs[i], is_full(&t->inputs[i]));
 	return done > 0;
 }

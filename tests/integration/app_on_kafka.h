@@ -77,4 +77,18 @@ static inline void job_stop(struct job *j)
 	weir_config_free(j->cfg);
 }
 
+/** A main's: runs the tests with c on the real cluster. */
+static inline int job_run_tests(struct contract *c, const char *name, const struct CMUnitTest *tests, size_t n)
+{
+	static char prefix[64];
+
+	c->cluster = real_cluster();
+	c->clock = weir_clock_system();
+	c->prefix = real_prefix(prefix, sizeof prefix);
+	int failed = _cmocka_run_group_tests(name, tests, n, NULL, NULL);
+
+	weir_cluster_free(c->cluster);
+	return failed;
+}
+
 #endif

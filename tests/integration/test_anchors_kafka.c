@@ -13,8 +13,7 @@
 
 enum { EACH = 200, RECORDS = 2 * EACH, OUT = 2 };
 
-static char prefix[64];
-static struct contract contract = { .prefix = prefix };
+static struct contract contract;
 
 struct merge {
 	char inputs[2][100], out[100];
@@ -226,15 +225,10 @@ static void one_that_comes_while_others_run_by_another_protocol_waits_for_them(v
 
 int main(void)
 {
-	contract.cluster = real_cluster();
-	contract.clock = weir_clock_system();
-	real_prefix(prefix, sizeof prefix);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_that_start_around_a_widening_do_not_process_the_same),
 		cmocka_unit_test(one_that_comes_while_others_run_by_another_protocol_waits_for_them),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	weir_cluster_free(contract.cluster);
-	return failed;
+	return job_run_tests(&contract, "anchors on Kafka", tests, sizeof tests / sizeof *tests);
 }

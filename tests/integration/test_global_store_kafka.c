@@ -6,8 +6,7 @@
 
 enum { PARTITIONS = 2 };
 
-static char prefix[64];
-static struct contract contract = { .prefix = prefix };
+static struct contract contract;
 
 struct topics {
 	const char *events, *in, *out;
@@ -135,14 +134,9 @@ static void each_event_counts_once(void **state)
 
 int main(void)
 {
-	contract.cluster = real_cluster();
-	contract.clock = weir_clock_system();
-	real_prefix(prefix, sizeof prefix);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_event_counts_once),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	weir_cluster_free(contract.cluster);
-	return failed;
+	return job_run_tests(&contract, "global stores on Kafka", tests, sizeof tests / sizeof *tests);
 }

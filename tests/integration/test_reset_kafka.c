@@ -3,8 +3,7 @@
 
 enum { PARTITIONS = 3 };
 
-static char prefix[64];
-static struct contract contract = { .prefix = prefix };
+static struct contract contract;
 
 struct topics {
 	const char *in, *out;
@@ -89,14 +88,9 @@ static void reading_begins_at_the_first_record_that_is_young_enough(void **state
 
 int main(void)
 {
-	contract.cluster = real_cluster();
-	contract.clock = weir_clock_system();
-	real_prefix(prefix, sizeof prefix);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reading_begins_at_the_first_record_that_is_young_enough),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	weir_cluster_free(contract.cluster);
-	return failed;
+	return job_run_tests(&contract, "reset on Kafka", tests, sizeof tests / sizeof *tests);
 }
