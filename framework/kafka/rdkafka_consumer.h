@@ -35,6 +35,10 @@ struct rdk_consumer {
 	/* Inside on_group: what is assigned and unassigned is gathered, and done in one step when it returns. */
 	bool in_event;
 	rd_kafka_topic_partition_list_t *added, *removed;
+	bool between;      /* what was revoked is gone; an assignment is to follow */
+	int64_t rejoin_ms; /* a round has been asked for: when to do so again; 0 = it has not */
+	int64_t asked_ms;  /* when librdkafka was given another subscription, */
+	int asked_rounds;  /* and after how many assignments it has made it its own */
 
 	/* Waking librdkafka's fetchers, where it does not wake them itself. */
 	bool must_wake;
@@ -73,6 +77,8 @@ void weir__rdk_members_changed(struct rdk_consumer *c);
 /** As far as librdkafka knows. */
 bool weir__rdk_is_member(const struct rdk_consumer *c);
 bool weir__rdk_rejoin(weir_consumer *consumer, weir_error *err);
+/** Asks again, where rejoin_ms says so. */
+void weir__rdk_rejoin_serve(struct rdk_consumer *c);
 /** A name that was only made up to join the group again. */
 bool weir__rdk_is_no_topic(const char *name);
 

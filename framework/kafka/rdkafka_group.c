@@ -182,6 +182,21 @@ static void pause_added(struct rdk_consumer *c)
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
+/* With the rest, when the event is answered. */
+static void start_in_event(struct rdk_consumer *c, struct held *h)
+{
+	h->stopped = h->restarts = false;
+	append(c->removed, h);
+	append(c->added, h);
+}
+
+static void start_those_due(struct rdk_consumer *c)
+{
+	for (size_t i = 0; i < c->held.count; i++)
+		if (c->held.items[i]->restarts)
+			start_in_event(c, c->held.items[i]);
+}
+
 void weir__rdk_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
 			    void *opaque)
 {
@@ -193,8 +208,12 @@ void weir__rdk_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_t
 			 rd_kafka_err2str(code));
 	c->in_event = true;
 	c->had_share |= assigned;
-	if (assigned)
+	c->between = !assigned;
+	if (assigned) {
+		c->rejoin_ms = 0;
+		c->asked_rounds -= c->asked_rounds > 0;
 		weir__owners_assigned(&c->owners, weir__rdk_now_ms());
+	}
 	c->added = rd_kafka_topic_partition_list_new(list->cnt);
 	c->removed = rd_kafka_topic_partition_list_new(list->cnt);
 	call_application(c,
@@ -204,6 +223,8 @@ void weir__rdk_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_t
 			 list);
 	if (!assigned)
 		unassign_left_over(c, list);
+	if (assigned)
+		start_those_due(c);
 	c->in_event = false;
 
 	/* librdkafka waits for the call that answers the event, be the list empty */
@@ -340,15 +361,20 @@ bool weir__rdk_unassign(weir_consumer *consumer, const weir_partition *list, siz
 
 /* --- positions ---------------------------------------------------------------------------------------------- */
 
-/* librdkafka stops fetching a partition for good at some errors, and then does not seek it either. */
+/*
+ * librdkafka stops fetching a partition for good at some errors, and then does not seek it either: it must be taken
+ * away and given again. Of a group's member librdkafka takes that for the answer to an event that has not been
+ * served yet, so it is done inside the next one.
+ */
 static bool start_again(struct rdk_consumer *c, struct held *h, weir_error *err)
 {
-	h->stopped = false;
-	if (c->in_event) { /* with the rest, when it is answered */
-		append(c->removed, h);
-		append(c->added, h);
+	if (c->in_event) {
+		start_in_event(c, h);
 		return true;
 	}
+	h->stopped = h->restarts = c->group != NULL;
+	if (h->restarts)
+		return weir__rdk_rejoin(&c->base, err);
 	rd_kafka_topic_partition_list_t *one = rd_kafka_topic_partition_list_new(1);
 
 	append(one, h);
@@ -412,7 +438,8 @@ static bool seek_list(struct rdk_consumer *c, rd_kafka_topic_partition_list_t *l
 			return weir__rdk_fail(err, code, "seek %s/%d to %lld", list->elems[0].topic,
 					      (int)list->elems[0].partition, (long long)list->elems[0].offset);
 		if (weir__rdk_now_ms() > until)
-			return start_all_again(c, list, err) && (c->in_event || wait_until_read(c, list, err));
+			return start_all_again(c, list, err) &&
+			       (c->in_event || c->group || wait_until_read(c, list, err));
 		usleep(SEEK_PAUSE_US);
 	}
 	return true;

@@ -15,7 +15,8 @@ struct held {
 	/* Offset of the next record, or where reading begins, in librdkafka's terms (logical ones are negative). */
 	int64_t position;
 	bool paused;
-	bool stopped; /* librdkafka has given up reading it until it is assigned again */
+	bool stopped;  /* librdkafka has given up reading it until it is assigned again */
+	bool restarts; /* and is to be, in the next event */
 };
 
 struct held_set {

@@ -11,6 +11,7 @@ enum {
 	ANSWER_MS_MAX = 10000,
 	STOP_MS_MAX = 1000,
 	METADATA_MS_MAX = 1000, /* asked for right after the broker has answered */
+	REJOIN_MS = 3000,       /* no assignment has come of it: it is asked for again */
 	MEMBERS_PAUSE_MS = 500, /* before it is asked again who is there; doubled each time */
 	MEMBERS_PAUSE_MS_MAX = 60000,
 };
@@ -45,18 +46,39 @@ static void join_again(struct rdk_consumer *c)
 		weir_log(WEIR_LOG_WARN, "kafka", "group=%s could not be joined again: %s", c->group,
 			 rd_kafka_err2str(code));
 	rd_kafka_topic_partition_list_destroy(more);
+	c->asked_ms = weir__rdk_now_ms();
+	c->asked_rounds = 2; /* one may be under way, and not known of here */
 }
 
-/* Before its first share, and after the loss of one, it is about to join anyhow. */
+/*
+ * Before its first share, and after the loss of one, it is about to join anyhow. And what has been revoked, or an
+ * event that waits, is followed by an assignment: librdkafka would keep the subscription for later.
+ */
+static void ask_for_round(struct rdk_consumer *c)
+{
+	if (!c->had_share || !weir__rdk_is_member(c)) {
+		c->rejoin_ms = 0;
+		return;
+	}
+	c->rejoin_ms = weir__rdk_now_ms() + (c->in_event ? 0 : REJOIN_MS);
+	if (!c->in_event && !c->between && !rd_kafka_queue_length(c->events))
+		join_again(c);
+}
+
 bool weir__rdk_rejoin(weir_consumer *consumer, weir_error *err)
 {
 	struct rdk_consumer *c = (struct rdk_consumer *)consumer;
 
 	if (!c->subscription)
 		return weir_fail(err, WEIR_USAGE, "rejoin: the consumer has no subscription");
-	if (c->had_share && weir__rdk_is_member(c))
-		join_again(c);
+	ask_for_round(c);
 	return true;
+}
+
+void weir__rdk_rejoin_serve(struct rdk_consumer *c)
+{
+	if (weir__rdk_now_ms() >= c->rejoin_ms)
+		ask_for_round(c);
 }
 
 struct self {

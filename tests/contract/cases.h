@@ -61,6 +61,7 @@
 	SLOW(a_member_that_does_not_poll_loses_its_membership) \
 	SLOW(workers_copy_each_record_once_through_aborts_and_rebalances) \
 	X(a_group_can_be_described) \
+	X(a_seek_from_outside_the_log_does_not_answer_an_event) \
 	X(members_are_told_of_after_each_event) \
 	X(a_static_member_can_leave_for_good) \
 	X(committed_offsets_can_be_set_and_deleted) \

@@ -490,6 +490,54 @@ void a_group_can_be_described(struct contract *c)
 	weir_consumer_close(consumers[1]);
 }
 
+/*
+ * A member that has stopped reading a partition is sought while an event waits to be served: what must be done for
+ * the seek must not pass for its answer to the event, by which another would get what it still has.
+ */
+void a_seek_from_outside_the_log_does_not_answer_an_event(struct contract *c)
+{
+	const char *topic = fresh_topic(c, 2), *group = fresh(c, "group");
+	weir_partition outside[] = { { .topic = topic, .partition = 0, .offset = 100 },
+				     { .topic = topic, .partition = 1, .offset = 100 } };
+	struct joiner a, b, *both[] = { &a, &b };
+	weir_error err;
+
+	put_numbers(c, topic, 0, 10);
+	put_numbers(c, topic, 1, 10);
+	assert_done(weir_group_alter(c->cluster, group, outside, 2, &err), err);
+	joiner_open(c, &a, (struct joiner_opts){ group, topic });
+	joiners_until(both, (int[]){ 2 }, 1);
+	for (int i = 0; i < 100; i++) { /* until it has heard that there is nothing */
+		joiner_poll(&a);
+		let_pass(c, 1);
+	}
+	joiner_open(c, &b, (struct joiner_opts){ group, topic });
+	for (int i = 0; i < 100; i++) {
+		joiner_poll(&b);
+		let_pass(c, 10);
+	}
+	for (int p = 0; p < 2; p++) {
+		outside[p].offset = a.next[0][p] = 5;
+		assert_done(weir_consumer_seek(a.consumer, &outside[p], 1, &err), err);
+	}
+	for (int i = 0; i < 100; i++) {
+		joiner_poll(&b);
+		let_pass(c, 10);
+	}
+	assert_int_equal(joiner_owned(&b), 0);
+	joiners_until(both, (int[]){ 1, 1 }, 2);
+	assert_one_owner(both, 2, 2);
+	for (struct patience w = patience(c); a.count < 5 && patience_left(&w, "records behind the seek");) {
+		joiner_poll(&a);
+		joiner_poll(&b);
+		let_pass(c, 10);
+	}
+	assert_int_equal(a.count, 5);
+	assert_int_equal(a.lost + b.lost, 0);
+	joiner_close(&a);
+	joiner_close(&b);
+}
+
 /* Rows of one other member; the lists come one after the other, without a word between. */
 struct heard {
 	int rows, of_second;
