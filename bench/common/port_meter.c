@@ -302,8 +302,9 @@ FORWARD(cluster, bool, group_alter,
 	(REAL, group, list, n, err))
 FORWARD(cluster, bool, group_delete, (weir_cluster * self, const char *group, weir_error *err), (REAL, group, err))
 FORWARD(cluster, bool, group_describe,
-	(weir_cluster * self, const char *group, weir_member_fn *fn, void *user, weir_error *err),
-	(REAL, group, fn, user, err))
+	(weir_cluster * self, const char *group, weir_member_fn *fn, void *user, int64_t timeout_ms,
+	 weir_error *err),
+	(REAL, group, fn, user, timeout_ms, err))
 
 static const struct cluster_ops cluster_ops = {
 	.free = cluster_free,

@@ -115,6 +115,6 @@ bool weir__embedded_group_delete(weir_cluster *cluster, const char *group, weir_
 /** Calls fn for each (member, partition). Lock held; given up for fn. */
 void weir__group_tell(struct embedded *e, const struct group *g, weir_member_fn *fn, void *user);
 bool weir__embedded_group_describe(weir_cluster *cluster, const char *group, weir_member_fn *fn, void *user,
-				   weir_error *err);
+				   int64_t timeout_ms, weir_error *err);
 
 #endif

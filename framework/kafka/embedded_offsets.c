@@ -236,10 +236,11 @@ void weir__group_tell(struct embedded *e, const struct group *g, weir_member_fn 
 }
 
 bool weir__embedded_group_describe(weir_cluster *cluster, const char *group, weir_member_fn *fn, void *user,
-				   weir_error *err)
+				   int64_t timeout_ms, weir_error *err)
 {
 	struct embedded *e = weir__embedded(cluster);
 
+	(void)timeout_ms;
 	if (!weir__embedded_answers(e, EMBEDDED_AT_DESCRIBE, group, err))
 		return false;
 	weir__embedded_enter(e);

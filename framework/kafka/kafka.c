@@ -111,9 +111,10 @@ bool weir_group_delete(weir_cluster *cluster, const char *group, weir_error *err
 	return cluster->ops->group_delete(cluster, group, err);
 }
 
-bool weir_group_describe(weir_cluster *cluster, const char *group, weir_member_fn *fn, void *user, weir_error *err)
+bool weir_group_describe(weir_cluster *cluster, const char *group, weir_member_fn *fn, void *user,
+			 int64_t timeout_ms, weir_error *err)
 {
-	return cluster->ops->group_describe(cluster, group, fn, user, err);
+	return cluster->ops->group_describe(cluster, group, fn, user, timeout_ms, err);
 }
 
 /* --- consumer ------------------------------------------------------------------------------------------------- */

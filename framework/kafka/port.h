@@ -21,7 +21,7 @@ struct cluster_ops {
 	bool (*group_committed)(weir_cluster *, const char *, weir_partition *, size_t, int64_t, weir_error *);
 	bool (*group_alter)(weir_cluster *, const char *, const weir_partition *, size_t, weir_error *);
 	bool (*group_delete)(weir_cluster *, const char *, weir_error *);
-	bool (*group_describe)(weir_cluster *, const char *, weir_member_fn *, void *, weir_error *);
+	bool (*group_describe)(weir_cluster *, const char *, weir_member_fn *, void *, int64_t, weir_error *);
 	weir_consumer *(*consumer_open)(weir_cluster *, const weir_consumer_opts *, weir_error *);
 	weir_producer *(*producer_open)(weir_cluster *, const weir_producer_opts *, weir_error *);
 };

@@ -87,7 +87,7 @@ bool weir__rdk_group_alter(weir_cluster *cluster, const char *group, const weir_
 			   weir_error *err);
 bool weir__rdk_group_delete(weir_cluster *cluster, const char *group, weir_error *err);
 bool weir__rdk_group_describe(weir_cluster *cluster, const char *group, weir_member_fn *fn, void *user,
-			      weir_error *err);
+			      int64_t timeout_ms, weir_error *err);
 /** As weir__rdk_topic_partitions, but waits so long at most. */
 int32_t weir__rdk_partitions_within(struct rdk_cluster *c, const char *topic, int timeout_ms, weir_error *err);
 /** What rdkafka_groups.c makes of a description: as weir_group_describe. */

@@ -174,11 +174,11 @@ void weir__rdk_each_member(const rd_kafka_ConsumerGroupDescription_t *group, wei
 }
 
 bool weir__rdk_group_describe(weir_cluster *cluster, const char *group, weir_member_fn *fn, void *user,
-			      weir_error *err)
+			      int64_t timeout_ms, weir_error *err)
 {
 	struct rdk_call call;
 
-	weir__rdk_call_begin(&call, rdk(cluster), RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, GROUP_TIMEOUT_MS);
+	weir__rdk_call_begin(&call, rdk(cluster), RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout_ms);
 	rd_kafka_DescribeConsumerGroups(call.rk, &group, 1, call.options, call.queue);
 	bool done = weir__rdk_call_wait(&call, err);
 	if (done) {

@@ -22,7 +22,11 @@ const char *weir__anchor_of(weir_app *app, const struct subtopology *sub)
 	return NULL;
 }
 
-enum { LOOK_US = 20000 }; /* a look in vain follows another after that */
+enum {
+	LOOK_US = 20000, /* a look in vain follows another after that */
+	START_MS = 30000,
+	WAIT_MS = 5000, /* of a worker, whose other tasks wait meanwhile */
+};
 
 struct comparison {
 	weir_app *app;
@@ -107,7 +111,7 @@ bool weir__anchors_check(weir_app *app, weir_error *err)
 		may_differ |= app->topology->subtopologies[i].topic_count > 1;
 	if (!may_differ)
 		return true;
-	if (!weir_group_describe(app->cluster, app->settings.application_id, compare, &c, &why)) {
+	if (!weir_group_describe(app->cluster, app->settings.application_id, compare, &c, START_MS, &why)) {
 		weir_log(WEIR_LOG_WARN, "app", "who runs already is not known: %s", why.message);
 		return true;
 	}
@@ -129,7 +133,7 @@ bool weir__anchors_agreed(struct task *t, weir_error *err)
 		w->next_anchors_us = now_us + LOOK_US;
 		weir_fail(&w->anchors_why, WEIR_TIMEOUT, "the group does not come to rest");
 		w->anchors_why.retriable = true;
-		if (!weir_group_describe(w->app->cluster, w->app->settings.application_id, compare, &c,
+		if (!weir_group_describe(w->app->cluster, w->app->settings.application_id, compare, &c, WAIT_MS,
 					 &w->anchors_why))
 			weir_wrap(&w->anchors_why, "by what the others divide the work is not known");
 		else if (!compared(&c, err) || t->agreed)

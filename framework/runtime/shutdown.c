@@ -114,7 +114,8 @@ static bool others_are_left(weir_app *app)
 	weir_error err;
 	int others = 0;
 
-	if (weir_group_describe(app->cluster, app->settings.application_id, count_other, &others, &err))
+	if (weir_group_describe(app->cluster, app->settings.application_id, count_other, &others, DESCRIBE_MS,
+				&err))
 		return others > 0;
 	weir_log(WEIR_LOG_WARN, "app", "who has not stopped yet is not known: %s", err.message);
 	return true;

@@ -465,7 +465,7 @@ void a_group_can_be_described(struct contract *c)
 	int owned[2] = { 0 };
 	weir_error err;
 
-	assert_done(weir_group_describe(c->cluster, group, note_member, &listed, &err), err);
+	assert_done(weir_group_describe(c->cluster, group, note_member, &listed, 10000, &err), err);
 	assert_int_equal(listed.rows, 0);
 	for (int i = 0; i < 2; i++) {
 		weir_consumer_opts opts = {
@@ -479,7 +479,7 @@ void a_group_can_be_described(struct contract *c)
 	for (struct patience w = patience(c); !(owned[0] == 2 && owned[1] == 2) && patience_left(&w, "assignment");)
 		for (int i = 0; i < 2; i++)
 			assert_done(weir_consumer_poll(consumers[i], 20, ignore, NULL, &err), err);
-	assert_done(weir_group_describe(c->cluster, group, note_member, &listed, &err), err);
+	assert_done(weir_group_describe(c->cluster, group, note_member, &listed, 10000, &err), err);
 	assert_int_equal(listed.members[0], 2);
 	assert_int_equal(listed.members[1], 2);
 	assert_int_equal(listed.members[2], 0);
@@ -605,7 +605,7 @@ void a_static_member_can_leave_for_good(struct contract *c)
 	assert_int_equal(joiner_owned(&a), 0);
 	assert_int_equal(a.revoked, revoked + 1);
 	joiners_until(&both[1], (int[]){ 4 }, 1); /* long before its session would be over */
-	assert_done(weir_group_describe(c->cluster, group, note_member, &listed, &err), err);
+	assert_done(weir_group_describe(c->cluster, group, note_member, &listed, 10000, &err), err);
 	assert_int_equal(listed.rows, 4);
 	joiner_open(c, &a, opts);
 	joiners_until(both, (int[]){ 2, 2 }, 2);

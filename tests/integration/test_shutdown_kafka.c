@@ -176,7 +176,7 @@ static int described(struct run *run, weir_member_fn *fn)
 	weir_error err;
 	int n = 0;
 
-	assert_done(weir_group_describe(contract.cluster, run->id, fn, &n, &err), err);
+	assert_done(weir_group_describe(contract.cluster, run->id, fn, &n, 10000, &err), err);
 	return n;
 }
 

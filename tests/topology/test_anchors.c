@@ -90,7 +90,7 @@ static void wait_for_owners(void)
 	for (int ms = 0;; ms++) {
 		int owned = 0;
 
-		if (weir_group_describe(cluster, "app", count_partition, &owned, &err) && owned == 2)
+		if (weir_group_describe(cluster, "app", count_partition, &owned, 10000, &err) && owned == 2)
 			return;
 		if (ms == PATIENCE_MS)
 			fail_msg("partitions without owner");
@@ -231,7 +231,7 @@ static void wait_for_members(int wanted)
 	for (int ms = 0;; ms++) {
 		int n = 0;
 
-		must(weir_group_describe(cluster, "app", count_member, &n, &err));
+		must(weir_group_describe(cluster, "app", count_member, &n, 10000, &err));
 		if (n == wanted)
 			return;
 		if (ms == PATIENCE_MS)

@@ -174,7 +174,7 @@ static void assert_group_is_empty(void)
 {
 	int rows = 0;
 
-	must(weir_group_describe(cluster, "app", count_member, &rows, &err));
+	must(weir_group_describe(cluster, "app", count_member, &rows, 10000, &err));
 	assert_int_equal(rows, 0);
 }
 

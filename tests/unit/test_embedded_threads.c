@@ -111,7 +111,7 @@ static void *administer(void *user)
 
 		assert_done(weir_topics_create(cluster, &spec, 1, &err), err);
 		assert_done(weir_topics_each(cluster, ignore_topic, &sum, &err), err);
-		assert_done(weir_group_describe(cluster, "members", ignore_member, &sum, &err), err);
+		assert_done(weir_group_describe(cluster, "members", ignore_member, &sum, 10000, &err), err);
 		assert_done(weir_offsets_range(cluster, "shared", 0, &first, &end, &err), err);
 		assert_true(first <= end);
 		assert_done(weir_topics_delete(cluster, &name, 1, &err), err);

@@ -128,7 +128,8 @@ bool weir_group_delete(weir_cluster *cluster, const char *group, weir_error *err
  *  assigning no consumer of this library has (Kafka Streams') has no members here. */
 typedef void weir_member_fn(const char *client_id, const char *member_id, const char *topic, int32_t partition,
 			    void *user);
-bool weir_group_describe(weir_cluster *cluster, const char *group, weir_member_fn *fn, void *user, weir_error *err);
+bool weir_group_describe(weir_cluster *cluster, const char *group, weir_member_fn *fn, void *user,
+			 int64_t timeout_ms, weir_error *err);
 
 /* --- consumer ------------------------------------------------------------------------------------ */
 
