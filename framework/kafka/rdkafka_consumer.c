@@ -45,6 +45,8 @@ static void partition_failed(struct rdk_consumer *c, const rd_kafka_message_t *m
 		.user = h ? h->user : NULL,
 	};
 
+	if (!h && m->partition >= 0) /* unassigned meanwhile; without a number: a topic of the subscription */
+		return;
 	weir__rdk_fail(&error, m->err, "reading %s/%d at offset %lld: %s", partition.topic, (int)m->partition,
 		       (long long)partition.offset, rd_kafka_message_errstr(m));
 	if (h && error.code == WEIR_STATE) {
