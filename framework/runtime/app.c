@@ -339,7 +339,8 @@ bool weir_app_stop(weir_app *app, int64_t timeout_ms, weir_error *err)
 	weir__tell_state(app);
 	atomic_store_explicit(&app->stopping, true, memory_order_release);
 	if (!join_workers(app, timeout_ms))
-		return weir_fail(err, WEIR_TIMEOUT, "the workers have not ended within %lld ms",
+		return weir_app_state_get(app, err) != WEIR_APP_ERROR &&
+		       weir_fail(err, WEIR_TIMEOUT, "the workers have not ended within %lld ms",
 				 (long long)timeout_ms);
 	for (int i = 0; i < app->settings.workers; i++)
 		if (!atomic_load(&app->workers[i].done))

@@ -146,6 +146,12 @@ static bool create_topics(const struct arguments *a, weir_topology *t, weir_clus
 	return !a->create_partitions || weir__topics_create_external(t, cluster, dead_letters, like, err);
 }
 
+/* Who asks all instances to stop waits for them: a round of the group may last as long as a session. */
+static int64_t stop_timeout_ms(const weir_app *app)
+{
+	return STOP_TIMEOUT_MS + (atomic_load(&app->leaves) ? app->settings.session_timeout_ms : 0);
+}
+
 static int run(const char *program, struct arguments *a, weir_topology *t)
 {
 	weir_error err = { .code = WEIR_OK };
@@ -160,7 +166,7 @@ static int run(const char *program, struct arguments *a, weir_topology *t)
 		usleep(100000);
 	}
 	if (app)
-		ok = weir_app_stop(app, STOP_TIMEOUT_MS, ok ? &err : NULL) && ok;
+		ok = weir_app_stop(app, stop_timeout_ms(app), ok ? &err : NULL) && ok;
 	if (!ok)
 		fprintf(stderr, "%s: %s\n", program, err.message);
 	if (app && !weir_app_ended(app))

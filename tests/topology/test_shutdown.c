@@ -280,12 +280,40 @@ static void who_starts_while_the_application_is_being_stopped_stops_too(void **s
 	weir_cluster_free(cluster);
 }
 
+/* Somebody who has not heard of it: he does not poll. */
+static void who_asks_waits_for_the_others_and_says_why_meanwhile(void **state)
+{
+	struct running r;
+	weir_error why = { .code = WEIR_OK };
+	weir_consumer *slow;
+	const char *const topics[] = { "out" };
+
+	(void)state;
+	open_cluster();
+	atomic_store(&bad_stays, true);
+	start(&r, 1, false);
+	wait_for(&r, WEIR_APP_RUNNING);
+	must(slow = weir_consumer_open(cluster, (weir_consumer_opts){ .group = "app" }, &err));
+	must(weir_consumer_subscribe(slow, topics, 1, &err));
+	must(weir_consumer_poll(slow, 0, count, NULL, &err));
+	put("bad", PARTITIONS);
+	wait_for(&r, WEIR_APP_ERROR);
+	assert_false(weir_app_stop(r.app, 300, &why));
+	assert_contains(why.message, "too bad");
+	assert_false(weir_app_ended(r.app));
+	weir_consumer_close(slow);
+	assert_contains(ended(&r).message, "too bad");
+	assert_group_is_empty();
+	weir_cluster_free(cluster);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_instance_that_fails_can_stop_all_of_the_application),
 		cmocka_unit_test(static_members_stop_too_and_need_not_wait_for_their_sessions),
 		cmocka_unit_test(several_may_ask_at_the_same_time),
+		cmocka_unit_test(who_asks_waits_for_the_others_and_says_why_meanwhile),
 		cmocka_unit_test(who_starts_while_the_application_is_being_stopped_stops_too),
 	};
 
