@@ -1,5 +1,7 @@
 /* The worker in trouble that the driver alone does not make: brokers that do not answer, disks that fail, pauses.
  * */
+#include <limits.h>
+
 #include "framework/kafka/embedded.h"
 #include "framework/runtime/runtime.h"
 #include "tests/topology/topology_test.h"
@@ -209,6 +211,123 @@ static void commits_that_take_longer_than_their_interval_leave_time_for_records(
 	weir_driver_free(d);
 }
 
+/* --- where failures of commits and checkpoints end --------------------------------------------------------------
+ * */
+
+static weir_topology *counting(void)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_stream *in = text_source(t, "in");
+
+	weir_sink(weir_changes(weir_count(in, "counts", (weir_window){ 0 })), "out", (weir_sink_opts){ 0 });
+	weir_sink(weir_changes(weir_count(in, "again", (weir_window){ 0 })), "out-again", (weir_sink_opts){ 0 });
+	return t;
+}
+
+static void commits_that_fail_for_longer_than_task_timeout_end_the_application(void **state)
+{
+	static const char *const config[][2] = { { "task.timeout.ms", "10s" } };
+	weir_driver *d = driver(counting(), (weir_driver_opts){ .config = config, .config_count = 1 });
+	struct mishap m = { EMBEDDED_AT_COMMIT, EMBEDDED_ABORTABLE, INT_MAX };
+	weir_error why;
+	weir_driver_pipe(d, "in", "k", "v", 1);
+	int64_t began_us = weir__now_us(weir_driver_app(d));
+
+	(void)state;
+	weir__embedded_faults(weir_driver_cluster(d), mishap_now, &m, 0);
+	put_waiting(d, "in", 0, "k", "v", 2);
+	for (int i = 0; i < 60 && weir_app_state_get(weir_driver_app(d), &why) != WEIR_APP_ERROR; i++)
+		weir_driver_advance(d, 1000);
+	assert_stopped(d, "transactions in a row have failed, for longer than task.timeout.ms");
+	assert_true(weir__now_us(weir_driver_app(d)) - began_us > 10000000);
+	assert_numbers(d, "out", "k=1@1");
+	m.left = 0;
+	must(weir_driver_restart(d, false, &err));
+	assert_numbers(d, "out", "k=2@2");
+	weir_driver_free(d);
+}
+
+/* The transaction stands, the state on disk is what it was. */
+static void a_disk_that_fails_at_a_checkpoint_ends_the_application_after_the_commit(void **state)
+{
+	(void)state;
+	for (int writes = 1; writes < 4; writes++) {
+		char *dir = temporary_directory();
+		weir_driver *d = driver(counting(), (weir_driver_opts){ .state_dir = dir });
+
+		weir_driver_pipe(d, "in", "k", "v", 1);
+		weir_driver_advance(d, WEIR_MINUTES(6)); /* a checkpoint is due at the next commit */
+		weir_driver_pipe(d, "in", "k", "v", 2);
+		weir_driver_advance(d, WEIR_MINUTES(6));
+		weir__state_break_after(weir_driver_app(d)->state, writes);
+		for (int i = 0; i < 4; i++) {
+			weir_driver_pipe(d, "in", "k", "v", 3 + i);
+			weir_driver_advance(d, WEIR_MINUTES(6));
+		}
+		assert_stopped(d, "disk is broken");
+		must(weir_driver_restart(d, writes % 2, &err));
+		const char *text;
+		int last = 0, n;
+
+		while ((text = weir_driver_read_text(d, "out", false, true))) {
+			assert_int_equal(sscanf(text, "k=%d@", &n), 1);
+			assert_true(n > last);
+			last = n;
+		}
+		assert_int_equal(last, 6);
+		weir_driver_free(d);
+		remove_directory(dir);
+	}
+}
+
+static void a_disk_that_fails_at_the_end_costs_the_tail_alone(void **state)
+{
+	char *dir = temporary_directory();
+	weir_driver *d = driver(counting(), (weir_driver_opts){ .state_dir = dir });
+
+	(void)state;
+	weir_driver_pipe(d, "in", "k", "v", 1);
+	must(weir_driver_restart(d, false, &err));
+	weir_driver_pipe(d, "in", "k", "v", 2);
+	weir__state_break_after(weir_driver_app(d)->state, 1);
+	must(weir_driver_restart(d, false, &err));
+	weir_driver_pipe(d, "in", "k", "v", 3);
+	assert_numbers(d, "out", "k=1@1", "k=2@2", "k=3@3");
+	assert_numbers(d, "out-again", "k=1@1", "k=2@2", "k=3@3");
+	assert_true(weir_metrics_value(weir_app_metrics(weir_driver_app(d)), "weir_restored_records_total",
+				       (const char *const[]){ "0" }) > 0);
+	weir_driver_free(d);
+	remove_directory(dir);
+}
+
+/* The broker takes 4096 bytes beside an offset: what does not fit is left out, and nothing else fails. */
+static void times_that_do_not_fit_beside_an_offset_are_left_out(void **state)
+{
+	enum { STEPS = 60 };
+	weir_topology *t = weir_topology_new("app");
+	weir_stream *in = text_source(t, "in");
+
+	(void)state;
+	for (int i = 0; i < STEPS; i++) {
+		char name[80];
+
+		snprintf(name, sizeof name, "windows-of-a-name-that-is-a-good-deal-longer-than-others-%d", i);
+		weir_table *table = weir_count(in, name, (weir_window){ .size_ms = 10, .grace_ms = 1000 });
+
+		if (i == 0 || i == STEPS - 1)
+			weir_sink(weir_changes(table), i ? "last" : "first", (weir_sink_opts){ 0 });
+	}
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	for (int i = 0; i < 3; i++) {
+		weir_driver_pipe(d, "in", "k", "v", 5 + i);
+		must(weir_driver_restart(d, i % 2, &err));
+	}
+	assert_windowed_numbers(d, "first", "k[0]=1@5", "k[0]=2@6", "k[0]=3@7");
+	assert_windowed_numbers(d, "last", "k[0]=1@5", "k[0]=2@6", "k[0]=3@7");
+	weir_driver_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +337,10 @@ int main(void)
 		cmocka_unit_test(what_came_since_a_start_at_the_end_survives_an_abort),
 		cmocka_unit_test(a_restore_behind_a_transaction_that_never_ends_says_so),
 		cmocka_unit_test(commits_that_take_longer_than_their_interval_leave_time_for_records),
+		cmocka_unit_test(commits_that_fail_for_longer_than_task_timeout_end_the_application),
+		cmocka_unit_test(a_disk_that_fails_at_a_checkpoint_ends_the_application_after_the_commit),
+		cmocka_unit_test(a_disk_that_fails_at_the_end_costs_the_tail_alone),
+		cmocka_unit_test(times_that_do_not_fit_beside_an_offset_are_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
