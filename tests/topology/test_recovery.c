@@ -328,6 +328,56 @@ static void times_that_do_not_fit_beside_an_offset_are_left_out(void **state)
 	weir_driver_free(d);
 }
 
+/* Between the look at where the log begins and reading it: once. */
+struct cut {
+	weir_cluster *cluster;
+	int64_t below;
+	int looks;
+};
+
+static enum embedded_fault cut_changelog(enum embedded_point point, const char *who, void *user)
+{
+	struct cut *c = user;
+	weir_partition to = { .topic = "app-counts-changelog", .offset = c->below };
+
+	if (point == EMBEDDED_AT_RANGE && strcmp(who, to.topic) == 0)
+		c->looks++;
+	if (point == EMBEDDED_AT_POLL && c->looks == 1 && c->below > 0) {
+		c->below = 0;
+		must(weir_records_delete(c->cluster, &to, 1, &err));
+	}
+	return EMBEDDED_FINE;
+}
+
+static void a_changelog_that_is_cut_while_it_is_read_is_read_again(void **state)
+{
+	(void)state;
+	for (int on_disk = 0; on_disk < 2; on_disk++) {
+		weir_topology *t = weir_topology_new("app");
+		char *dir = temporary_directory();
+
+		weir_sink(weir_changes(weir_count(text_source(t, "in"), "counts",
+						  (weir_window){ .size_ms = 10, .retain_ms = 100 })),
+			  "out", (weir_sink_opts){ 0 });
+		weir_driver *d = driver(t, (weir_driver_opts){ .state_dir = on_disk ? dir : NULL });
+		struct cut c = { .cluster = weir_driver_cluster(d), .below = 4 };
+
+		for (int i = 0; i < 2; i++)
+			weir_driver_pipe(d, "in", "k", "expired", 5 + 10 * i);
+		for (int i = 0; i < 3; i++)
+			weir_driver_pipe(d, "in", "k", "v", 201 + i);
+		weir__embedded_faults(c.cluster, cut_changelog, &c, 0);
+		must(weir_driver_restart(d, true, &err));
+		assert_int_equal(c.below, 0);
+		assert_int_equal(c.looks, 2);
+		weir_driver_pipe(d, "in", "k", "v", 204);
+		assert_windowed_numbers(d, "out", "k[0]=1@5", "k[10]=1@15", "k[200]=1@201", "k[200]=2@202",
+					"k[200]=3@203", "k[200]=4@204");
+		weir_driver_free(d);
+		remove_directory(dir);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +391,7 @@ int main(void)
 		cmocka_unit_test(a_disk_that_fails_at_a_checkpoint_ends_the_application_after_the_commit),
 		cmocka_unit_test(a_disk_that_fails_at_the_end_costs_the_tail_alone),
 		cmocka_unit_test(times_that_do_not_fit_beside_an_offset_are_left_out),
+		cmocka_unit_test(a_changelog_that_is_cut_while_it_is_read_is_read_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
