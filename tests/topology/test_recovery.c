@@ -378,6 +378,40 @@ static void a_changelog_that_is_cut_while_it_is_read_is_read_again(void **state)
 	}
 }
 
+static enum embedded_fault fail_restorer(enum embedded_point point, const char *who, void *user)
+{
+	int *left = user;
+
+	if (point != EMBEDDED_AT_POLL || strcmp(who, "member:1") == 0 || *left == 0)
+		return EMBEDDED_FINE;
+	--*left;
+	return EMBEDDED_ABORTABLE;
+}
+
+static void a_changelog_that_cannot_be_read_for_longer_than_task_timeout_ends_the_application(void **state)
+{
+	static const char *const config[][2] = { { "task.timeout.ms", "10s" },
+						 { "application.server", "member:1" } };
+	weir_driver *d = driver(counting(), (weir_driver_opts){ .config = config, .config_count = 2 });
+	weir_error why = { .code = WEIR_OK };
+	int left = 20;
+
+	(void)state;
+	weir_driver_pipe(d, "in", "k", "v", 1);
+	weir__embedded_faults(weir_driver_cluster(d), fail_restorer, &left, 0);
+	must(weir_driver_restart(d, true, &err)); /* it comes to itself again */
+	assert_int_equal(left, 0);
+	weir_driver_pipe(d, "in", "k", "v", 2);
+	left = INT_MAX;
+	assert_false(weir_driver_restart(d, true, &why));
+	assert_contains(why.message, "restore: given up after task.timeout.ms");
+	left = 0;
+	must(weir_driver_restart(d, true, &err));
+	weir_driver_pipe(d, "in", "k", "v", 3);
+	assert_numbers(d, "out", "k=1@1", "k=2@2", "k=3@3");
+	weir_driver_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -392,6 +426,7 @@ int main(void)
 		cmocka_unit_test(a_disk_that_fails_at_the_end_costs_the_tail_alone),
 		cmocka_unit_test(times_that_do_not_fit_beside_an_offset_are_left_out),
 		cmocka_unit_test(a_changelog_that_is_cut_while_it_is_read_is_read_again),
+		cmocka_unit_test(a_changelog_that_cannot_be_read_for_longer_than_task_timeout_ends_the_application),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
