@@ -194,6 +194,7 @@ void weir_topology_describe(weir_topology *t, weir_format format, FILE *out)
 	static void (*const describe[])(weir_topology *, FILE *) = { describe_text, describe_dot, describe_mermaid,
 								     describe_json };
 
+	weir_assert(t && out && format <= WEIR_JSON && "a topology, a format and a file are given");
 	weir__graph_finish(t, NULL); /* one with mistakes can be looked at, too */
 	describe[format](t, out);
 }

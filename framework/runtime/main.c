@@ -206,6 +206,7 @@ static int with_config(const char *program, struct arguments *a, weir_topology *
 
 int weir_main_with(int argc, char **argv, weir_build_fn *build, weir_app_opts opts)
 {
+	weir_assert(build && "weir_main is given a function that builds the topology");
 	struct arguments a = { .cfg = weir_config_new(), .opts = opts };
 	weir_topology *t = build();
 	weir_error err;

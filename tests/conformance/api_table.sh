@@ -5,7 +5,8 @@
 #
 # Kafka Streams' side is asked of javap (a JDK and Maven: deploy/packages.sh conformance): each public class outside
 # `internals`, each public method of it, must stand somewhere between backquotes; of processor.assignment, which has no
-# counterpart as a whole, the classes alone. Weir's side: each weir_... and WEIR_... of the table is in a public header.
+# counterpart as a whole, the classes alone. Weir's side: each weir_... and WEIR_... of the table is in a public header,
+# or a metric.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source tests/conformance/java.sh
@@ -38,8 +39,8 @@ awk '
 grep -o '`[^`]*`' "$table" | grep -oE '[A-Za-z_][A-Za-z0-9_]*' | sort -u >"$work/named"
 awk 'NR == FNR { named[$1]; next } !($2 in named) { print "not in the table: " $1 "." $2 }' "$work/named" "$work/members" >"$work/findings"
 
-# Codes of errors stand in a list of their own.
-{ grep -ohE '\b(weir|WEIR)_[A-Za-z0-9_]+' framework/include/weir/*.h
+# Codes of errors stand in a list of their own, metrics in a table of docs.
+{ grep -ohE '\b(weir|WEIR)_[A-Za-z0-9_]+' framework/include/weir/*.h docs/metrics.md
   sed -n 's/^\tX(\([A-Z_]*\),.*/WEIR_\1/p' framework/include/weir/error.h; } | sort -u >"$work/there"
 grep -E '^(weir|WEIR)_.*[^_]$' "$work/named" | comm -23 - "$work/there" | sed 's/^/in the table, and in no header: /' >>"$work/findings"
 
