@@ -11,6 +11,7 @@
 
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define ASSIGNOR "cooperative-sticky" /* of all consumers in groups */
 
@@ -21,6 +22,7 @@ struct rdk_cluster {
 	rd_kafka_t *admin;
 	pthread_mutex_t lock;
 	char *id;
+	atomic_bool described_in_vain; /* a description of a group has failed: see cluster_free */
 };
 
 static inline int64_t weir__rdk_now_ms(void)

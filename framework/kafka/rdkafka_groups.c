@@ -196,5 +196,7 @@ bool weir__rdk_group_describe(weir_cluster *cluster, const char *group, weir_mem
 			done = weir__rdk_fail(err, code, "%s", rd_kafka_error_string(error));
 	}
 	weir__rdk_call_end(&call);
+	if (!done)
+		atomic_store(&rdk(cluster)->described_in_vain, true);
 	return done || weir_wrap(err, "describe group %s", group);
 }
