@@ -100,6 +100,7 @@ void weir__table_store_add(struct node *n, weir_table_opts opts)
 	if (opts.entries_max < 0 || (opts.entries_max && opts.versioned))
 		weir__graph_mistake(n->topology, n->name, "entries_max is not for versions, and not negative");
 	store->owner = n;
+	n->store_unnamed = !opts.store;
 	n->stores[n->store_count++] = store;
 }
 
@@ -133,6 +134,12 @@ static void put_version(struct instance *in, weir_context *cx, const weir_record
 	weir__pass_on(in, cx, &out);
 }
 
+/* As where Kafka Streams has no store. */
+static bool passes_deletions(const struct node *n)
+{
+	return n->topology->as & WEIR_AS_DELETIONS && n->store_unnamed && !n->old_wanted && !n->looked_into;
+}
+
 void weir__table_put(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	if (cx->failure)
@@ -143,7 +150,7 @@ void weir__table_put(struct instance *in, weir_context *cx, const weir_record *r
 		put_version(in, cx, r);
 		return;
 	}
-	if (weir_is_null(value) && !in->node->stores[0]->spec.leaves_nothing_out &&
+	if (weir_is_null(value) && !in->node->stores[0]->spec.leaves_nothing_out && !passes_deletions(in->node) &&
 	    weir_is_null(weir_store_get(in->stores[0], r->key, NULL)))
 		return;
 	weir_store_put(in->stores[0], r->key, value, r->timestamp_ms);

@@ -221,6 +221,7 @@ void weir__graph_look_up(struct node *n, struct node *table)
 	}
 	weir_assert(n->looked_up_count < NODE_LOOKED_UP_MAX);
 	n->looked_up[n->looked_up_count++] = table;
+	table->looked_into = true;
 }
 
 bool weir__graph_reads(const struct node *n, const struct graph_store *store)

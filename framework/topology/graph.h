@@ -51,6 +51,8 @@ struct node {
 	bool placed;                 /* for put_in_order */
 	bool is_nothing;             /* weir__graph_nothing; not among the topology's */
 	bool old_wanted;             /* of a table: something below asks for old values */
+	bool looked_into;            /* ... or for its rows */
+	bool store_unnamed;          /* its store is called as the step */
 	struct node *rekeyed;        /* the writer of the repartition that the steps with state below it share */
 	const void *opts;            /* the operator's, in the topology's arena */
 	const weir_wrapper *wrapper; /* around it; NULL = nothing */

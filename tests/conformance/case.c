@@ -40,9 +40,9 @@ static void read_step(struct step *s, char **words, size_t n)
 	}
 }
 
-const char *as_names[] = { "closing",     "suppressed-old", "suppressed-each",     "retention", "late-versions",
-			   "failed-rows", "processors",     "merged-repartitions", "letters",   "new-topics",
-			   NULL };
+const char *as_names[] = { "closing",       "suppressed-old", "suppressed-each", "retention",
+			   "late-versions", "failed-rows",    "processors",      "merged-repartitions",
+			   "letters",       "new-topics",     "deletions",       NULL };
 
 /* The names are those of the bits of weir_topology_as_kafka_streams, in their order. */
 static unsigned as_of(const char *name, const char *path)

@@ -9,9 +9,9 @@ static weir_table *table_in(struct graph *g, const struct step *s, size_t i)
 /* Views have a store only if they are given one. */
 static weir_table_opts opts_of(const struct step *s)
 {
-	const char *log = step_option(s, "log");
+	const char *log = step_option(s, "log"), *store = step_option(s, "store");
 
-	return (weir_table_opts){ .store = step_option(s, "store"),
+	return (weir_table_opts){ .store = store && strcmp(store, "none") == 0 ? NULL : store,
 				  .entries_max = step_number(s, "max", 0),
 				  .unlogged = log && strcmp(log, "off") == 0,
 				  .versioned = step_option(s, "history") != NULL,

@@ -314,6 +314,18 @@ static bool is_listed(const struct run *r, const char *store)
 	       !ends_with(store, "-Buffer") && !is_of_buffer(r, changelog);
 }
 
+/* Kafka Streams has none there. */
+static bool is_ours_alone(const struct run *r, const char *store)
+{
+	for (const struct step *s = r->c->steps; s; s = s->next) {
+		const char *option = step_option(s, "store");
+
+		if (option && strcmp(option, "none") == 0 && strcmp(s->name, store) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* The lines of a text, sorted, to the end of the trace. */
 static void add_sorted(struct run *r, struct text *lines)
 {
@@ -343,7 +355,7 @@ static void finish(struct run *r)
 		if (spec->kind == STORE_VERSIONED)
 			versions_list(weir_driver_store(r->d, spec->name, 0), spec->name, &lines, add_value,
 				      t->stores[i]->value);
-		else if (is_listed(r, spec->name))
+		else if (is_listed(r, spec->name) && !is_ours_alone(r, spec->name))
 			list_store(r, spec->name, spec->kind,
 				   spec->kind != STORE_SESSION && !spec->duplicates &&
 					   (!spec->entries_max || spec->evicts_at_flush) && !spec->headers,
@@ -368,7 +380,7 @@ static void find_changelogs(struct run *r)
 		struct text name = { 0 };
 
 		text_add(&name, "app-%s-changelog", t->stores[i]->spec.name);
-		if (t->stores[i]->spec.logged)
+		if (t->stores[i]->spec.logged && !is_ours_alone(r, t->stores[i]->spec.name))
 			r->changelogs[n++] = name.s;
 		else
 			free(name.s);

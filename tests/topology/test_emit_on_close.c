@@ -185,6 +185,44 @@ static const void *any(weir_context *cx, weir_bytes key, const void *left, const
 /* As in Kafka Streams: the other side's row is what its store holds. */
 /* --- taken over, and given back ---------------------------------------------------------------------------- */
 
+static weir_topology *counting_as_there(void)
+{
+	weir_window window = { .size_ms = 10, .grace_ms = 5, .retain_ms = 1000, .emit_on_close = true };
+	weir_topology *t = weir_topology_new("closing");
+
+	weir_topology_as_kafka_streams(t, WEIR_AS_CLOSING);
+	weir_sink(weir_changes(weir_count(text_source(t, "in"), "counts", window)), "out", (weir_sink_opts){ 0 });
+	return t;
+}
+
+static void as_in_kafka_streams_what_has_closed_waits_for_the_next_look_also_over_restarts(void **state)
+{
+	static const char *const config[][2] = { { "emit.interval.ms", "1000" } };
+
+	(void)state;
+	for (int crash = 0; crash < 2; crash++) {
+		weir_driver *d =
+			driver(counting_as_there(), (weir_driver_opts){ .config = config, .config_count = 1 });
+
+		weir_driver_pipe(d, "in", "a", "1", 3);
+		weir_driver_pipe(d, "in", "a", "2", 15);
+		assert_nothing(d, "out");
+		must(weir_driver_restart(d, crash, &err));
+		weir_driver_pipe(d, "in", "b", "3", 16);
+		assert_windowed_numbers(d, "out", "a[0]=1@3");
+		weir_driver_pipe(d, "in", "b", "4", 25);
+		assert_nothing(d, "out");
+		weir_driver_advance(d, 1000);
+		assert_nothing(d, "out");
+		weir_driver_pipe(d, "in", "b", "5", 26);
+		assert_windowed_numbers(d, "out", "a[10]=1@15", "b[10]=1@16");
+		must(weir_driver_restart(d, crash, &err));
+		weir_driver_pipe(d, "in", "b", "6", 27);
+		assert_nothing(d, "out");
+		weir_driver_free(d);
+	}
+}
+
 static void set_beside(weir_driver *d, const char *metadata)
 {
 	weir_partition at = { .topic = "in", .partition = 0 };
@@ -350,6 +388,7 @@ int main(void)
 		cmocka_unit_test(sliding_windows_close_behind_their_end),
 		cmocka_unit_test(results_have_the_headers_of_the_record_that_closes_their_window),
 		cmocka_unit_test(open_windows_survive_restarts_and_closed_ones_do_not_come_again),
+		cmocka_unit_test(as_in_kafka_streams_what_has_closed_waits_for_the_next_look_also_over_restarts),
 		cmocka_unit_test(how_far_results_have_come_stands_where_kafka_streams_looks_for_it),
 		cmocka_unit_test(taken_over_no_window_comes_twice_and_none_is_left_out),
 		cmocka_unit_test(sessions_taken_over_come_once_each),

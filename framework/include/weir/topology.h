@@ -69,6 +69,9 @@ enum {
 	/* A topic that comes to match a source's pattern begins as the source's `reset` says, whatever it holds by
 	 * then. */
 	WEIR_AS_NEW_TOPICS = 512,
+	/* A deletion of a row that is not there is passed on by tables from topics and streams and by results of
+	 * joins by foreign key, where their store is given no name and nothing but a stream is made of them. */
+	WEIR_AS_DELETIONS = 1024,
 };
 /** Does what is named as Kafka Streams, before the first step is added. Off by default. */
 void weir_topology_as_kafka_streams(weir_topology *t, unsigned what);

@@ -139,6 +139,9 @@ class Tables {
 		java.util.function.BiFunction<Object, Object, Object> extract = (k, v) -> key.map(text(k), text(v));
 		KTable<Object, Object> l = g.input(s, 0).table(), r = g.input(s, 1).table();
 		TableJoined<Object, Object> named = TableJoined.as(s.name());
+		if (s.option("store", "").equals("none"))
+			return g.input(s).with(s.op().equals("foreign-left-join") ? l.leftJoin(r, extract, joiner(s), named)
+					: l.join(r, extract, joiner(s), named), Graph.TEXT);
 		return g.input(s)
 				.with(s.op().equals("foreign-left-join")
 						? l.leftJoin(r, extract, joiner(s), named, store(s, s.name(), Graph.TEXT))
@@ -179,9 +182,13 @@ class Tables {
 	}
 
 	static void register() {
-		Steps.register("table", (g, s) -> new Node(g.builder.table(s.option("topic", s.name()),
-				Consumed.with(Graph.TEXT, Graph.TEXT), Graph.keyValueStore(s, Graph.TEXT, Graph.TEXT)), Keys.TEXT, 0,
-				Graph.TEXT));
+		Steps.register("table", (g, s) -> {
+			var from = Consumed.with(Graph.TEXT, Graph.TEXT);
+			String topic = s.option("topic", s.name());
+			return new Node(s.option("store", "").equals("none") ? g.builder.table(topic, from)
+					: g.builder.table(topic, from, Graph.keyValueStore(s, Graph.TEXT, Graph.TEXT)), Keys.TEXT, 0,
+					Graph.TEXT);
+		});
 		Steps.register("to-table", (g, s) -> g.input(s).with(g.input(s).stream().toTable(Named.as(s.name()),
 				Graph.keyValueStore(s, Graph.TEXT, g.input(s).values()))));
 		Steps.register("table-filter", (g, s) -> filter(g, s, false));
