@@ -130,7 +130,13 @@ weir_bytes weir__store_plain(weir_store *store, weir_bytes kept, const weir_head
 /** Encoded value of an entry, null if it is absent. */
 weir_bytes weir__store_value(const weir_store *store, const struct entry *e);
 /** Takes note of a window start and a timestamp. */
-void weir__times_see(struct times *times, int64_t start_ms, int64_t timestamp_ms);
+static inline void weir__times_see(struct times *times, int64_t start_ms, int64_t timestamp_ms)
+{
+	if (start_ms > times->start_max)
+		times->start_max = start_ms;
+	if (timestamp_ms > times->timestamp_max)
+		times->timestamp_max = timestamp_ms;
+}
 /** Puts a committed value into a store without a disk. */
 void weir__store_put_committed(weir_store *store, weir_bytes key, weir_bytes value, int64_t timestamp_ms);
 /** After this, every entry that is left equals what is on disk. */

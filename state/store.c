@@ -379,14 +379,6 @@ static struct entry *change(weir_store *store, struct entry *e, size_t room)
 	return e;
 }
 
-void weir__times_see(struct times *times, int64_t start_ms, int64_t timestamp_ms)
-{
-	if (start_ms > times->start_max)
-		times->start_max = start_ms;
-	if (timestamp_ms > times->timestamp_max)
-		times->timestamp_max = timestamp_ms;
-}
-
 static bool refused(const weir_store *store, weir_bytes key, weir_bytes value)
 {
 	const struct store_spec *spec = &store->spec;
@@ -749,11 +741,11 @@ void *weir__store_object(weir_store *store, weir_bytes key, int64_t start_ms, in
 		return NULL; /* the database failed */
 	if (!e)
 		e = insert(store, key, hash, size);
-	*before = (struct object_before){ .times = store->times,
-					  .timestamp_ms = e->timestamp_ms,
-					  .mark = e->txn,
-					  .state = e->state,
-					  .present = e->present };
+	before->times = store->times;
+	before->timestamp_ms = e->timestamp_ms;
+	before->mark = e->txn;
+	before->state = e->state;
+	before->present = e->present;
 	weir__times_see(&store->times, store->spec.kind == STORE_WINDOW ? start_ms : INT64_MIN, timestamp_ms);
 	before->entry = e = change(store, e, size);
 	*created = !e->present;
