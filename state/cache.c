@@ -295,6 +295,8 @@ struct entry *weir__cache_replace(struct cache *cache, struct entry *e, size_t v
 	n->state = e->state;
 	n->present = e->present;
 	n->fresh = e->fresh;
+	n->was = e->was;
+	n->blind = e->blind;
 	n->used = true;
 	n->value_len = e->value_len;
 	if (n->value_len)

@@ -42,8 +42,9 @@ struct entry {
 	uint8_t state;
 	bool present; /* else deleted or known to be absent */
 	bool used;    /* since the clock's hand last passed */
-	/* with keep_old or a codec, while changed: it was nowhere, neither flushed nor on disk */
-	bool fresh;
+	/* while changed; fresh: with keep_old or a codec, it was nowhere, neither flushed nor on disk; was: it was
+	 * present before; blind: nobody has looked whether it was, the disk knows */
+	bool fresh : 1, was : 1, blind : 1;
 	_Alignas(16) char data[]; /* value (value_capacity), key */
 };
 

@@ -39,9 +39,15 @@ static struct store_change describe(weir_store *store, const struct entry *e)
 }
 
 /* It was not there and is not: nobody is told. */
-static bool was_nothing(const struct weir_store *store, const struct entry *e)
+static bool was_nothing(weir_store *store, const struct entry *e)
 {
-	return store->spec.keep_old && !store->spec.leaves_nothing_out && !e->present && !e->old;
+	const struct store_spec *spec = &store->spec;
+
+	if (e->present || spec->leaves_nothing_out || !(spec->keep_old || spec->leaves_out))
+		return false;
+	if (spec->keep_old)
+		return !e->old;
+	return !e->was && !(e->blind && weir__store_on_disk(store, weir__entry_key(e)));
 }
 
 static bool forget_entry(weir_store *store, struct entry *e)

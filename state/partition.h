@@ -160,6 +160,8 @@ void weir__rows_restored(weir_store *store);
 struct entry *weir__store_find(weir_store *store, weir_bytes row);
 /** With evicts_at_flush: deletes the one used longest ago if there are too many; NULL: there are not. */
 struct entry *weir__store_evict(weir_store *store);
+/** Whether a row that the cache does not know is there. */
+bool weir__store_on_disk(weir_store *store, weir_bytes row_key);
 /** An entry that says something about rows and is none itself: clean, never written, gone at any time. */
 struct entry *weir__store_hint(weir_store *store, weir_bytes key, weir_bytes value);
 

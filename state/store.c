@@ -369,6 +369,8 @@ static struct entry *change(weir_store *store, struct entry *e, size_t room)
 	if (store->spec.keep_old && e->present)
 		weir__cache_save_old(&store->cache, e);
 	e->fresh = (store->spec.keep_old || store->spec.codec.size) && !e->present && e->state == ENTRY_CLEAN;
+	e->was = e->present;
+	e->blind = false;
 	bool was_in_order = in_order(store, e);
 	e->state = ENTRY_CHANGED;
 	e->origin = origin(store);
@@ -398,11 +400,13 @@ void weir__store_write(weir_store *store, weir_bytes key, weir_bytes value, int6
 	struct entry *e =
 		store->spec.keep_old ? find(store, key, hash) : weir__cache_find(&store->cache, key, hash);
 	size_t room = room_for(store, value);
+	bool blind = !e && !store->in_memory;
 
 	weir_counter_add_single(weir_is_null(value) ? &store->stats->deletes : &store->stats->puts, 1);
 	if (!e)
 		e = insert(store, key, hash, room);
 	e = change(store, e, room);
+	e->blind |= blind;
 	e->used = true;
 	set_value(store, e, value, timestamp_ms);
 }
@@ -619,20 +623,27 @@ void weir__store_expect_rows(weir_store *store, weir_bytes key, int distance)
 	weir__cache_expect(&store->cache, weir__cache_hash(key), distance <= 1);
 }
 
+bool weir__store_on_disk(weir_store *store, weir_bytes row_key)
+{
+	struct place place = weir__place_of(store, row_key);
+	struct row row = { 0 };
+
+	if (store->run.count)
+		weir__run_write(store, NULL);
+	if (!may_be_on_disk(store, place))
+		return false;
+	bool there = weir__disk_get(&store->disk, place, &row) && !weir_is_null(row.value);
+
+	weir__row_release(&row);
+	return there;
+}
+
 void weir__store_delete_if_there(weir_store *store, weir_bytes key, int64_t timestamp_ms)
 {
 	struct entry *e = weir__cache_find(&store->cache, key, weir__cache_hash(key));
-	struct row row = { 0 };
-	bool there = e && e->present;
 
 	weir_assert(store->spec.kind == STORE_KEY_VALUE);
-	if (!e && store->run.count)
-		weir__run_write(store, NULL);
-	if (!e && may_be_on_disk(store, weir__place_of(store, key))) {
-		there = weir__disk_get(&store->disk, weir__place_of(store, key), &row) && !weir_is_null(row.value);
-		weir__row_release(&row);
-	}
-	if (there)
+	if (e ? e->present : weir__store_on_disk(store, key))
 		weir_store_put(store, key, WEIR_NULL, timestamp_ms);
 }
 

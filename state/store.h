@@ -114,8 +114,9 @@ struct store_spec {
 	/* Keys and values, windows, sessions: of values as bytes the headers are kept, too. */
 	bool headers;
 	bool ordered; /* an ordered index over cached keys: range reads are cheap */
-	/* flush gives the value as of the last flush, too, and leaves out what was not there then and is not now */
-	bool keep_old;
+	/* flush leaves out what was not there at the last flush and is not now; so it does with keep_old */
+	bool leaves_out;
+	bool keep_old;           /* flush gives the value as of the last flush, too */
 	bool leaves_nothing_out; /* flush gives that all the same */
 	bool late_last;          /* versions: the newest is not written to the changelog again behind a late one */
 	bool duplicates; /* windows: a put adds a row beside those of its key and start, told apart by seq */
@@ -213,8 +214,8 @@ struct store_change {
 /**
  * Gives each key changed since the last flush once, in the order in which they first changed, with its newest
  * value; fn may write to other stores, and to this one (then the key comes again in this same flush). Deletions of
- * keys that did not exist at the last flush and never reached the changelog come too, unless with keep_old. fn
- * false = stop: the flush fails and false is returned.
+ * keys that did not exist at the last flush and never reached the changelog come too, unless with leaves_out or
+ * keep_old. fn false = stop: the flush fails and false is returned.
  */
 typedef bool store_flush_fn(const struct store_change *change, void *user);
 bool weir__store_flush(weir_store *store, store_flush_fn *fn, void *user);

@@ -280,6 +280,7 @@ struct store_spec weir__aggregate_store_spec(const struct aggregate *a, const we
 		/* each record reads a range of them, and what is found goes from one window to another */
 		.ordered = a->kind == WINDOW_SESSION || a->kind == WINDOW_SLIDING,
 		/* a session that has come and gone since the last commit is nobody's business */
+		.leaves_out = true,
 		.keep_old = a->kind == WINDOW_SESSION,
 		/* Kafka Streams has no cache there; what is not there may have been let go of */
 		.leaves_nothing_out = a->window.emit_on_close || a->window.entries_max > 0,
@@ -300,7 +301,7 @@ static weir_table *add(weir_stream *s, const char *name, const struct operator* 
 
 	a.user = a.aggregator.user;
 	a.kind = weir__window_check(t, name, &a.window);
-	a.takes_null_values = a.kind != WINDOW_NONE && a.kind != WINDOW_SLIDING && !a.reduce;
+	a.takes_null_values = a.kind != WINDOW_NONE && a.kind != WINDOW_SLIDING;
 	struct node *n = weir__graph_add(t, input, name, op, &a, sizeof a);
 
 	n->value = value;

@@ -127,8 +127,15 @@ static bool may_forward(weir_context *cx, const weir_record *record)
 
 void weir_forward(weir_context *cx, const weir_record *record)
 {
+	const struct instance *in = cx->current;
+	weir_record copy;
+
 	if (!may_forward(cx, record))
 		return;
+	if (in->op->has_copies_forwarded && record->serde != in->node->value) { /* its value has not been set */
+		copy = weir__copy_for(in, record);
+		record = &copy;
+	}
 	uint32_t origin = weir__origin_of(cx, record);
 
 	weir__pass_on(cx->current, cx, record);

@@ -198,14 +198,14 @@ static struct node *keyed(struct node *side, const char *name, const char *which
 }
 
 static struct graph_store *add_store(weir_topology *t, const char *name, const char *suffix,
-				     const struct store_spec *spec)
+				     const struct store_spec *spec, const weir_serde *value)
 {
 	return weir__graph_store_add(t, weir__arena_printf(&t->arena, "%s-%s-join-store", name, suffix), spec,
-				     NULL);
+				     value);
 }
 
 static struct graph_store *add_rows(weir_topology *t, const char *name, const char *suffix,
-				    const weir_join_window *w)
+				    const weir_join_window *w, const weir_serde *value)
 {
 	int64_t size = weir_time_add(w->before_ms, w->after_ms);
 	struct store_spec spec = { .kind = STORE_WINDOW,
@@ -214,7 +214,7 @@ static struct graph_store *add_rows(weir_topology *t, const char *name, const ch
 				   .duplicates = true };
 
 	weir__graph_store_place(t, name, &spec, w->in_memory, w->on_disk);
-	struct graph_store *rows = add_store(t, name, suffix, &spec);
+	struct graph_store *rows = add_store(t, name, suffix, &spec, value);
 
 	rows->logged_headers = LOGGED_OF_ALL;
 	return rows;
@@ -237,7 +237,7 @@ static weir_stream *add_self(struct node *from, const char *name, struct stream_
 	struct node *n = weir__graph_add(input->topology, input, name, &self_op, j, sizeof *j);
 
 	n->value = value;
-	n->stores[n->store_count++] = add_rows(n->topology, name, "this", &j->window);
+	n->stores[n->store_count++] = add_rows(n->topology, name, "this", &j->window, j->left_value);
 	return stream_of(n);
 }
 
@@ -266,8 +266,10 @@ static weir_stream *add(weir_stream *left_stream, const char *name, weir_stream 
 	struct node *n = weir__graph_add(t, this_side, name, &join_op, NULL, 0);
 
 	weir__graph_connect(other_side, n);
-	struct graph_store *this_rows = add_rows(t, name, this_name, &j.window);
-	struct graph_store *other_rows = add_rows(t, name, other_name, &j.window);
+	if (j.left_alone)
+		weir__null_keys_want(n);
+	struct graph_store *this_rows = add_rows(t, name, this_name, &j.window, j.left_value);
+	struct graph_store *other_rows = add_rows(t, name, other_name, &j.window, j.right_value);
 	this_side->stores[JOIN_OWN] = other_side->stores[JOIN_OTHER] = this_rows;
 	this_side->stores[JOIN_OTHER] = other_side->stores[JOIN_OWN] = other_rows;
 	this_side->store_count = other_side->store_count = 2;
@@ -276,7 +278,7 @@ static weir_stream *add(weir_stream *left_stream, const char *name, weir_stream 
 
 		weir__graph_store_place(t, name, &parked, j.window.in_memory, j.window.on_disk);
 		this_side->stores[JOIN_PARKED] = other_side->stores[JOIN_PARKED] =
-			add_store(t, name, j.right_alone ? "outer-shared" : "left-shared", &parked);
+			add_store(t, name, j.right_alone ? "outer-shared" : "left-shared", &parked, NULL);
 		this_side->store_count = other_side->store_count = 3;
 	}
 	return stream_of(n);

@@ -124,6 +124,8 @@ static weir_stream *add_table(weir_stream *stream, const char *name, weir_table 
 	if (opts.grace_ms)
 		add_buffer(n, table, opts.grace_ms);
 	weir__graph_look_up(n, table);
+	if (j->left_alone)
+		weir__null_keys_want(n);
 	return stream_of(n);
 }
 
@@ -132,6 +134,8 @@ static weir_stream *add_global(weir_stream *stream, const char *name, const stru
 {
 	struct node *n = add(node_of_stream(stream), name, j, opts.value);
 
+	if (j->left_alone)
+		weir__null_keys_want(n);
 	if (opts.grace_ms)
 		weir__graph_mistake(n->topology, name,
 				    "a global table keeps no versions: there is nothing to wait for");

@@ -52,7 +52,7 @@ static void map_values_process(struct instance *in, weir_context *cx, const weir
 static void flat_map_process(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	const struct map *m = in->node->opts;
-	weir_record out = weir__copy_for(in, r);
+	weir_record out = *r; /* with the serde that it has come with: weir_forward sees to the rest */
 
 	out.window_start_ms = out.window_end_ms = 0;
 	out.session = false;
@@ -62,9 +62,8 @@ static void flat_map_process(struct instance *in, weir_context *cx, const weir_r
 static void make_values(struct instance *in, weir_context *cx, const weir_record *r)
 {
 	const struct map *m = in->node->opts;
-	weir_record out = weir__copy_for(in, r);
 
-	m->fn.many(cx, &out, m->user);
+	m->fn.many(cx, r, m->user);
 }
 
 static void flat_map_values_process(struct instance *in, weir_context *cx, const weir_record *r)
@@ -83,8 +82,12 @@ static void key_by_process(struct instance *in, weir_context *cx, const weir_rec
 
 static const struct operator map_op = { .kind = "map", .process = map_process };
 static const struct operator map_values_op = { .kind = "map-values", .process = map_values_process };
-static const struct operator flat_map_op = { .kind = "flat-map", .process = flat_map_process };
-static const struct operator flat_map_values_op = { .kind = "flat-map-values", .process = flat_map_values_process };
+static const struct operator flat_map_op = { .kind = "flat-map",
+					     .has_copies_forwarded = true,
+					     .process = flat_map_process };
+static const struct operator flat_map_values_op = { .kind = "flat-map-values",
+						    .has_copies_forwarded = true,
+						    .process = flat_map_values_process };
 static const struct operator key_by_op = { .kind = "key-by", .process = key_by_process };
 
 static struct node *add(weir_stream *s, const char *name, const struct operator* op, struct map m, bool changes_key)

@@ -41,6 +41,7 @@ struct operator
 	bool keeps_time;                               /* it uses observed_ms */
 	bool forwards_nothing;                         /* its callbacks must not: what they give goes on */
 	bool stands_bare;                              /* nothing is put around it: no counterpart is a processor */
+	bool has_copies_forwarded;                     /* its callback forwards copies of its record, maybe as they are */
 	size_t (*state_size)(const struct node *node); /* NULL = 0 */
 	void (*init)(struct instance * in, weir_context * cx);
 	void (*process)(struct instance * in, weir_context * cx, const weir_record *r);
@@ -368,6 +369,10 @@ bool weir__source_take(struct instance *in, weir_context *cx, weir_record *r);
 struct node *weir__keyed_input(struct node *s, const char *name, bool null_keys);
 /** The same with another name than <name>-by-key for the repartition. */
 struct node *weir__keyed_input_through(struct node *s, const char *name, const char *through, bool null_keys);
+
+/** `n` joins what has no key with nothing (KIP-962): repartitions above it, however far, keep such records, as in
+ * Kafka Streams, also those from which they do not come to it. */
+void weir__null_keys_want(struct node *n);
 
 /** The step that reads the internal topic which `writer` fills; the topic is called after it. */
 struct node *weir__repartition_read(struct node *writer, const char *name, const weir_serde *value,

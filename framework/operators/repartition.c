@@ -13,7 +13,7 @@ static void writer_process(struct instance *in, weir_context *cx, const weir_rec
 	const char *topic = cx->ops->repartition_topic(cx, in->node->name);
 	int32_t partition = -1;
 
-	if (weir_is_null(r->key) && !w->keeps_null_keys)
+	if (weir_is_null(r->key) && !w->keeps_null_keys && !in->node->null_keys_wanted)
 		weir__dead_letter_as(cx, r, "null key", 0);
 	else if (!w->opts.partition ||
 		 weir__chosen_partition(in, cx, r, topic, w->opts.partition, w->opts.user, &partition))
@@ -56,6 +56,20 @@ static weir_stream *repartition(weir_stream *s, const char *name, weir_repartiti
 weir_stream *weir_repartition(weir_stream *s, const char *name, weir_repartition_opts opts)
 {
 	return repartition(s, name, opts, false);
+}
+
+void weir__null_keys_want(struct node *n)
+{
+	const weir_topology *t = n->topology;
+
+	if (n->null_keys_wanted)
+		return;
+	n->null_keys_wanted = true;
+	for (size_t i = 0; i < n->parent_count; i++)
+		weir__null_keys_want(n->parents[i]);
+	for (size_t i = 0; i < t->topic_count; i++)
+		if (t->topics[i]->source == n && t->topics[i]->writer)
+			weir__null_keys_want(t->topics[i]->writer);
 }
 
 /* --- one repartition for all that lies below a changed key (WEIR_MERGE_REPARTITIONS) --------------- */

@@ -350,6 +350,7 @@ weir_table *weir_suppress(weir_table *table, const char *name, weir_suppress_opt
 		opts.store.store = weir__arena_printf(&t->arena, "%s-store", name ? name : "");
 	weir__table_store_add(n, opts.store);
 	n->stores[0]->value = NULL;
+	n->stores[0]->spec.leaves_out = false; /* the changelog hears of what has not stayed for a commit, too */
 	n->stores[0]->changelog_headers = &weir__buffered_headers;
 	return table_of(n);
 }

@@ -53,6 +53,7 @@ struct node {
 	bool old_wanted;             /* of a table: something below asks for old values */
 	bool looked_into;            /* ... or for its rows */
 	bool store_unnamed;          /* its store is called as the step */
+	bool null_keys_wanted;       /* something below, behind topics as well, passes null keys on */
 	struct node *rekeyed;        /* the writer of the repartition that the steps with state below it share */
 	const void *opts;            /* the operator's, in the topology's arena */
 	const weir_wrapper *wrapper; /* around it; NULL = nothing */

@@ -1,17 +1,15 @@
 #include "tests/conformance/conformance.h"
 
-static char *read_file(const char *path)
+void text_add_file(struct text *t, const char *path)
 {
 	FILE *in = fopen(path, "r");
-	struct text t = { 0 };
 	char line[1000];
 
 	if (!in)
 		fatal("cannot read %s", path);
 	while (fgets(line, sizeof line, in))
-		text_add(&t, "%s", line);
+		text_add(t, "%s", line);
 	fclose(in);
-	return t.s;
 }
 
 static void add_option(struct step *s, char *word)
@@ -55,13 +53,26 @@ static unsigned as_of(const char *name, const char *path)
 
 struct test_case *case_read(const char *directory, const char *name)
 {
-	struct test_case *c = weir__calloc(1, sizeof *c);
-	char path[1000], *words[INPUTS_MAX + OPTIONS_MAX], *line;
-	struct step **end = &c->steps;
+	char path[1000];
 
 	snprintf(path, sizeof path, "%s/%s.case", directory, name);
+	struct text text = { 0 };
+
+	text_add_file(&text, path);
+	struct test_case *c = case_of(name, text.s);
+
+	text_release(&text);
+	return c;
+}
+
+struct test_case *case_of(const char *name, const char *text)
+{
+	struct test_case *c = weir__calloc(1, sizeof *c);
+	char *words[INPUTS_MAX + OPTIONS_MAX], *line;
+	struct step **end = &c->steps;
+
 	c->name = weir__strdup(name);
-	char *at = c->text = read_file(path);
+	char *at = c->text = weir__strdup(text);
 
 	while ((line = next_line(&at))) {
 		size_t n = *line == '#' ? 0 : split(line, words, LENGTH(words));
@@ -84,7 +95,7 @@ struct test_case *case_read(const char *directory, const char *name)
 		*end = weir__calloc(1, sizeof **end);
 		read_step(*end, words, n);
 		if (!(*end)->name)
-			fatal("%s: \"%s\" without a name", path, words[0]);
+			fatal("%s: \"%s\" without a name", name, words[0]);
 		end = &(*end)->next;
 	}
 	return c;

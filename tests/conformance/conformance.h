@@ -34,6 +34,8 @@ void text_add(struct text *t, const char *format, ...) __attribute__((format(pri
 void text_add_bytes(struct text *t, weir_bytes b);
 /** The reverse, into the arena. */
 weir_bytes bytes_of_text(struct arena *a, const char *text);
+/** What the file has. */
+void text_add_file(struct text *t, const char *path);
 void text_release(struct text *t);
 /** The next line of *at, without its end, cut off in place; NULL at the end. */
 char *next_line(char **at);
@@ -62,6 +64,8 @@ struct test_case {
 
 extern const char *as_names[]; /* of bits of struct test_case.as; NULL at the end */
 struct test_case *case_read(const char *directory, const char *name);
+/** The same of lines that are no file. */
+struct test_case *case_of(const char *name, const char *text);
 void case_free(struct test_case *c);
 /** NULL if it is not there. */
 const char *step_option(const struct step *s, const char *name);
@@ -171,5 +175,22 @@ void versions_list(weir_store *store, const char *name, struct text *lines,
 void trace_run(const struct test_case *c, uint64_t seed, const char *input, struct text *out);
 /** From now on weir's stores are on disk, in this folder, which is emptied after each run. */
 void trace_on_disk(const char *dir);
+
+/* --- main.c --------------------------------------------------------------------------------------------------- */
+
+/* What the two sides make of an input, ready to compare. */
+struct both {
+	struct text want, got;
+};
+
+/** Tells Kafka Streams' side of a case that is no file. */
+void other_define(const char *name, const char *text);
+struct both ask_both(const struct test_case *c, uint64_t seed, const char *input);
+bool same(const struct both *b);
+void both_release(struct both *b);
+/** Prints the first line that differs, and the input before it. */
+void explain(const struct text *want, const struct text *got);
+/** Leaves out of the input what the difference does not need, and prints the rest. */
+void shrink(const struct test_case *c, uint64_t seed, const char *input);
 
 #endif

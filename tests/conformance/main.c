@@ -9,14 +9,14 @@
 #include <unistd.h>
 
 #include "framework/base/hash.h"
-#include "tests/conformance/conformance.h"
+#include "tests/conformance/topologies.h"
 
 enum { FULL_SEEDS = 1, DIGEST_SEEDS = 40, DISK_SEEDS = 8, SHRINK_ROUNDS = 4 };
 
 static struct {
-	const char *dir, *live;
+	const char *dir, *live, *given;
 	uint64_t seed;
-	int seeds;
+	int seeds, topologies;
 	bool write, print, input, shrink, disk;
 } options = { .dir = SOURCE_DIR "/tests/conformance", .seed = 1, .shrink = true };
 
@@ -59,6 +59,11 @@ static void other_stop(void)
 	waitpid(other.pid, NULL, 0);
 }
 
+void other_define(const char *name, const char *text)
+{
+	fprintf(other.to, "case %s\n%send\n", name, text);
+}
+
 static void other_ask(const struct test_case *c, uint64_t seed, const char *input)
 {
 	fprintf(other.to, "run %s %llu\n%send\n", c->name, (unsigned long long)seed, input);
@@ -95,8 +100,7 @@ static void print_line(const char *who, const char *line)
 	printf("  %s%.*s\n", who, (int)strcspn(line, "\n"), line);
 }
 
-/* The first line that differs, and the input before it. */
-static void explain(const struct text *want, const struct text *got)
+void explain(const struct text *want, const struct text *got)
 {
 	size_t at = 0;
 
@@ -113,17 +117,12 @@ static void explain(const struct text *want, const struct text *got)
 	print_line("weir:           ", lines_at(got, at));
 }
 
-/* NULL-safe: what the two sides make of an input, ready to compare. */
-struct both {
-	struct text want, got;
-};
-
-static bool same(const struct both *b)
+bool same(const struct both *b)
 {
 	return strcmp(b->want.s, b->got.s) == 0;
 }
 
-static void both_release(struct both *b)
+void both_release(struct both *b)
 {
 	text_release(&b->want);
 	text_release(&b->got);
@@ -146,7 +145,7 @@ static struct text theirs(void)
 	return trace;
 }
 
-static struct both ask_both(const struct test_case *c, uint64_t seed, const char *input)
+struct both ask_both(const struct test_case *c, uint64_t seed, const char *input)
 {
 	struct both b;
 
@@ -156,8 +155,7 @@ static struct both ask_both(const struct test_case *c, uint64_t seed, const char
 	return b;
 }
 
-/* Leaves out what the difference does not need, line by line; the input that is left is printed. */
-static void shrink(const struct test_case *c, uint64_t seed, const char *input)
+void shrink(const struct test_case *c, uint64_t seed, const char *input)
 {
 	struct text now = { 0 };
 	bool smaller = true;
@@ -208,7 +206,10 @@ static struct text input_of(const struct test_case *c, uint64_t seed)
 {
 	struct text t = { 0 };
 
-	generate(c, seed, &t);
+	if (options.given)
+		text_add_file(&t, options.given);
+	else
+		generate(c, seed, &t);
 	return t;
 }
 
@@ -435,7 +436,7 @@ static int read_options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "d:l:s:n:wpikD")) != -1) {
+	while ((c = getopt(argc, argv, "d:l:s:n:T:I:wpikD")) != -1) {
 		switch (c) {
 		case 'd':
 			options.dir = optarg;
@@ -448,6 +449,12 @@ static int read_options(int argc, char **argv)
 			break;
 		case 'n':
 			options.seeds = atoi(optarg);
+			break;
+		case 'T':
+			options.topologies = atoi(optarg);
+			break;
+		case 'I':
+			options.given = optarg;
 			break;
 		case 'w':
 			options.write = true;
@@ -464,7 +471,8 @@ static int read_options(int argc, char **argv)
 			options.shrink = false;
 			break;
 		default:
-			fatal("usage: conformance [-d DIR] [-D] [-l COMMAND [-w | -k]] [-s SEED] [-n SEEDS] [-p | "
+			fatal("usage: conformance [-d DIR] [-D] [-l COMMAND [-w | -k]] [-s SEED] [-n SEEDS] [-T "
+			      "TOPOLOGIES] [-I INPUT] [-p | "
 			      "-i] "
 			      "[CASE...], or: conformance run CASE [OPTION...]");
 		}
@@ -487,6 +495,8 @@ int main(int argc, char **argv)
 	}
 	if (options.live)
 		other_start();
+	if (options.topologies)
+		bad = random_topologies(options.seed, n = options.topologies, options.seeds, options.live != NULL);
 	for (int i = first; i < argc; i++)
 		bad += run_case(argv[i]) > 0;
 	if (n == 0)
@@ -494,7 +504,7 @@ int main(int argc, char **argv)
 	other_stop();
 	if (options.disk)
 		rmdir(dir);
-	if (options.live && !options.write)
+	if (options.live && !options.write && !options.topologies)
 		printf("%d cases, %d inputs each: %d cases differ\n", n, options.seeds, bad);
 	if (!options.print && !options.write) { /* as cmocka says it: tests/run.sh counts them */
 		printf("[  PASSED  ] %d test(s).\n", n - bad);

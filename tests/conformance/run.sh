@@ -6,6 +6,8 @@
 #   (nothing)   against the results of Kafka Streams that are kept in golden/; needs no Java
 #   --live      asks Kafka Streams afresh (a JDK and Maven: deploy/packages.sh conformance): the first input
 #               that differs is shown, made as small as it gets
+#   --topologies N   no cases: N random topologies, with some inputs each [3], from --seed on; what differs is made
+#               small. With --live against Kafka Streams; else weir against itself, by other ways
 #   --golden    writes golden/ from Kafka Streams
 #   --print     prints what weir makes of one input
 #   --seed N    the first seed [1];  --seeds N: how many, with --live [20]
@@ -17,7 +19,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 here=tests/conformance
 
-live='' preset=dev program='' cases=() arguments=() seeds=20
+live='' preset=dev program='' cases=() arguments=() seeds=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--live) live=1 ;;
@@ -25,6 +27,7 @@ while [ $# -gt 0 ]; do
 	--print) arguments+=(-p) ;;
 	--seed) arguments+=(-s "$2"); shift ;;
 	--seeds) seeds=$2; shift ;;
+	--topologies) arguments+=(-T "$2"); seeds=${seeds:-3}; shift ;;
 	--disk) arguments+=(-D) ;;
 	--release) preset=release ;;
 	--program) program=$2; shift ;;
@@ -48,6 +51,7 @@ fi
 if [ -n "$live" ]; then
 	source $here/java.sh
 	java_side
-	arguments+=(-l "$java_run conformance.Main $here/cases" -n "$seeds")
+	arguments+=(-l "$java_run conformance.Main $here/cases")
 fi
+arguments+=(-n "${seeds:-20}")
 "$program" "${arguments[@]}" "${cases[@]}"

@@ -190,6 +190,11 @@ static void check_headers(const weir_headers *got, int64_t value)
 		      weir_bytes_equal(got->items[i].value, wanted->items[i].value));
 }
 
+static bool leaves_out(void)
+{
+	return m.f->spec.leaves_out || m.f->spec.keep_old;
+}
+
 static bool visible(int cell)
 {
 	return !m.windows || cell_start(cell) > m.start_max - RETENTION_MS;
@@ -246,7 +251,7 @@ static void step_put(bool deletion)
 	int cell = random_cell();
 	int64_t value = deletion ? 0 : ++m.next_value, timestamp = cell_start(cell) + below(SLOT_MS);
 
-	if (m.f->spec.keep_old && !visible(cell)) /* tables put nothing past retention: what it was is not known */
+	if (leaves_out() && !visible(cell)) /* tables put nothing past retention: what it was is not known */
 		return;
 	put_cell(cell, text_of(value), timestamp, headers_of(value));
 	note_change_of(cell, value, timestamp);
@@ -470,7 +475,7 @@ static void step_range_with_writes(void)
 /* What was not there at the last flush and is not there now is not told. */
 static void skip_what_is_not_told(void)
 {
-	while (m.f->spec.keep_old && m.changed_count > 0) {
+	while (leaves_out() && m.changed_count > 0) {
 		int cell = m.changed[0];
 
 		if (m.live[cell].value || m.flushed[cell].value)
@@ -812,6 +817,7 @@ static void run_seed(uint64_t seed)
 						       : STORE_KEY_VALUE,
 				   .retention_ms = RETENTION_MS,
 				   .segment_ms = 20 + below(120),
+				   .leaves_out = seed % 3 == 1,
 				   .keep_old = seed & 4,
 				   .headers = m.headers,
 				   .ordered = seed & 8 };

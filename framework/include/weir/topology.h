@@ -301,14 +301,14 @@ typedef struct weir_window {
 	int64_t entries_max;
 } weir_window;
 
-/* In all aggregates records without a key, or with one of over 512 KiB, are dead letters; without windows, in
- * sliding ones, and in weir_reduce, those without a value are, too. */
+/* In all aggregates records without a key, or with one of over 512 KiB, are dead letters; without windows, and in
+ * sliding ones, those without a value are, too. */
 
 /** Records of each key (and window). Object of its values: int64_t (weir_int64). */
 weir_table *weir_count(weir_stream *s, const char *name, weir_window window);
 
 /** The value that stands for both; `aggregate` is an object of the stream's serde. The first record of a key is its
- * first value. */
+ * first value. In tumbling, hopping and session windows `value` is NULL for a null value, as in Kafka Streams. */
 typedef const void *weir_reduce_fn(weir_context *cx, const void *aggregate, const void *value, void *user);
 /** One value for all records of a key (and window), of the stream's serde. */
 weir_table *weir_reduce(weir_stream *s, const char *name, weir_reduce_fn *reduce, weir_window window, void *user);

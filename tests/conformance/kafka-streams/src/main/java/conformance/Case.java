@@ -37,8 +37,13 @@ class Case {
 	final Set<String> as = new HashSet<>();
 
 	Case(Path directory, String name) throws IOException {
+		this(name, Files.readAllLines(directory.resolve(name + ".case")));
+	}
+
+	/** One that is no file. */
+	Case(String name, List<String> lines) {
 		this.name = name;
-		for (String line : Files.readAllLines(directory.resolve(name + ".case"))) {
+		for (String line : lines) {
 			if (line.isBlank() || line.startsWith("#"))
 				continue;
 			String[] words = line.trim().split("\\s+");

@@ -14,7 +14,8 @@ import java.util.Map;
 
 /**
  * Runs on standard input, each "run CASE SEED", lines of input, "end"; gives back the same with what Kafka Streams
- * makes of it. Argument: the directory of the cases.
+ * makes of it. A case that is no file is told before: "case CASE", its lines, "end". Argument: the directory of the
+ * others.
  */
 public class Main {
 	public static void main(String[] args) throws IOException {
@@ -25,13 +26,17 @@ public class Main {
 		List<String> input = new ArrayList<>();
 		String run = null;
 		for (String line; (line = in.readLine()) != null;) {
-			if (line.startsWith("run ")) {
+			if (line.startsWith("run ") || line.startsWith("case ")) {
 				run = line;
 				input.clear();
 			} else if (!line.equals("end")) {
 				input.add(line);
 			} else {
 				String name = run.split(" ")[1];
+				if (run.startsWith("case ")) {
+					known.put(name, new Case(name, input));
+					continue;
+				}
 				Case c = known.get(name);
 				if (c == null)
 					known.put(name, c = new Case(cases, name));
