@@ -74,9 +74,16 @@ static bool has_one_topic(const struct test_case *c, const struct text *trace)
 	return n == 1 && !strstr(trace->s, "\nvia ");
 }
 
+/* A fault of Kafka Streams: it adds a store after a step that uses it, depending on the order in which it visits
+ * what has been built. */
+static bool is_unbuildable(const struct text *trace)
+{
+	return is_refused(trace) && strstr(trace->s, "is not added yet");
+}
+
 static bool alike(const struct test_case *c, const struct both *b)
 {
-	if (same(b) || (is_refused(&b->want) && is_refused(&b->got)))
+	if (same(b) || (is_refused(&b->want) && is_refused(&b->got)) || is_unbuildable(&b->want))
 		return true;
 	if (has_one_topic(c, &b->want))
 		return false;
@@ -169,7 +176,7 @@ static void tell_difference(struct topology *t, uint64_t seed, const char *input
 }
 
 struct tally {
-	int bad, refused;
+	int bad, refused, unbuildable;
 };
 
 static void run_both(uint64_t seed, int inputs, struct tally *n)
@@ -185,7 +192,7 @@ static void run_both(uint64_t seed, int inputs, struct tally *n)
 
 		generate(c, input_seed, &input);
 		struct both b = ask_both(c, input_seed, input.s);
-		bool refused = is_refused(&b.want), good = alike(c, &b);
+		bool refused = is_refused(&b.want), unbuildable = is_unbuildable(&b.want), good = alike(c, &b);
 
 		both_release(&b);
 		if (!good) {
@@ -194,7 +201,8 @@ static void run_both(uint64_t seed, int inputs, struct tally *n)
 		}
 		text_release(&input);
 		if (refused) {
-			n->refused++;
+			n->refused += !unbuildable;
+			n->unbuildable += unbuildable;
 			break;
 		}
 		if (!good)
@@ -212,7 +220,9 @@ int random_topologies(uint64_t seed, int n, int inputs, bool live)
 	(void)live;
 	for (int i = 0; i < n; i++)
 		run_both(seed + (uint64_t)i, inputs, &tally);
-	printf("%d random topologies from seed %llu on, %d inputs each: %d differ; %d that both refuse\n", n,
-	       (unsigned long long)seed, inputs, tally.bad, tally.refused);
+	printf("%d random topologies from seed %llu on, %d inputs each: %d differ; %d that both refuse, %d that "
+	       "only "
+	       "weir can build\n",
+	       n, (unsigned long long)seed, inputs, tally.bad, tally.refused, tally.unbuildable);
 	return tally.bad;
 }
