@@ -81,7 +81,7 @@ struct test_case *case_of(const char *name, const char *text)
 			continue;
 		if (strcmp(words[0], "as") == 0) {
 			for (size_t i = 1; i < n; i++)
-				c->as |= as_of(words[i], path);
+				c->as |= as_of(words[i], name);
 			continue;
 		}
 		struct step *other = strcmp(words[0], "gen") == 0      ? &c->gen
