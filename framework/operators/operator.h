@@ -41,7 +41,7 @@ struct operator
 	bool keeps_time;                               /* it uses observed_ms */
 	bool forwards_nothing;                         /* its callbacks must not: what they give goes on */
 	bool stands_bare;                              /* nothing is put around it: no counterpart is a processor */
-	bool has_copies_forwarded;                     /* its callback forwards copies of its record, maybe as they are */
+	bool has_copies_forwarded;                     /* its callback forwards copies of its record */
 	size_t (*state_size)(const struct node *node); /* NULL = 0 */
 	void (*init)(struct instance * in, weir_context * cx);
 	void (*process)(struct instance * in, weir_context * cx, const weir_record *r);

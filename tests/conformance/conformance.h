@@ -173,6 +173,15 @@ void versions_list(weir_store *store, const char *name, struct text *lines,
  * NAME KEY VALUE TIMESTAMP" for what the stores hold, and "log TOPIC KEY VALUE TIMESTAMP" for the last record of
  * each key of a changelog. */
 void trace_run(const struct test_case *c, uint64_t seed, const char *input, struct text *out);
+/* Other ways to the same end. */
+struct trace_way {
+	int32_t partitions; /* of topics; 0 = 1 */
+	bool batch;         /* all of the input lies there before the application starts */
+	bool restarts;      /* it ends twice on the way, cleanly and as in a crash */
+};
+/** The same by such a way. */
+void trace_run_by(const struct test_case *c, uint64_t seed, const char *input, struct trace_way way,
+		  struct text *out);
 /** From now on weir's stores are on disk, in this folder, which is emptied after each run. */
 void trace_on_disk(const char *dir);
 

@@ -40,6 +40,7 @@
 #define GRACED BIT(22)     /* windows that close */
 #define CHANGES BIT(23)    /* what a commit sends on: of no topic in weir */
 #define FROM_ZERO BIT(24)  /* counts without a cache: Kafka Streams says that a new row was 0 before */
+#define UNCACHED BIT(25)   /* Kafka Streams passes its changes on at once, weir at a commit */
 /* what a step does besides */
 #define REPARTITIONS BIT(32) /* ... if the key has changed */
 #define TOPIC BIT(33)        /* is always behind an internal topic */
@@ -69,7 +70,7 @@ struct operator
 #define STATELESS (ALL & ~NO_NULLS)
 #define TEXT_STREAM (STREAM), (WINDOWED | NUMBER)
 #define KEYED_STREAM (STREAM), (WINDOWED)
-#define VALUES (NULL_KEYS | BEHIND | AGAIN | BURST | SEVERAL | MIXED | CHANGES | FROM_ZERO)
+#define VALUES (NULL_KEYS | BEHIND | AGAIN | BURST | SEVERAL | MIXED | CHANGES | FROM_ZERO | UNCACHED)
 #define PASSED (VALUES | REKEYED)
 
 static const struct operator operators[] = {
@@ -592,7 +593,7 @@ static bool collide(const struct type *a, const struct type *b)
 		return true;
 	bool changes = (a->is & TABLE) || (a->is & CHANGES);
 
-	if (b->is & SUPPRESSED)
+	if ((b->is & SUPPRESSED) || ((a->is | b->is) & UNCACHED))
 		return true;
 	return changes && (b->is & TABLE) && (a->store != b->store || !a->store);
 }
@@ -649,6 +650,7 @@ static struct type type_of(struct making *m, const struct operator* o, const str
 		type.records *= o->records > 0 ? o->records : 1;
 	type.length = o->length > 3 ? type.length * o->length : type.length + o->length;
 	type.is = (from & o->keep & ~NO_NULLS) | (all & o->keep & NO_NULLS) | (o->set & ~EFFECTS);
+	type.is |= strstr(options, "cache=off") ? UNCACHED : 0;
 	type.size = size_of(options, n ? in[0].size : 0);
 	type.store = o->set & PLAIN || (o->set & (TABLE | WINDOWED)) == (TABLE | WINDOWS) ? (int)m->t->count
 		     : n == 1                                                             ? in[0].store

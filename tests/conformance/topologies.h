@@ -33,8 +33,8 @@ struct topology {
 /* What the topologies of a run must do without. */
 enum without {
 	WITHOUT_NOTHING = 0,
-	WITHOUT_OWN_STATE = 1,  /* steps that know something which no store has */
-	WITHOUT_STREAM_TIME = 2 /* steps that look at how far time has come */
+	WITHOUT_OWN_STATE = 1,   /* steps that know something which no store has */
+	WITHOUT_STREAM_TIME = 2, /* steps that look at how far time has come */
 };
 
 /** The topology of a seed. */

@@ -19,6 +19,7 @@ struct run {
 	struct last *last;
 	size_t last_count, last_room;
 	long long dropped;
+	struct trace_way way;
 };
 
 /* NULL = stores in memory. */
@@ -58,7 +59,8 @@ static bool start(struct run *r)
 			       (weir_driver_opts){ .config = (const char *const(*)[2])pairs,
 						   .config_count = n,
 						   .state_dir = state_dir,
-						   .commit_each_record = true },
+						   .partitions = r->way.partitions,
+						   .commit_each_record = !r->way.batch },
 			       &err);
 	if (!r->d)
 		text_add(r->out, "failed %s\n", err.message);
@@ -183,7 +185,7 @@ static void note_last(struct run *r, const char *topic, const weir_driver_record
 			text_add(&rest, " %lld",
 				 ends_with(topic, "-Buffer-changelog") ? -1LL : (long long)record->timestamp_ms);
 		if (logged_in(r, topic)->headers ||
-	    (step_option(&r->c->config, "__log-headers") && !is_of_buffer(r, topic)))
+		    (step_option(&r->c->config, "__log-headers") && !is_of_buffer(r, topic)))
 			add_headers(&rest, record->headers);
 		note(r, key, rest);
 	}
@@ -278,10 +280,10 @@ static void add_value(struct text *out, weir_bytes value, const weir_serde *serd
 }
 
 /* `timed`: values have a time of their own. */
-static void list_store(struct run *r, const char *name, enum store_kind kind, bool timed, const weir_serde *value,
-		       struct text *lines)
+static void list_partition(struct run *r, const char *name, int32_t partition, enum store_kind kind, bool timed,
+			   const weir_serde *value, struct text *lines)
 {
-	weir_store *store = weir_driver_store(r->d, name, 0);
+	weir_store *store = weir_driver_store(r->d, name, partition);
 	weir_iterator *it = kind == STORE_WINDOW    ? weir_window_fetch_all(store, 0, INT64_MAX)
 			    : kind == STORE_SESSION ? weir_session_find_all(store, 0, INT64_MAX)
 						    : weir_store_range(store, WEIR_NULL, WEIR_NULL, false);
@@ -302,6 +304,13 @@ static void list_store(struct run *r, const char *name, enum store_kind kind, bo
 			text_add(lines, " -\n");
 	}
 	weir_iterator_close(it);
+}
+
+static void list_store(struct run *r, const char *name, enum store_kind kind, bool timed, const weir_serde *value,
+		       struct text *lines)
+{
+	for (int32_t p = 0; p == 0 || (p < r->way.partitions && weir_driver_store(r->d, name, p)); p++)
+		list_partition(r, name, p, kind, timed, value, lines);
 }
 
 /* Some hold what has no text of its own; their changelogs are compared byte by byte. */
@@ -362,8 +371,8 @@ static void finish(struct run *r)
 				   t->stores[i]->value, &lines);
 	}
 	for (size_t i = 0; i < t->global_count; i++)
-		list_store(r, t->globals[i]->store, t->globals[i]->spec.kind,
-			   t->globals[i]->spec.kind != STORE_SESSION, t->globals[i]->value, &lines);
+		list_partition(r, t->globals[i]->store, 0, t->globals[i]->spec.kind,
+			       t->globals[i]->spec.kind != STORE_SESSION, t->globals[i]->value, &lines);
 	add_sorted(r, &lines);
 	for (size_t i = 0; i < r->last_count; i++)
 		text_add(&lines, "log %s%s\n", r->last[i].key, r->last[i].rest);
@@ -425,27 +434,56 @@ static void release(struct run *r)
 	weir__arena_release(&r->arena);
 }
 
+/* What it has counted is gone with it. */
+static void restart(struct run *r, bool crash)
+{
+	weir_error err = { .code = WEIR_OK };
+
+	if (!weir_driver_restart(r->d, crash, &err))
+		text_add(r->out, "failed %s\n", err.message);
+	r->dropped = 0;
+}
+
 static void run_lines(struct run *r, const char *input)
 {
 	char *copy = weir__strdup(input), *at = copy, *line, *words[32];
+	weir_error err = { .code = WEIR_OK };
+	size_t n = 0, len = strlen(input);
+	int restarts = 0;
 
+	if (r->way.batch)
+		weir_driver_stop(r->d, false);
 	while ((line = next_line(&at))) {
 		text_add(r->out, "%s\n", line);
-		size_t n = split(line, words, LENGTH(words));
-
+		n = split(line, words, LENGTH(words));
 		if (strcmp(words[0], "wall") == 0)
 			weir_driver_advance(r->d, atoll(words[1]));
 		else
 			pipe_in(r, words, n);
 		weir__arena_reset(&r->arena);
+		if (r->way.batch)
+			continue;
 		tell(r);
+		if (r->way.restarts && (size_t)(line - copy) > len * (size_t)(restarts + 1) / 3 && restarts < 2)
+			restart(r, restarts++ == 1);
 	}
 	free(copy);
+	if (!r->way.batch)
+		return;
+	if (!weir_driver_start(r->d, NULL, &err))
+		text_add(r->out, "failed %s\n", err.message);
+	tell(r);
 }
 
 void trace_run(const struct test_case *c, uint64_t seed, const char *input, struct text *out)
 {
-	struct run r = { .c = c, .out = out };
+	trace_run_by(c, seed, input, (struct trace_way){ 0 }, out);
+}
+
+void trace_run_by(const struct test_case *c, uint64_t seed, const char *input, struct trace_way way,
+		  struct text *out)
+{
+	struct run r = { .c = c, .out = out, .way = way };
 
 	text_add(out, "run %s %llu\n", c->name, (unsigned long long)seed);
 	weir__arena_init(&r.arena, 0);
