@@ -231,7 +231,7 @@ struct way {
 #define UNLOGGED "log=off", "\nlru "
 /* Each partition has its part of the keys, and its own offsets. */
 #define BY_PARTITION "=all", "=reverse", "=prefix", "=range", "with-headers", "global-store", "history="
-/* One commit holds all, of what changes a table only the last, and which topic is read first is a matter of chance. */
+/* One commit holds all, of changes of a row the last, and which topic is read first is a matter of chance. */
 #define BY_COMMIT "to-stream", "suppress", "group-", "foreign-", "merge", "cogroup", "-table n", "and=", "history="
 
 static const struct way ways[] = {
