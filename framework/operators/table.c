@@ -87,7 +87,8 @@ void weir__table_store_add(struct node *n, weir_table_opts opts)
 		.entries_max = opts.entries_max,
 		.late_last = n->topology->as & WEIR_AS_LATE_VERSIONS,
 		.evicts_at_flush = opts.entries_max > 0,
-		.leaves_out = !opts.versioned,
+		/* as Kafka Streams without a store: see passes_deletions */
+		.leaves_out = !opts.versioned && (opts.store || !(n->topology->as & WEIR_AS_DELETIONS)),
 		/* what is not there may have been let go of: those below are told that it is deleted */
 		.leaves_nothing_out = opts.entries_max > 0,
 	};
