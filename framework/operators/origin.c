@@ -77,30 +77,23 @@ const weir_kafka_record *weir__origin_source(const weir_context *cx)
 	return o->now && o->now <= o->count ? o->list[o->now - 1]->source : NULL;
 }
 
-static const weir_headers *source_headers(const weir_context *cx)
+static __attribute__((noinline)) uint32_t learn(weir_context *cx, const weir_headers *headers)
 {
-	return cx->source_headers ? cx->source_headers : weir_kafka_record_headers(cx->source);
-}
-
-static __attribute__((noinline)) uint32_t learn(weir_context *cx)
-{
-	bool known = cx->origins.now != ORIGIN_UNKNOWN;
-	const weir_headers *headers = known ? weir__origin_headers(cx) : source_headers(cx);
-
 	return cx->origins.now = add(cx, headers, weir__origin_source(cx));
 }
 
 uint32_t weir__origin(void *context)
 {
 	weir_context *cx = context;
+	const weir_headers *headers = cx->source_headers;
 
-	if (cx->keeps_sources)
-		return learn(cx);
 	if (cx->origins.now != ORIGIN_UNKNOWN)
-		return cx->origins.now;
-	if (source_headers(cx)->count == 0) /* most records have none */
+		return cx->keeps_sources ? learn(cx, weir__origin_headers(cx)) : cx->origins.now;
+	if (!headers)
+		headers = weir_kafka_record_headers(cx->source);
+	if (headers->count == 0 && !cx->keeps_sources) /* most records */
 		return cx->origins.now = 0;
-	return learn(cx);
+	return learn(cx, headers);
 }
 
 void weir__origin_set(weir_context *cx, const weir_headers *headers)
