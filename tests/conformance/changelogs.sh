@@ -24,8 +24,9 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-[ ${#cases[@]} -gt 0 ] || cases=(count count-tumbling sessions-count table aggregate-windows
-	stream-join table-join-stored foreign-join foreign-left-join)
+[ ${#cases[@]} -gt 0 ] || cases=(count count-tumbling count-hopping sessions-count sliding-count unlimited-count
+	table with-store window-store session-store aggregate-windows reduce-windows emit-close-count emit-close-sessions
+	stream-join table-join-stored table-left-join-stored foreign-join foreign-left-join)
 
 [ -n "${WEIR_TEST_BOOTSTRAP:-}" ] || eval "$(tests/services.sh start kafka)"
 [ -d "build/$preset" ] || cmake --preset "$preset" >/dev/null
