@@ -215,11 +215,18 @@ static bool open_process(struct globals *g, struct global *global, weir_error *e
 	return global->process != NULL;
 }
 
+static void count_dropped(void *app)
+{
+	atomic_fetch_add_explicit(&((weir_app *)app)->workers[0].dropped, 1, memory_order_relaxed);
+}
+
 static bool open_one(struct globals *g, struct global *global, weir_error *err)
 {
 	const struct graph_global *graph = global->graph;
 	struct store_spec spec = graph->spec;
 
+	spec.on_expired = count_dropped;
+	spec.user = g->app;
 	global->count = weir_topic_partitions(g->app->cluster, graph->topic, err);
 	if (global->count < 0)
 		return weir_wrap(err, "partitions of topic \"%s\"", graph->topic);
@@ -330,7 +337,7 @@ static bool wanted(struct globals *g, struct global *global, const weir_kafka_re
 		return true;
 	if (atomic_load_explicit(&g->ready,
 				 memory_order_relaxed)) /* what is restored Kafka Streams does not count */
-		atomic_fetch_add_explicit(&g->app->workers[0].dropped, 1, memory_order_relaxed);
+		count_dropped(g->app);
 	weir_log_limited(&limit, 60000, WEIR_LOG_WARN, "global",
 			 "record left out topic=%s partition=%d offset=%lld: %s", record->topic,
 			 (int)record->partition, (long long)record->offset, err.message);

@@ -114,10 +114,14 @@ void case_free(struct test_case *c)
 
 const char *step_option(const struct step *s, const char *name)
 {
-	for (size_t i = 0; i < s->option_count; i++)
+	const char *value = NULL;
+
+	for (size_t i = 0; i < s->option_count && !value; i++)
 		if (strcmp(s->options[i][0], name) == 0)
-			return s->options[i][1];
-	return NULL;
+			value = s->options[i][1];
+	if (s->name)
+		cover(value != NULL, "%s %s=", family_of(s->op), name);
+	return value;
 }
 
 int64_t step_number(const struct step *s, const char *name, int64_t otherwise)

@@ -71,6 +71,16 @@ void case_free(struct test_case *c);
 const char *step_option(const struct step *s, const char *name);
 int64_t step_number(const struct step *s, const char *name, int64_t otherwise);
 
+/* --- coverage.c ----------------------------------------------------------------------------------------------- */
+
+/* While `conformance -c` looks through the cases, these note what there is to be covered, and whether the case has
+ * it; at other times they do nothing. */
+void cover(bool here, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** All of `names`, of which the case has `chosen` (NULL = none); each behind the words `what`. */
+void cover_choice(const char *what, const char *const *names, size_t n, const char *chosen);
+/** Builds all of the cases, and prints what is in too few of them; returns how much that is. */
+int coverage_check(struct test_case *const *cases, size_t count);
+
 /* --- generate.c ----------------------------------------------------------------------------------------------- */
 
 /** The input of a seed: lines "in TOPIC KEY VALUE TIMESTAMP [HEADER=VALUE...]" and "wall MS". */
@@ -135,6 +145,8 @@ struct builder {
 extern const struct builder stream_builders[], window_builders[], table_builders[], join_builders[],
 	processor_builders[], versioned_builders[], serde_builders[], failing_builders[];
 
+/** The first of the operators that are built by the same function, or read the same options. */
+const char *family_of(const char *op);
 struct named *graph_put_stream(struct graph *g, const char *name, weir_stream *stream, const weir_serde *value);
 struct named *graph_put_table(struct graph *g, const char *name, weir_table *table, const weir_serde *value);
 struct named *graph_get(struct graph *g, const char *name);

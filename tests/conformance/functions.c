@@ -234,17 +234,21 @@ bool tested(weir_context *cx, const weir_record *r, void *bound)
 
 struct bound *bind(struct graph *g, const char *kind, const char *name)
 {
-	size_t word = name ? strcspn(name, ":") : 0;
+	size_t word = name ? strcspn(name, ":") : 0, found = LENGTH(functions);
 
 	for (size_t i = 0; name && i < LENGTH(functions); i++) {
-		if (strcmp(functions[i].kind, kind) != 0 || strlen(functions[i].name) != word ||
-		    strncmp(functions[i].name, name, word) != 0)
-			continue;
-		struct bound *b = weir__arena_alloc(&g->arena, sizeof *b);
+		bool is = strcmp(functions[i].kind, kind) == 0 && strlen(functions[i].name) == word &&
+			  strncmp(functions[i].name, name, word) == 0;
 
-		*b = functions[i].bound;
-		b->argument = weir__arena_strdup(&g->arena, name[word] ? name + word + 1 : "");
-		return b;
+		cover(is, "%s %s", functions[i].kind, functions[i].name);
+		if (is)
+			found = i;
 	}
-	fatal("no %s \"%s\"", kind, name ? name : "");
+	if (found == LENGTH(functions))
+		fatal("no %s \"%s\"", kind, name ? name : "");
+	struct bound *b = weir__arena_alloc(&g->arena, sizeof *b);
+
+	*b = functions[found].bound;
+	b->argument = weir__arena_strdup(&g->arena, name[word] ? name + word + 1 : "");
+	return b;
 }

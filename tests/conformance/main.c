@@ -1,4 +1,5 @@
 /*
+ * conformance -c: whether each thing that there is to be tested is in several cases.
  * conformance [OPTION...] [CASE...]: runs cases (all of them if none is named) through weir and compares with what
  * Kafka Streams made of the same input: as kept in golden/, or with --live by asking it. See
  * tests/conformance/run.sh.
@@ -17,7 +18,7 @@ static struct {
 	const char *dir, *live, *given;
 	uint64_t seed;
 	int seeds, topologies;
-	bool write, print, input, shrink, disk;
+	bool write, print, input, shrink, disk, coverage;
 } options = { .dir = SOURCE_DIR "/tests/conformance", .seed = 1, .shrink = true };
 
 /* --- the other side ------------------------------------------------------------------------------------------- */
@@ -432,11 +433,38 @@ static int run_all(int *bad)
 	return n;
 }
 
+/* Whether each thing that there is to be tested is in several cases; nothing is run. */
+static int run_coverage(void)
+{
+	char path[1000];
+	struct dirent **found;
+
+	snprintf(path, sizeof path, "%s/cases", options.dir);
+	int n = scandir(path, &found, is_case, alphasort);
+
+	if (n < 0)
+		fatal("%s: %s", path, strerror(errno));
+	struct test_case **cases = weir__calloc((size_t)n, sizeof *cases);
+
+	for (int i = 0; i < n; i++) {
+		*strrchr(found[i]->d_name, '.') = 0;
+		cases[i] = case_read(path, found[i]->d_name);
+		free(found[i]);
+	}
+	free(found);
+	int thin = coverage_check(cases, (size_t)n);
+
+	for (int i = 0; i < n; i++)
+		case_free(cases[i]);
+	free(cases);
+	return thin;
+}
+
 static int read_options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "d:l:s:n:T:I:wpikD")) != -1) {
+	while ((c = getopt(argc, argv, "d:l:s:n:T:I:wpikDc")) != -1) {
 		switch (c) {
 		case 'd':
 			options.dir = optarg;
@@ -467,11 +495,15 @@ static int read_options(int argc, char **argv)
 		case 'D':
 			options.disk = true;
 			break;
+		case 'c':
+			options.coverage = true;
+			break;
 		case 'k':
 			options.shrink = false;
 			break;
 		default:
-			fatal("usage: conformance [-d DIR] [-D] [-l COMMAND [-w | -k]] [-s SEED] [-n SEEDS] [-T "
+			fatal("usage: conformance [-d DIR] [-c | -D] [-l COMMAND [-w | -k]] [-s SEED] [-n SEEDS] "
+			      "[-T "
 			      "TOPOLOGIES] [-I INPUT] [-p | "
 			      "-i] "
 			      "[CASE...], or: conformance run CASE [OPTION...]");
@@ -487,6 +519,8 @@ int main(int argc, char **argv)
 	int first = read_options(argc, argv), bad = 0, n = argc - first;
 	char dir[] = "/tmp/conformance-XXXXXX";
 
+	if (options.coverage)
+		return run_coverage() > 0;
 	weir_log_set(getenv("WEIR_TEST_LOG") ? weir_log_stderr : NULL, NULL, WEIR_LOG_DEBUG);
 	if (options.disk) {
 		if (!mkdtemp(dir))

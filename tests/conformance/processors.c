@@ -62,6 +62,7 @@ static void build_tick(struct graph *g, const struct step *s)
 	const char *time = step_option(s, "time");
 	struct named *in = input(g, s, 0);
 
+	cover(!time, "tick time=stream");
 	*how = (struct ticking){ .interval_ms = step_number(s, "interval", 0),
 				 .times = step_number(s, "times", 0),
 				 .time = time && strcmp(time, "wall") == 0 ? WEIR_WALL_CLOCK_TIME
@@ -341,6 +342,44 @@ static void work_with_store(weir_context *cx, const weir_record *r, void *state,
 	weir_forward(cx, &out);
 }
 
+/* What `fn` may be: of a store of values, of windows, of sessions. */
+static const char *const store_functions[] = {
+	"put",
+	"absent",
+	"all",
+	"reverse-all",
+	"range",
+	"range-open",
+	"reverse-range",
+	"prefix",
+	"put in windows",
+	"fetch",
+	"fetch-backward",
+	"fetch-all",
+	"fetch-all-backward",
+	"fetch-keys",
+	"fetch-keys-backward",
+	"fetch-up-to",
+	"duplicates",
+	"find",
+	"find-backward",
+	"find-keys",
+	"find-keys-backward",
+	"find-all",
+};
+
+static void cover_with_store(const struct with_store *w)
+{
+	bool windows = w->size_ms && strcmp(w->fn, "put") == 0, known = false;
+
+	for (size_t i = 0; i < LENGTH(store_functions); i++)
+		known |= strcmp(store_functions[i], w->fn) == 0;
+	if (!known)
+		fatal("with-store has no function \"%s\"", w->fn);
+	cover_choice("with-store fn=", store_functions, LENGTH(store_functions),
+		     windows ? "put in windows" : w->fn);
+}
+
 static void build_with_store(struct graph *g, const struct step *s)
 {
 	struct with_store *w = weir__arena_alloc(&g->arena, sizeof *w);
@@ -348,6 +387,7 @@ static void build_with_store(struct graph *g, const struct step *s)
 
 	*w = (struct with_store){ s->name, step_option(s, "fn"), step_number(s, "size", 0),
 				  step_number(s, "gap", 0), step_number(s, "back", 0) };
+	cover_with_store(w);
 	weir_add_store(g->t, s->name,
 		       (weir_store_opts){ .windowed = w->size_ms != 0,
 					  .window_size_ms = w->size_ms,

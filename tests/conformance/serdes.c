@@ -18,9 +18,17 @@ static const struct {
 
 static const weir_serde *serde_of(const struct step *s)
 {
-	for (size_t i = 0; i < LENGTH(kinds); i++)
-		if (strcmp(kinds[i].of, step_option(s, "of")) == 0)
-			return kinds[i].serde;
+	const weir_serde *found = NULL;
+
+	for (size_t i = 0; i < LENGTH(kinds); i++) {
+		bool is = strcmp(kinds[i].of, step_option(s, "of")) == 0;
+
+		cover(is, "list of %s", kinds[i].of);
+		if (is)
+			found = kinds[i].serde;
+	}
+	if (found)
+		return found;
 	fatal("no list of \"%s\"", step_option(s, "of"));
 }
 
@@ -153,7 +161,7 @@ static const weir_serde headed = { .name = "headed",
 
 static void build_headed_source(struct graph *g, const struct step *s)
 {
-	weir_source_opts opts = { .topic = step_option(s, "topic"), .value = &headed };
+	weir_source_opts opts = { .value = &headed };
 
 	graph_put_stream(g, s->name, weir_source(g->t, s->name, opts), &headed);
 }

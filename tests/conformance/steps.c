@@ -377,16 +377,39 @@ const struct builder stream_builders[] = {
 
 /* --- a case --------------------------------------------------------------------------------------------------- */
 
+static const struct builder *const tables[] = { stream_builders, window_builders,    table_builders,
+						join_builders,   processor_builders, versioned_builders,
+						serde_builders,  failing_builders };
+
 static build_fn *builder_of(const char *op)
 {
-	static const struct builder *const tables[] = { stream_builders, window_builders,    table_builders,
-							join_builders,   processor_builders, versioned_builders,
-							serde_builders,  failing_builders };
+	build_fn *found = NULL;
 
 	for (size_t i = 0; i < LENGTH(tables); i++)
-		for (const struct builder *b = tables[i]; b->op; b++)
-			if (strcmp(b->op, op) == 0)
-				return b->build;
+		for (const struct builder *b = tables[i]; b->op; b++) {
+			bool is = strcmp(b->op, op) == 0;
+
+			cover(is, "operator %s", b->op);
+			if (is)
+				found = b->build;
+		}
+	if (!found)
+		fatal("no operator \"%s\"", op);
+	return found;
+}
+
+const char *family_of(const char *op)
+{
+	for (size_t i = 0; i < LENGTH(tables); i++)
+		for (const struct builder *b = tables[i], *first = b; b->op; b++) {
+			if (strcmp(b->op, op) != 0)
+				continue;
+			if (tables[i] == window_builders && strcmp(op, "suppress") != 0)
+				return "aggregate";
+			while (first->build != b->build)
+				first++;
+			return first->op;
+		}
 	fatal("no operator \"%s\"", op);
 }
 

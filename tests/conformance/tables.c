@@ -6,29 +6,32 @@ static weir_table *table_in(struct graph *g, const struct step *s, size_t i)
 	return input(g, s, i)->table;
 }
 
-/* Views have a store only if they are given one. */
 static weir_table_opts opts_of(const struct step *s)
 {
-	const char *log = step_option(s, "log"), *store = step_option(s, "store");
+	const char *log = step_option(s, "log"), *history = step_option(s, "history");
 
-	return (weir_table_opts){ .store = store && strcmp(store, "none") == 0 ? NULL : store,
-				  .entries_max = step_number(s, "max", 0),
+	return (weir_table_opts){ .entries_max = step_number(s, "max", 0),
 				  .unlogged = log && strcmp(log, "off") == 0,
-				  .versioned = step_option(s, "history") != NULL,
-				  .history_ms = step_number(s, "history", 0) };
+				  .versioned = history != NULL,
+				  .history_ms = history ? atoll(history) : 0 };
+}
+
+/* Views have a store only if they are given one. */
+static weir_table_opts view_opts_of(const struct step *s)
+{
+	const char *store = step_option(s, "store");
+	weir_table_opts opts = store ? opts_of(s) : (weir_table_opts){ 0 };
+
+	opts.store = store;
+	return opts;
 }
 
 static void build_table(struct graph *g, const struct step *s)
 {
-	bool reuse = step_number(s, "reuse", 0) != 0;
+	weir_table_source_opts opts = { .topic = step_option(s, "topic"), .value = &weir_utf8 };
 
-	graph_put_table(g, s->name,
-			weir_table_source(g->t, s->name,
-					  (weir_table_source_opts){ .topic = step_option(s, "topic"),
-								    .value = &weir_utf8,
-								    .store = opts_of(s),
-								    .reuse_topic = reuse }),
-			&weir_utf8);
+	opts.store = opts_of(s);
+	graph_put_table(g, s->name, weir_table_source(g->t, s->name, opts), &weir_utf8);
 }
 
 static void build_to_table(struct graph *g, const struct step *s)
@@ -47,7 +50,7 @@ static void build_filter(struct graph *g, const struct step *s)
 
 	graph_put_table(g, s->name,
 			(not ? weir_table_filter_not : weir_table_filter)(table_in(g, s, 0), s->name, tested,
-									  opts_of(s), p),
+									  view_opts_of(s), p),
 			input(g, s, 0)->value);
 }
 
@@ -62,9 +65,10 @@ static void build_map_values(struct graph *g, const struct step *s)
 {
 	struct bound *f = bind(g, "mapper", step_option(s, "fn"));
 
-	graph_put_table(g, s->name,
-			weir_table_map_values(table_in(g, s, 0), s->name, map_value, &weir_utf8, opts_of(s), f),
-			&weir_utf8);
+	graph_put_table(
+		g, s->name,
+		weir_table_map_values(table_in(g, s, 0), s->name, map_value, &weir_utf8, view_opts_of(s), f),
+		&weir_utf8);
 }
 
 /* Values with, behind them, how often the key's row has been asked for so far, which a store knows. */
@@ -98,7 +102,7 @@ static void build_transform_values(struct graph *g, const struct step *s)
 	if (f->calls)
 		weir_add_store(g->t, f->calls, (weir_store_opts){ .ordered = true });
 	how.stores[0] = f->calls;
-	graph_put_table(g, s->name, weir_table_transform_values(table_in(g, s, 0), s->name, how, opts_of(s)),
+	graph_put_table(g, s->name, weir_table_transform_values(table_in(g, s, 0), s->name, how, view_opts_of(s)),
 			&weir_utf8);
 }
 
@@ -135,10 +139,10 @@ static void build_join(struct graph *g, const struct step *s)
 							       ? weir_table_outer_join
 							       : weir_table_join;
 
-	graph_put_table(
-		g, s->name,
-		make(table_in(g, s, 0), s->name, table_in(g, s, 1), join, &weir_utf8, opts_of(s), joining_of(g, s)),
-		&weir_utf8);
+	graph_put_table(g, s->name,
+			make(table_in(g, s, 0), s->name, table_in(g, s, 1), join, &weir_utf8, view_opts_of(s),
+			     joining_of(g, s)),
+			&weir_utf8);
 }
 
 static weir_bytes foreign_key(weir_context *cx, const weir_record *r, void *user)

@@ -370,9 +370,13 @@ static void finish(struct run *r)
 					   (!spec->entries_max || spec->evicts_at_flush) && !spec->headers,
 				   t->stores[i]->value, &lines);
 	}
-	for (size_t i = 0; i < t->global_count; i++)
-		list_partition(r, t->globals[i]->store, 0, t->globals[i]->spec.kind,
-			       t->globals[i]->spec.kind != STORE_SESSION, t->globals[i]->value, &lines);
+	for (size_t i = 0; i < t->global_count; i++) {
+		const struct store_spec *spec = &t->globals[i]->spec;
+
+		if (spec->kind != STORE_VERSIONED) /* Kafka Streams does not tell the keys of such */
+			list_partition(r, t->globals[i]->store, 0, spec->kind,
+				       spec->kind != STORE_SESSION && !spec->headers, t->globals[i]->value, &lines);
+	}
 	add_sorted(r, &lines);
 	for (size_t i = 0; i < r->last_count; i++)
 		text_add(&lines, "log %s%s\n", r->last[i].key, r->last[i].rest);

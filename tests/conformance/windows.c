@@ -10,7 +10,21 @@ static weir_stream *stream_in(struct graph *g, const struct step *s)
 static weir_window window_of(const struct step *s)
 {
 	const char *emit = step_option(s, "emit"), *log = step_option(s, "log"), *store = step_option(s, "store");
+	static const char *const kinds[] = { "tumbling", "hopping", "sliding", "session", "no" };
+	const char *kind = step_option(s, "advance")      ? "hopping"
+			   : step_option(s, "size")       ? "tumbling"
+			   : step_option(s, "difference") ? "sliding"
+			   : step_option(s, "gap")        ? "session"
+			   : step_option(s, "unlimited")  ? NULL
+							  : "no";
 
+	for (size_t i = 0; i < LENGTH(kinds); i++) {
+		bool is = kind && strcmp(kind, kinds[i]) == 0;
+
+		cover(is, "%s in %s windows", s->op, kinds[i]);
+		if (i < LENGTH(kinds) - 1)
+			cover(is && emit, "emit=close of %s windows", kinds[i]);
+	}
 	return (weir_window){
 		.size_ms = step_number(s, "size", 0),
 		.advance_ms = step_number(s, "advance", 0),

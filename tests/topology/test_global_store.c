@@ -243,6 +243,166 @@ static void windows_and_sessions_count_each_record_once_too(void **state)
 	(void)state;
 }
 
+/* --- other kinds of stores ------------------------------------------------------------------------ */
+
+enum kind { LRU, VERSIONS, HEADERS, DUPLICATES, KINDS };
+
+static weir_store_opts of_kind(enum kind kind)
+{
+	return (weir_store_opts){ .entries_max = kind == LRU ? 2 : 0,
+				  .versioned = kind == VERSIONS,
+				  .history_ms = kind == VERSIONS ? 100 : 0,
+				  .headers = kind == HEADERS,
+				  .windowed = kind == DUPLICATES,
+				  .duplicates = kind == DUPLICATES,
+				  .window_size_ms = kind == DUPLICATES ? SIZE_MS : 0,
+				  .retain_ms = kind == DUPLICATES ? RETAIN_MS : 0,
+				  .in_memory = kind == DUPLICATES };
+}
+
+/* How often a key has come: in the newest version, with the last one's headers, or as so many entries. */
+static void count_in_kind(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	enum kind kind = *(const enum kind *)user;
+	weir_store *store = weir_context_store(cx, "seen");
+	weir_bytes old = kind == VERSIONS     ? weir_versioned_get(store, r->key, NULL)
+			 : kind == DUPLICATES ? WEIR_NULL
+					      : weir_store_get(store, r->key, NULL);
+	char number[12] = "0";
+
+	(void)state;
+	if (!weir_is_null(old))
+		snprintf(number, sizeof number, "%.*s", (int)old.len, (const char *)old.data);
+	const weir_bytes *now = text(cx, "%d", atoi(number) + 1);
+
+	if (kind == VERSIONS)
+		weir_versioned_put(store, r->key, *now, r->timestamp_ms);
+	else if (kind == DUPLICATES)
+		weir_window_put(store, r->key, *now, 10, r->timestamp_ms);
+	else if (kind == HEADERS)
+		weir_store_put_headers(store, r->key, *now, r->timestamp_ms, weir_record_headers(r));
+	else
+		weir_store_put(store, r->key, *now, r->timestamp_ms);
+}
+
+struct kind_reading {
+	enum kind kind;
+	weir_bytes key;
+	int64_t ms;
+	char all[200];
+};
+
+static void add_text(struct kind_reading *r, weir_bytes b)
+{
+	size_t n = strlen(r->all);
+
+	snprintf(r->all + n, sizeof r->all - n, "%s%.*s", n ? "," : "", weir_is_null(b) ? 1 : (int)b.len,
+		 weir_is_null(b) ? "~" : (const char *)b.data);
+}
+
+static void read_kind(weir_store *store, void *user)
+{
+	struct kind_reading *r = user;
+	const weir_headers *headers = NULL;
+	weir_entry e;
+
+	if (r->kind == VERSIONS) {
+		add_text(r, weir_versioned_get(store, r->key, NULL));
+		add_text(r, weir_versioned_get_as_of(store, r->key, r->ms, NULL));
+	} else if (r->kind == HEADERS) {
+		add_text(r, weir_store_get_headers(store, r->key, NULL, &headers));
+		add_text(r, weir_headers_last(headers, "h"));
+	} else if (r->kind == LRU) {
+		add_text(r, weir_store_get(store, r->key, NULL));
+	} else {
+		weir_iterator *it = weir_window_fetch(store, r->key, 0, INT64_MAX, false);
+
+		while (weir_iterator_next(it, &e))
+			add_text(r, e.value);
+		weir_iterator_close(it);
+	}
+}
+
+static const void *with_kind(weir_context *cx, const weir_record *r, void *user)
+{
+	struct kind_reading reading = { *(const enum kind *)user, r->key, r->timestamp_ms, "" };
+
+	weir_global_read(cx, seen, read_kind, &reading);
+	return text(cx, "%s", reading.all);
+}
+
+static weir_driver *with_store_of(enum kind *kind, const char *dir)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_global_opts opts = { .topic = "events", .value = &weir_utf8, .of = of_kind(*kind) };
+
+	seen = weir_global_store(t, "seen", opts,
+				 (weir_processor){ .process = count_in_kind, .user = kind, .stores = { "seen" } });
+	weir_sink(weir_map_values(text_source(t, "in"), "with-kind", with_kind, &weir_utf8, kind), "out",
+		  (weir_sink_opts){ 0 });
+	return driver(t, (weir_driver_opts){ .state_dir = dir });
+}
+
+static void count_one(weir_driver *d, int64_t ms)
+{
+	weir_header items[] = { { "h", weir_str("x") } };
+
+	items[0].value = weir_str(ms % 10 ? "late" : "early");
+	weir_driver_pipe_record(d, "events", -1, weir_str("a"), weir_str("v"), ms, &(weir_headers){ items, 1 });
+}
+
+/* Of at most so many keys, of versions, with headers, with duplicates: in memory and on disk, after clean ends and
+ * crashes. */
+static void a_store_of_any_kind_counts_each_record_once_too(void **state)
+{
+	static const char *const wanted[][3] = { { "2", "4", "6" },
+						 { "2,1", "4,3", "6,5" },
+						 { "2,late", "4,late", "6,late" },
+						 { "1,1", "1,1,1,1", "1,1,1,1,1,1" } };
+
+	for (int i = 0; i < 4 * KINDS; i++) {
+		enum kind kind = (enum kind)(i / 4);
+		char *dir = temporary_directory(), out[60];
+		weir_driver *d = with_store_of(&kind, i & 1 ? dir : NULL);
+
+		for (int n = 1; n <= 3; n++) {
+			count_one(d, 10 * n);
+			weir_driver_advance(d, n % 2 ? 1 : 400000); /* a checkpoint each 300 s */
+			must(weir_driver_restart(d, i & 2, &err));
+			count_one(d, 10 * n + 5);
+			weir_driver_pipe(d, "in", "a", "", 10 * n + 4);
+			snprintf(out, sizeof out, "a=%s@%d", wanted[kind][n - 1], 10 * n + 4);
+			assert_text(d, "out", out);
+		}
+		weir_driver_pipe(d, "events", "b", "v", 40);
+		weir_driver_pipe(d, "events", "c", "v", 41); /* of two keys at most, a is let go of */
+		must(weir_driver_restart(d, i & 2, &err));
+		weir_driver_pipe(d, "in", "a", "", 42);
+		snprintf(out, sizeof out, "a=%s@42",
+			 kind == LRU        ? "~"
+			 : kind == VERSIONS ? "6,6"
+					    : wanted[kind][2]);
+		assert_text(d, "out", out);
+		weir_driver_free(d);
+		remove_directory(dir);
+	}
+	(void)state;
+}
+
+static void what_its_store_does_not_take_any_more_is_counted(void **state)
+{
+	enum kind kind = VERSIONS;
+	weir_driver *d = with_store_of(&kind, NULL);
+
+	(void)state;
+	count_one(d, 300);
+	count_one(d, 199); /* before the history */
+	count_one(d, 200);
+	assert_true(weir_metrics_value(weir_app_metrics(weir_driver_app(d)), "weir_dropped_records_total",
+				       (const char *const[]){ "0" }) == 1);
+	weir_driver_free(d);
+}
+
 static void looked_up_as_a_table_it_stops(void **state)
 {
 	weir_topology *t = weir_topology_new("app");
@@ -546,6 +706,8 @@ int main(void)
 		cmocka_unit_test(each_record_counts_once),
 		cmocka_unit_test(a_checkpoint_that_breaks_off_counts_nothing_twice),
 		cmocka_unit_test(windows_and_sessions_count_each_record_once_too),
+		cmocka_unit_test(a_store_of_any_kind_counts_each_record_once_too),
+		cmocka_unit_test(what_its_store_does_not_take_any_more_is_counted),
 		cmocka_unit_test(looked_up_as_a_table_it_stops),
 		cmocka_unit_test(what_is_on_disk_is_not_processed_again),
 		cmocka_unit_test(what_is_old_is_made_again_if_the_topic_is_compacted),

@@ -164,6 +164,34 @@ static void a_repartition_put_in_passes_null_keys_on_only_to_joins_that_want_the
 	weir_driver_free(d);
 }
 
+/* Whatever lies between: here a repartition of one's own, another key, and an aggregate's changes. */
+static void null_keys_go_on_if_a_left_join_lies_anywhere_below(void **state)
+{
+	for (int left = 0; left < 2; left++) {
+		weir_topology *t = weir_topology_new("app");
+		weir_stream *changed = weir_key_by(text_source(t, "in"), "no-key", null_key, NULL);
+		weir_stream *again = weir_repartition(changed, "again", (weir_repartition_opts){ 0 });
+		weir_global *rows = weir_global_table(t, "rows", (weir_global_opts){ 0 });
+		weir_stream *counts = weir_changes(weir_count(again, "counts", (weir_window){ 0 }));
+
+		weir_sink(again, "out", (weir_sink_opts){ 0 });
+		weir_sink((left ? weir_left_join_global : weir_join_global)(counts, "joined", rows, null_key,
+									    left_or_none,
+									    (weir_join_table_opts){ 0 }, NULL),
+			  "joined-out", (weir_sink_opts){ 0 });
+		weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+		weir_driver_pipe(d, "in", "k", "v", 1);
+		if (left)
+			assert_text(d, "out", "null=v@1");
+		else
+			assert_nothing(d, "out");
+		assert_dead_letter(d, "v", "null key"); /* of the count, or before its topic */
+		weir_driver_free(d);
+	}
+	(void)state;
+}
+
 /* Counts of how often a count has come up: two changes of key, one behind the other. */
 static weir_bytes count_as_key(weir_context *cx, const weir_record *r, void *user)
 {
@@ -338,6 +366,7 @@ int main(void)
 		cmocka_unit_test(a_merge_with_one_changed_key_repartitions_both),
 		cmocka_unit_test(null_values_pass_through_and_null_keys_are_dead_letters),
 		cmocka_unit_test(a_repartition_put_in_passes_null_keys_on_only_to_joins_that_want_them),
+		cmocka_unit_test(null_keys_go_on_if_a_left_join_lies_anywhere_below),
 		cmocka_unit_test(repartitions_can_follow_each_other),
 		cmocka_unit_test(a_stream_is_merged_with_what_lies_behind_its_own_repartition),
 		cmocka_unit_test(

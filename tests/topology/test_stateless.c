@@ -133,6 +133,43 @@ static void flat_map_gives_none_one_or_many_in_order(void **state)
 	weir_driver_free(d);
 }
 
+/* Half of the number as text, then the number as it is: as the bytes it had. */
+static void halved(weir_context *cx, const weir_record *in, void *user)
+{
+	weir_record out = *in;
+
+	(void)user;
+	weir_set_value(&out, text(cx, "%lld", (long long)(*(const int64_t *)weir_value(in) / 2)));
+	weir_forward(cx, &out);
+	weir_forward(cx, in);
+}
+
+static const void *size_of_value(weir_context *cx, const weir_record *r, void *user)
+{
+	(void)user;
+	return text(cx, "%zu bytes", ((const weir_bytes *)weir_value(r))->len);
+}
+
+static void flat_maps_read_their_input_and_write_values_of_another_serde(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_stream *in = weir_source(t, "in", (weir_source_opts){ .value = &weir_int64 });
+
+	(void)state;
+	weir_stream *halves = weir_flat_map(in, "halves", halved, &weir_utf8, NULL);
+
+	weir_sink(weir_map_values(halves, "lengths", size_of_value, NULL, NULL), "out", (weir_sink_opts){ 0 });
+	weir_sink(weir_map_values(weir_flat_map_values(in, "halves-too", halved, &weir_utf8, NULL), "lengths-too",
+				  size_of_value, NULL, NULL),
+		  "out-too", (weir_sink_opts){ 0 });
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	weir_driver_pipe_record(d, "in", -1, weir_str("k"), weir_bytes_of("\0\0\0\0\0\0\1\0", 8), 1, NULL);
+	assert_text(d, "out", "k=3 bytes@1", "k=8 bytes@1");
+	assert_text(d, "out-too", "k=3 bytes@1", "k=8 bytes@1");
+	weir_driver_free(d);
+}
+
 /* Numbers of the value's letters, under the same key; at an "x" under another. */
 static void numbers(weir_context *cx, const weir_record *in, void *user)
 {
@@ -516,6 +553,7 @@ int main(void)
 		cmocka_unit_test(map_values_gives_objects_of_its_serde_or_null),
 		cmocka_unit_test(flat_map_gives_none_one_or_many_in_order),
 		cmocka_unit_test(flat_map_values_keeps_the_key),
+		cmocka_unit_test(flat_maps_read_their_input_and_write_values_of_another_serde),
 		cmocka_unit_test(key_by_changes_the_key_alone),
 		cmocka_unit_test(merge_passes_on_both_inputs),
 		cmocka_unit_test(a_stream_merged_with_itself_comes_twice),

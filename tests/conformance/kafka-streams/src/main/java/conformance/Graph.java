@@ -116,15 +116,18 @@ class Graph {
 			Materialized<Object, Object, S> m) {
 		if (step.option("cache", "on").equals("off"))
 			m = m.withCachingDisabled();
-		if (step.option("log", "on").equals("off"))
-			m = m.withLoggingDisabled();
 		if (step.option("store", "").equals("disk"))
 			m = m.withStoreType(new BuiltInDslStoreSuppliers.RocksDBDslStoreSuppliers());
 		if (step.option("store", "").equals("memory"))
 			m = m.withStoreType(new BuiltInDslStoreSuppliers.InMemoryDslStoreSuppliers());
 		if (step.number("retain") > 0)
 			m = m.withRetention(Duration.ofMillis(step.number("retain")));
-		return m;
+		return logged(step, m);
+	}
+
+	static <S extends StateStore> Materialized<Object, Object, S> logged(Case.Step step,
+			Materialized<Object, Object, S> m) {
+		return step.option("log", "on").equals("off") ? m.withLoggingDisabled() : m;
 	}
 
 	/** A store of max= keys. */

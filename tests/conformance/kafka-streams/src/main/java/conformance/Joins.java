@@ -5,8 +5,10 @@ import static conformance.Functions.text;
 import conformance.Case.Step;
 import conformance.Graph.Keys;
 import conformance.Graph.Node;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KeyValue;
@@ -33,8 +35,12 @@ import org.apache.kafka.streams.state.SessionStore;
 import org.apache.kafka.streams.state.StoreBuilder;
 import org.apache.kafka.streams.state.Stores;
 import org.apache.kafka.streams.state.TimestampedKeyValueStore;
+import org.apache.kafka.streams.state.TimestampedKeyValueStoreWithHeaders;
 import org.apache.kafka.streams.state.TimestampedWindowStore;
 import org.apache.kafka.streams.state.ValueAndTimestamp;
+import org.apache.kafka.streams.state.ValueTimestampHeaders;
+import org.apache.kafka.streams.state.VersionedKeyValueStore;
+import org.apache.kafka.streams.state.VersionedRecord;
 import org.apache.kafka.streams.state.WindowStoreIterator;
 
 /** Joins of streams; the same names as in tests/conformance/joins.c. */
@@ -78,8 +84,10 @@ class Joins {
 		private ProcessorContext<Void, Void> context;
 		private final long size;
 		private TimestampedKeyValueStore<String, String> rows;
+		private TimestampedKeyValueStoreWithHeaders<String, String> withHeaders;
 		private TimestampedWindowStore<String, String> windows;
 		private SessionStore<String, String> sessions;
+		private VersionedKeyValueStore<String, String> versions;
 
 		BeforeStore(Step step) {
 			this.step = step;
@@ -94,6 +102,10 @@ class Joins {
 				sessions = context.getStateStore(step.name());
 			else if (size > 0)
 				windows = context.getStateStore(step.name());
+			else if (step.options().containsKey("history"))
+				versions = context.getStateStore(step.name());
+			else if (step.number("headers") > 0)
+				withHeaders = context.getStateStore(step.name());
 			else
 				rows = context.getStateStore(step.name());
 		}
@@ -101,12 +113,27 @@ class Joins {
 		private String get(String k, long start) {
 			if (sessions != null)
 				return sessions.fetchSession(k, start, start + size);
+			if (versions != null) {
+				VersionedRecord<String> newest = versions.get(k);
+				return newest == null ? null : newest.value();
+			}
+			if (withHeaders != null) {
+				ValueTimestampHeaders<String> kept = withHeaders.get(k);
+				return kept == null ? null : kept.value();
+			}
 			ValueAndTimestamp<String> old = windows != null ? windows.fetch(k, start) : rows.get(k);
 			return old == null ? null : old.value();
 		}
 
-		private void put(String k, String row, long start, long time) {
-			if (sessions != null)
+		private void put(String k, String row, long start, Record<Object, Object> r) {
+			long time = r.timestamp();
+			if (versions != null)
+				versions.put(k, row, time);
+			else if (withHeaders != null)
+				withHeaders.put(k, ValueTimestampHeaders.make(row, time, r.headers()));
+			else if (sessions != null && row == null) /* a null put would count as dropped where it is past retention */
+				sessions.remove(new Windowed<>(k, new SessionWindow(start, start + size)));
+			else if (sessions != null)
 				sessions.put(new Windowed<>(k, new SessionWindow(start, start + size)), row);
 			else if (windows != null)
 				windows.put(k, ValueAndTimestamp.make(row, time), start);
@@ -119,30 +146,54 @@ class Joins {
 			String mapped = key.map(text(r.key()), text(r.value())), k = mapped == null ? "none" : mapped;
 			long start = size > 0 ? r.timestamp() - r.timestamp() % size : 0;
 			if (r.value() == null) {
-				put(k, null, start, r.timestamp());
+				put(k, null, start, r);
 				return;
 			}
 			String old = get(k, start);
 			int n = old == null ? 1 : Integer.parseInt(old.substring(0, old.indexOf(':'))) + 1;
 			RecordMetadata m = context.recordMetadata().orElseThrow();
 			String row = n + ":" + text(r.value()) + ":" + m.topic() + "/" + m.partition() + "/" + m.offset();
-			put(k, row, start, r.timestamp());
+			put(k, row, start, r);
 		}
 	}
 
 	/** The row of the record's key, as a processor finds it. */
 	static class RowTeller extends ContextualFixedKeyProcessor<Object, Object, Object> {
 		private final String store;
+		private final long back;
 		private Object rows;
 
-		RowTeller(String store) {
+		RowTeller(String store, long back) {
 			this.store = store;
+			this.back = back;
 		}
 
 		@SuppressWarnings("unchecked")
 		private String row(String key) {
 			ValueAndTimestamp<String> row = ((TimestampedKeyValueStore<String, String>) rows).get(key);
 			return row == null ? "~" : row.value() + "@" + row.timestamp();
+		}
+
+		private static String shown(VersionedRecord<String> v) {
+			return v == null ? "~" : v.value() + "@" + v.timestamp();
+		}
+
+		@SuppressWarnings("unchecked")
+		private String versions(String key, long asOf) {
+			VersionedKeyValueStore<String, String> store = (VersionedKeyValueStore<String, String>) rows;
+			return shown(store.get(key, asOf)) + "," + shown(store.get(key));
+		}
+
+		@SuppressWarnings("unchecked")
+		private String withHeaders(String key) {
+			ValueTimestampHeaders<String> row = ((TimestampedKeyValueStoreWithHeaders<String, String>) rows).get(key);
+			if (row == null)
+				return "~";
+			StringBuilder all = new StringBuilder(row.value() + "@" + row.timestamp());
+			for (Header h : row.headers())
+				all.append(',').append(h.key()).append('=').append(
+						Functions.shown(h.value() == null ? null : new String(h.value(), StandardCharsets.UTF_8)));
+			return all.toString();
 		}
 
 		/** All that there is of the key. */
@@ -181,30 +232,46 @@ class Joins {
 
 		@Override
 		public void process(FixedKeyRecord<Object, Object> r) {
-			boolean one = rows instanceof TimestampedKeyValueStore;
+			boolean headers = rows instanceof TimestampedKeyValueStoreWithHeaders;
+			boolean one = !headers && rows instanceof TimestampedKeyValueStore;
 			String key = text(r.key());
 			context().forward(r.withValue(key == null ? (one ? "~" : "") : one ? row(key)
+					: headers ? withHeaders(key)
+					: rows instanceof VersionedKeyValueStore ? versions(key, r.timestamp() - back)
 					: rows instanceof SessionStore ? sessions(key) : windows(key)));
 		}
 	}
 
-	private static Node globalStore(Graph g, Step s) {
+	private static StoreBuilder<?> globalBuilder(Step s) {
 		Duration size = Windows.ms(s, "size"), retain = Windows.ms(s, "retain");
-		StoreBuilder<?> rows = s.number("sessions") > 0
-				? Stores.sessionStoreBuilder(Stores.inMemorySessionStore(s.name(), retain), Serdes.String(), Serdes.String())
-				: s.number("size") > 0
-						? Stores.timestampedWindowStoreBuilder(Stores.inMemoryWindowStore(s.name(), retain, size, false),
-								Serdes.String(), Serdes.String())
-						: Stores.timestampedKeyValueStoreBuilder(Stores.inMemoryKeyValueStore(s.name()), Serdes.String(),
-								Serdes.String());
-		g.builder.addGlobalStore(rows, s.option("topic", s.name()), Consumed.with(Graph.TEXT, Graph.TEXT), () -> new BeforeStore(s));
+		if (s.number("sessions") > 0)
+			return Stores.sessionStoreBuilder(Stores.inMemorySessionStore(s.name(), retain), Serdes.String(),
+					Serdes.String());
+		if (s.number("size") > 0)
+			return Stores.timestampedWindowStoreBuilder(Stores.inMemoryWindowStore(s.name(), retain, size, false),
+					Serdes.String(), Serdes.String());
+		if (s.options().containsKey("history"))
+			return Stores.versionedKeyValueStoreBuilder(
+					Stores.persistentVersionedKeyValueStore(s.name(), Windows.ms(s, "history")), Serdes.String(),
+					Serdes.String());
+		if (s.number("headers") > 0)
+			return Stores.timestampedKeyValueStoreWithHeadersBuilder(Stores.inMemoryKeyValueStore(s.name()),
+					Serdes.String(), Serdes.String());
+		return Stores.timestampedKeyValueStoreBuilder(
+				s.number("max") > 0 ? Stores.lruMap(s.name(), (int) s.number("max")) : Stores.inMemoryKeyValueStore(s.name()),
+				Serdes.String(), Serdes.String());
+	}
+
+	private static Node globalStore(Graph g, Step s) {
+		g.builder.addGlobalStore(globalBuilder(s), s.option("topic", s.name()), Consumed.with(Graph.TEXT, Graph.TEXT),
+				() -> new BeforeStore(s));
 		return new Node(s.name(), Keys.TEXT, 0, Graph.TEXT);
 	}
 
 	private static Node tellGlobal(Graph g, Step s) {
 		String store = (String) g.input(s, 1).made();
-		return g.input(s).with(g.input(s).stream().processValues(() -> new RowTeller(store), Named.as(s.name())),
-				Graph.TEXT);
+		return g.input(s).with(g.input(s).stream()
+				.processValues(() -> new RowTeller(store, s.number("back")), Named.as(s.name())), Graph.TEXT);
 	}
 
 	private static Node joinStreams(Graph g, Step s) {

@@ -34,7 +34,7 @@ class Tables {
 		var versions = Versions.materialized(name, s, Graph.TEXT, values);
 		if (s.number("max") > 0)
 			return Graph.recent(s, name, Graph.TEXT, values);
-		return versions != null ? versions : unversioned(name, values);
+		return versions != null ? versions : Graph.logged(s, unversioned(name, values));
 	}
 
 	private static Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> unversioned(String name,

@@ -47,9 +47,9 @@ class Versions {
 		if (!s.options().containsKey("history"))
 			return null;
 		HISTORIES.put(name, s.number("history"));
-		return Materialized
+		return Graph.logged(s, Materialized
 				.<Object, Object>as(Stores.persistentVersionedKeyValueStore(name, Windows.ms(s, "history")))
-				.withKeySerde(keys).withValueSerde(values);
+				.withKeySerde(keys).withValueSerde(values));
 	}
 
 	/** Of the store that a changelog belongs to; null if it has no versions. */
@@ -81,6 +81,8 @@ class Versions {
 	/** What is valid within the history: one "store NAME KEY@FROM-TO VALUE FROM" for each version. */
 	static List<String> lines(String name, StateStore store, Trace trace) {
 		List<String> lines = new ArrayList<>();
+		if (!HISTORIES.containsKey(name)) /* a global store, which has no changelog that would tell the keys */
+			return lines;
 		Set<String> keys = new TreeSet<>();
 		long newest = -1;
 		for (String noted : trace.noted(Driven.APPLICATION + "-" + name + "-changelog")) {
