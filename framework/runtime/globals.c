@@ -17,7 +17,7 @@
 
 #include "framework/base/alloc.h"
 #include "framework/base/log_prefix.h"
-#include "framework/runtime/global_process.h"
+#include "framework/runtime/global_task.h"
 
 struct global;
 
@@ -38,10 +38,10 @@ struct global {
 	pthread_mutex_t lock;
 	struct global_partition *parts;
 	int32_t count;
-	struct global_process *process; /* NULL = the records are the rows */
-	int64_t saved;                  /* offset of the last checkpoint */
-	weir_context decode_cx;         /* memory to see whether values can be read */
-	bool changed;                   /* since the last checkpoint */
+	struct global_task *task;
+	bool processes; /* else the records are the rows */
+	int64_t saved;  /* offset of the last checkpoint */
+	bool changed;   /* since the last checkpoint */
 	int64_t checkpoint_us;
 };
 
@@ -97,7 +97,7 @@ static bool note_put(struct globals *g, const struct global_partition *p, int64_
 {
 	char *name = note_name(p), text[NOTE_BYTES];
 
-	if (p->global->process)
+	if (p->global->processes)
 		snprintf(text, sizeof text, "%lld:%lld %lld:%lld", (long long)p->global->saved, (long long)p->saved,
 			 (long long)offset, (long long)p->position);
 	else
@@ -203,7 +203,7 @@ static int64_t taken(const struct global *global)
 }
 
 /* There is no restoring: from the first record on it is as it will be. */
-static bool open_process(struct globals *g, struct global *global, weir_error *err)
+static bool open_process(struct global *global, weir_error *err)
 {
 	if (!weir__store_restore_done(global->store, taken(global), err))
 		return false;
@@ -211,8 +211,7 @@ static bool open_process(struct globals *g, struct global *global, weir_error *e
 	global->saved = taken(global);
 	for (int32_t i = 0; i < global->count; i++)
 		global->parts[i].saved = global->parts[i].position;
-	global->process = weir__global_process_new(g->app, global->graph, global->store, err);
-	return global->process != NULL;
+	return true;
 }
 
 static void count_dropped(void *app)
@@ -239,7 +238,11 @@ static bool open_one(struct globals *g, struct global *global, weir_error *err)
 	global->store = weir__store_open(g->app->state, &spec, 0, err);
 	if (!global->store)
 		return weir_wrap(err, "global table \"%s\"", graph->name);
-	return find_positions(g, global, err) && (!graph->process || open_process(g, global, err));
+	if (!find_positions(g, global, err) || (graph->process && !open_process(global, err)))
+		return false;
+	global->task = weir__global_task_new(g->app, graph, global->store, err);
+	global->processes = global->task && graph->process;
+	return global->task != NULL;
 }
 
 /* --- who wants to know ---------------------------------------------------------------------------- */
@@ -314,7 +317,7 @@ static void on_partition_error(weir_consumer *consumer, const weir_partition *p,
 static bool readable(struct global *global, const weir_kafka_record *record, const void **object, weir_error *err)
 {
 	const weir_serde *serde = global->graph->topic_value;
-	weir_context *cx = global->process ? weir__global_process_context(global->process) : &global->decode_cx;
+	weir_context *cx = weir__global_task_context(global->task);
 
 	*object = NULL;
 	if (!serde || weir_is_null(record->value))
@@ -326,26 +329,36 @@ static bool readable(struct global *global, const weir_kafka_record *record, con
 	return *object != NULL;
 }
 
+/* Of what cannot be read the topology's handler says so, or the configuration. */
+static bool may_leave_out(struct globals *g, struct global *global, const weir_kafka_record *record,
+			  weir_error *err)
+{
+	if (g->app->topology->on_unreadable.fn)
+		return weir__global_task_unreadable(global->task, record, err);
+	return !g->app->settings.stop_on_unreadable ||
+	       weir_wrap(err, "record %s/%d@%lld of a global table cannot be read (errors.deserialization=stop)",
+			 record->topic, (int)record->partition, (long long)record->offset);
+}
+
 /* Null keys of tables, and what cannot be read: there is no transaction here that a dead letter could go with. */
 static bool wanted(struct globals *g, struct global *global, const weir_kafka_record *record, const void **object)
 {
 	weir_error err = { .message = "null key" };
 	static weir_log_limit limit;
-	bool has_key = global->process || !weir_is_null(record->key);
+	bool has_key = global->processes || !weir_is_null(record->key);
 
 	if (has_key && readable(global, record, object, &err))
 		return true;
-	if (atomic_load_explicit(&g->ready,
-				 memory_order_relaxed)) /* what is restored Kafka Streams does not count */
+	if (has_key && !may_leave_out(g, global, record, &err)) {
+		fail(g, &err);
+		return false;
+	}
+	/* What Kafka Streams restores it does not count, but what it processes again. */
+	if (global->processes || atomic_load_explicit(&g->ready, memory_order_relaxed))
 		count_dropped(g->app);
 	weir_log_limited(&limit, 60000, WEIR_LOG_WARN, "global",
 			 "record left out topic=%s partition=%d offset=%lld: %s", record->topic,
 			 (int)record->partition, (long long)record->offset, err.message);
-	if (has_key && g->app->settings.stop_on_unreadable) {
-		weir_wrap(&err, "record %s/%d@%lld of a global table cannot be read (errors.deserialization=stop)",
-			  record->topic, (int)record->partition, (long long)record->offset);
-		fail(g, &err);
-	}
 	return false;
 }
 
@@ -354,16 +367,16 @@ static weir_bytes bytes_to_keep(struct global *global, const weir_kafka_record *
 {
 	const weir_serde *serde = global->graph->topic_value;
 
-	return object && serde->decode_headers ? serde->encode(&global->decode_cx, object) : record->value;
+	return object && serde->decode_headers ? serde->encode(weir__global_task_context(global->task), object)
+					       : record->value;
 }
 
 static void take(struct globals *g, struct global *global, const weir_kafka_record *record, const void *object)
 {
 	weir_error err = { .code = WEIR_OK };
 
-	pthread_mutex_lock(&global->lock);
-	if (global->process) {
-		if (!weir__global_process(global->process, record, object, &err))
+	if (global->processes) {
+		if (!weir__global_task_process(global->task, record, object, &err))
 			fail(g, &err);
 	} else if (!atomic_load_explicit(&g->ready, memory_order_relaxed)) {
 		weir__store_restore_put(global->store, record->key, bytes_to_keep(global, record, object),
@@ -372,7 +385,6 @@ static void take(struct globals *g, struct global *global, const weir_kafka_reco
 		weir_store_put(global->store, record->key, bytes_to_keep(global, record, object),
 			       record->timestamp_ms);
 	}
-	pthread_mutex_unlock(&global->lock);
 }
 
 static bool on_record(const weir_kafka_record *record, void *user)
@@ -384,10 +396,12 @@ static bool on_record(const weir_kafka_record *record, void *user)
 
 	if (record->offset < p->position)
 		return true;
+	pthread_mutex_lock(&global->lock);
 	if (wanted(g, global, record, &object)) {
 		take(g, global, record, object);
 		p->restored += p->restoring;
 	}
+	pthread_mutex_unlock(&global->lock);
 	if (g->failed)
 		return false; /* it has not been taken, or not as a whole */
 	p->position = record->offset + 1;
@@ -434,14 +448,14 @@ static bool checkpoint(struct globals *g, struct global *global, weir_error *err
 	int64_t offset = taken(global);
 
 	global->checkpoint_us = weir__now_us(g->app);
-	if (weir__store_changed(global->store) || global->process)
+	if (weir__store_changed(global->store) || global->processes)
 		commit_puts(global);
 	if (weir__store_spec(global->store)->in_memory)
 		expire(global);
 	if (!global->changed || weir__store_spec(global->store)->in_memory)
 		return true;
 	global->changed = false;
-	if (!global->process)
+	if (!global->processes)
 		return weir__store_checkpoint(global->store, true, err) && notes_put(g, global, offset, err);
 	if (!notes_put(g, global, offset, err) || !weir__store_checkpoint(global->store, true, err))
 		return false;
@@ -457,7 +471,7 @@ static bool keep_memory(struct globals *g, struct global *global, weir_error *er
 {
 	size_t bytes = (size_t)g->app->settings.memory_bytes_max / 16 / g->count;
 
-	if (global->process && weir__store_memory_bytes(global->store) > bytes && !checkpoint(g, global, err))
+	if (global->processes && weir__store_memory_bytes(global->store) > bytes && !checkpoint(g, global, err))
 		return false;
 	weir__store_shrink(global->store, bytes);
 	return true;
@@ -478,7 +492,7 @@ static bool become_ready(struct globals *g, weir_error *err)
 		return true;
 	for (size_t i = 0; i < g->count; i++) {
 		struct global *global = &g->items[i];
-		bool restored = global->process || weir__store_restore_done(global->store, taken(global), err);
+		bool restored = global->processes || weir__store_restore_done(global->store, taken(global), err);
 
 		if (!restored || !checkpoint(g, global, err))
 			return false;
@@ -516,7 +530,7 @@ static bool after_poll(struct globals *g, weir_error *err)
 		struct global *global = &g->items[i];
 		bool ok = true;
 
-		if (!ready && !global->process)
+		if (!ready && !global->processes)
 			continue;
 		pthread_mutex_lock(&global->lock);
 		ok = settle(g, global, err);
@@ -624,7 +638,6 @@ bool weir__globals_open(weir_app *app, weir_error *err)
 	for (; g->count < t->global_count; g->count++) {
 		g->items[g->count].graph = t->globals[g->count];
 		pthread_mutex_init(&g->items[g->count].lock, NULL);
-		weir__arena_init(&g->items[g->count].decode_cx.arena, 1024);
 	}
 	for (size_t i = 0; i < g->count; i++)
 		if (!open_one(g, &g->items[i], err))
@@ -644,7 +657,7 @@ bool weir__globals_open(weir_app *app, weir_error *err)
 static bool is_whole(const struct globals *g, const struct global *global)
 {
 	if (global->graph->process)
-		return global->process && !g->failed;
+		return global->processes && !g->failed;
 	return global->store && atomic_load(&g->ready);
 }
 
@@ -666,9 +679,8 @@ void weir__globals_close(weir_app *app)
 		if (is_whole(g, global) && !app->crash && !checkpoint(g, global, &err))
 			weir_log(WEIR_LOG_WARN, "global", "checkpoint at close table=%s: %s", global->graph->name,
 				 err.message);
-		weir__global_process_free(global->process);
+		weir__global_task_free(global->task);
 		weir__store_close(global->store);
-		weir__arena_release(&global->decode_cx.arena);
 		pthread_mutex_destroy(&global->lock);
 		free(global->parts);
 	}

@@ -10,9 +10,9 @@
  * Files: app.c (start, stop, state), settings.c, topics.c (internal topics), worker.c (the loop), group.c
  * (rebalances), anchors.c (what stands for tasks), patterns.c (topics that match), task.c (a task's life),
  * input.c (records in, in time order), commit.c (the transaction), restore.c, services.c (what operators ask
- * for), globals.c (global tables), global_process.c (processors before them), positions.c (metadata of committed
- * offsets), query.c (the mailbox), purge.c, caught_up.c, own.c (files and metrics of a task's processors),
- * listener.c, shutdown.c (all instances stop), metrics.c, store_metrics.c.
+ * for), globals.c (global tables), global_task.c (their contexts, processors before them), positions.c (metadata of
+ * committed offsets), query.c (the mailbox), purge.c, caught_up.c, own.c (files and metrics of a task's
+ * processors), listener.c, shutdown.c (all instances stop), metrics.c, store_metrics.c.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -586,6 +586,8 @@ void weir__dead_letter(struct task *t, const struct letter *letter);
 /** What is to become of what the current step has failed at: whoever is to be asked says so. The application has
  * been stopped, if so. */
 weir_answer weir__failure_answer(struct task *t, const weir_record *r, const char *message);
+/** What is to become of a record that cannot be read; it has its value as bytes. */
+weir_answer weir__unreadable_answer(struct task *t, const weir_record *as_bytes, const char *reason);
 /** The record at work, or r where there is none, has had a result for the topic which was refused, or state that is
  * too large: whoever is to be asked says what becomes of it. */
 void weir__give_up(struct task *t, const weir_record *r, const char *topic, const char *reason);

@@ -233,6 +233,13 @@ static void stop_unreadable(struct task *t, const char *message)
 		  t->worker->app->topology->on_unreadable.fn ? "as the topology's handler has answered" : why);
 }
 
+weir_answer weir__unreadable_answer(struct task *t, const weir_record *as_bytes, const char *reason)
+{
+	return ask(t, &t->worker->app->topology->on_unreadable,
+		   (weir_failure){ .step = t->cx.current->node->name, .message = reason, .record = as_bytes },
+		   t->worker->app->settings.stop_on_unreadable);
+}
+
 static void service_unreadable(weir_context *cx, const weir_record *r, const char *message)
 {
 	struct task *t = (struct task *)cx;
@@ -243,10 +250,7 @@ static void service_unreadable(weir_context *cx, const weir_record *r, const cha
 				 .has_encoded = true,
 				 .headers = r->headers,
 				 .cx = cx };
-	weir_answer what =
-		ask(t, &t->worker->app->topology->on_unreadable,
-		    (weir_failure){ .step = cx->current->node->name, .message = reason, .record = &as_bytes },
-		    t->worker->app->settings.stop_on_unreadable);
+	weir_answer what = weir__unreadable_answer(t, &as_bytes, reason);
 
 	if (what == WEIR_ANSWER_STOP)
 		stop_unreadable(t, message);

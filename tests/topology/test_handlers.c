@@ -140,6 +140,129 @@ static void without_a_dead_letter_topic_the_programs_answer_is_counted(void **st
 	weir_driver_free(d);
 }
 
+/* --- unreadable in global tables: there are no dead letters ------------------------------------------------------
+ * */
+
+static void keep(weir_context *cx, const weir_record *r, void *state, void *user)
+{
+	(void)state, (void)user;
+	weir_store_put(weir_context_store(cx, "rows"), r->key, weir_value_bytes(r), r->timestamp_ms);
+}
+
+static weir_topology *global_numbers(bool processor, struct asked *unreadable)
+{
+	weir_topology *t = weir_topology_new("app");
+	weir_global_opts opts = { .topic = "numbers", .value = &weir_int64 };
+
+	if (processor)
+		weir_global_store(t, "rows", opts, (weir_processor){ .process = keep });
+	else
+		weir_global_table(t, "rows", opts);
+	text_source(t, "in");
+	weir_topology_on_unreadable(t, tell, unreadable);
+	return t;
+}
+
+static void pipe_row(weir_driver *d, const char *key, int64_t n)
+{
+	char bytes[8];
+
+	weir_put_be64(bytes, n);
+	weir_driver_pipe_record(d, "numbers", -1, weir_str(key), weir_bytes_of(bytes, 8), 1, NULL);
+}
+
+static void assert_rows(weir_driver *d, int64_t k, int64_t l)
+{
+	weir_store *rows = weir_driver_store(d, "rows", 0);
+
+	assert_int_equal(weir_get_be64(weir_store_get(rows, weir_str("k"), NULL).data), k);
+	assert_int_equal(weir_get_be64(weir_store_get(rows, weir_str("l"), NULL).data), l);
+	assert_int_equal(weir_store_count(rows), 2);
+}
+
+static void assert_left_out(weir_driver *d, int times)
+{
+	assert_true(counted(d, "weir_dropped_records_total") == times);
+	assert_true(counted(d, "weir_dead_letters_total") == 0);
+	assert_nothing(d, "dead-letters");
+}
+
+static void of_a_global_tables_records_it_is_asked_as_well(void **state)
+{
+	(void)state;
+	for (int processor = 0; processor < 2; processor++) {
+		struct asked asked = { .answer = WEIR_ANSWER_SKIP };
+		weir_driver *d = driver(global_numbers(processor, &asked),
+					(weir_driver_opts){ PAIRS({ "errors.deserialization", "stop" }) });
+
+		pipe_row(d, "k", 1);
+		weir_driver_pipe(d, "numbers", "k", "bad", 2);
+		assert_asked(
+			&asked, 1,
+			"global_0 rows>- bad numbers/0@1 k=bad | unreadable: a number of 8 bytes wanted, 3 found");
+		pipe_row(d, "l", 2);
+		asked.answer = WEIR_ANSWER_DEAD_LETTER;
+		weir_driver_pipe(d, "numbers", "l", "worse", 3);
+		assert_asked(&asked, 2, "global_0 rows>- worse numbers/0@3 l=worse | unreadable: ");
+		assert_rows(d, 1, 2);
+		assert_left_out(d, 2);
+		/* At the beginning of the topic again: what only restores does not count. */
+		must(weir_driver_restart(d, true, &err));
+		assert_int_equal(asked.times, 4);
+		assert_rows(d, 1, 2);
+		assert_left_out(d, processor ? 2 : 0);
+		weir_driver_free(d);
+	}
+}
+
+static void the_answer_to_a_global_tables_record_can_be_to_stop(void **state)
+{
+	(void)state;
+	for (int processor = 0; processor < 2; processor++) {
+		struct asked asked = { .answer = WEIR_ANSWER_STOP };
+		weir_driver *d = driver(global_numbers(processor, &asked), (weir_driver_opts){ 0 });
+		weir_error why = { .code = WEIR_OK };
+
+		pipe_row(d, "k", 1);
+		pipe_row(d, "l", 2);
+		weir_driver_pipe(d, "numbers", "k", "bad", 2);
+		assert_stopped(d,
+			       "record numbers/0@2 of a global table cannot be read (as the topology's handler has "
+			       "answered): a number of 8 bytes wanted, 3 found");
+		assert_left_out(d, 0);
+		/* Nor while it restores, which it does until the program takes it. */
+		assert_false(weir_driver_restart(d, true, &why));
+		assert_int_equal(asked.times, 2);
+		assert_contains(why.message, "record numbers/0@2 of a global table cannot be read");
+		asked.answer = WEIR_ANSWER_SKIP;
+		must(weir_driver_start(d, NULL, &err));
+		assert_asked(&asked, 3, "global_0 rows>- bad numbers/0@2");
+		assert_rows(d, 1, 2);
+		weir_driver_free(d);
+	}
+}
+
+static weir_answer stop_it(weir_context *cx, const weir_failure *f, void *user)
+{
+	(void)user;
+	weir_dead_letter(cx, f->record, "logged, as there is no transaction");
+	weir_stop(cx, "%s wants no \"%s\"", weir_application_id(cx), f->step);
+	return WEIR_ANSWER_SKIP;
+}
+
+static void there_it_can_stop_with_an_error_of_its_own(void **state)
+{
+	weir_topology *t = global_numbers(false, NULL);
+
+	(void)state;
+	weir_topology_on_unreadable(t, stop_it, NULL);
+	weir_driver *d = driver(t, (weir_driver_opts){ 0 });
+
+	weir_driver_pipe(d, "numbers", "k", "bad", 2);
+	assert_stopped(d, "app wants no \"rows\"");
+	weir_driver_free(d);
+}
+
 /* --- refused before it is sent ----------------------------------------------------------------------------------
  * */
 
@@ -425,6 +548,9 @@ int main(void)
 		cmocka_unit_test(of_what_cannot_be_read_the_program_is_asked),
 		cmocka_unit_test(what_cannot_be_read_can_be_looked_at_as_bytes),
 		cmocka_unit_test(without_a_dead_letter_topic_the_programs_answer_is_counted),
+		cmocka_unit_test(of_a_global_tables_records_it_is_asked_as_well),
+		cmocka_unit_test(the_answer_to_a_global_tables_record_can_be_to_stop),
+		cmocka_unit_test(there_it_can_stop_with_an_error_of_its_own),
 		cmocka_unit_test(of_a_result_too_large_to_send_the_program_is_asked),
 		cmocka_unit_test(of_a_commits_result_too_large_to_send_as_well),
 		cmocka_unit_test(of_what_the_broker_refuses_the_program_is_asked_in_the_next_transaction),

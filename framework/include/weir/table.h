@@ -207,7 +207,8 @@ weir_table *weir_table_left_join_foreign(weir_table *left, const char *name, wei
  * Each instance has the whole of a global table, all partitions of its topic, which is also its changelog. Its
  * tasks run once the table has come to the ends that it found at the start; from then on it is followed as the
  * records come, without regard to the tasks' times. It passes nothing on: it is looked at. What lies in the topic
- * without a key, or cannot be read, is left out and logged. */
+ * without a key, or cannot be read, is left out and logged; of the latter the program may be asked
+ * (weir_topology_on_unreadable). */
 
 typedef struct weir_global weir_global;
 

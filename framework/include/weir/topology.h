@@ -86,8 +86,10 @@ void weir_topology_wrap(weir_topology *t, weir_wrapper wrapper);
  * ProcessingExceptionHandler. The last one given holds; NULL = none. */
 void weir_topology_on_failure(weir_topology *t, weir_failure_fn *fn, void *user);
 /** Asked at each record that cannot be read, in the place of errors.deserialization: Kafka Streams'
- * DeserializationExceptionHandler. The failure's record is as it was read, its value as bytes. Not asked for global
- * tables: for these errors.deserialization decides. */
+ * DeserializationExceptionHandler. The failure's record is as it was read, its value as bytes. Asked for global
+ * tables and stores as well, on their own thread and whenever such a record is read, restoring included; its step
+ * is the table's name. They have no dead letters: unless the answer is to stop, the record is left out, logged and
+ * (what a table restores excepted) counted in weir_dropped_records_total. */
 void weir_topology_on_unreadable(weir_topology *t, weir_failure_fn *fn, void *user);
 /** Asked at each result that will never be taken, and each change of state that its changelog will not take, in the
  * place of errors.production: Kafka Streams' ProductionExceptionHandler. Where it shows before the result is sent,

@@ -2,17 +2,18 @@
  * What its context asks for is answered as for a task, of a worker of its own that has neither consumer nor
  * producer: names, configuration, files, metrics. The rest is here: there is no transaction, and no time.
  */
-#include "framework/runtime/global_process.h"
+#include "framework/runtime/global_task.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "framework/base/alloc.h"
 
-struct global_process {
+struct global_task {
 	struct task task; /* first: its context is this */
 	struct worker worker;
-	struct instance instance;
+	struct instance instance; /* of its processor; without one only its name is used */
+	struct node named;
 	weir_store *stores[1];
 	const struct graph_global *graph;
 	struct context_ops ops;
@@ -55,7 +56,7 @@ static weir_timer *ask_schedule(weir_context *cx, const int64_t *start_ms, int64
 static weir_bytes ask_global_get(weir_context *cx, const struct graph_global *graph, weir_bytes key,
 				 int64_t *timestamp_ms)
 {
-	struct global_process *p = (struct global_process *)cx;
+	struct global_task *p = (struct global_task *)cx;
 
 	if (graph != p->graph)
 		return weir__global_get(cx, graph, key, timestamp_ms);
@@ -64,7 +65,7 @@ static weir_bytes ask_global_get(weir_context *cx, const struct graph_global *gr
 
 static void ask_global_read(weir_context *cx, const struct graph_global *graph, weir_global_read_fn *fn, void *user)
 {
-	struct global_process *p = (struct global_process *)cx;
+	struct global_task *p = (struct global_task *)cx;
 
 	if (graph != p->graph)
 		weir__global_read(cx, graph, fn, user);
@@ -74,12 +75,9 @@ static void ask_global_read(weir_context *cx, const struct graph_global *graph, 
 
 /* --- its life ------------------------------------------------------------------------------------- */
 
-static void make(struct global_process *p, weir_app *app)
+static void make(struct global_task *p, weir_app *app)
 {
 	struct task *t = &p->task;
-	const struct node *n = p->graph->process;
-	size_t size = n->op->state_size(n);
-
 	p->worker.app = app;
 	t->worker = &p->worker;
 	snprintf(t->id, sizeof t->id, "global_%d", p->graph->id);
@@ -96,16 +94,27 @@ static void make(struct global_process *p, weir_app *app)
 	t->cx.clock = app->clock;
 	t->cx.stream_time_ms = INT64_MIN;
 	t->cx.record_bytes_max = app->settings.record_bytes_max;
-	p->instance = (struct instance){ .op = n->op,
-					 .node = n,
-					 .stores = p->stores,
-					 .observed_ms = INT64_MIN,
-					 .state = weir__arena_zalloc(&t->instance_memory, size + 1) };
-	weir__instance_wrap(&p->instance, &t->instance_memory);
+	p->named.name = p->graph->name;
+	p->instance =
+		(struct instance){ .node = p->graph->process ? p->graph->process : &p->named, .stores = p->stores };
 	t->cx.current = &p->instance;
 }
 
-static bool goes_on(struct global_process *p, weir_error *err)
+static void make_processor(struct global_task *p)
+{
+	const struct node *n = p->graph->process;
+	size_t size = n->op->state_size(n);
+
+	p->instance.op = n->op;
+	p->instance.observed_ms = INT64_MIN;
+	p->instance.state = weir__arena_zalloc(&p->task.instance_memory, size + 1);
+	weir__instance_wrap(&p->instance, &p->task.instance_memory);
+	p->instance.op->init(&p->instance, &p->task.cx);
+	p->task.cx.current = &p->instance;
+	weir__failed_for_good(&p->task.cx, "init");
+}
+
+static bool goes_on(struct global_task *p, weir_error *err)
 {
 	weir_context *cx = &p->task.cx;
 
@@ -118,30 +127,52 @@ static bool goes_on(struct global_process *p, weir_error *err)
 	return false;
 }
 
-struct global_process *weir__global_process_new(weir_app *app, const struct graph_global *graph, weir_store *store,
-						weir_error *err)
+struct global_task *weir__global_task_new(weir_app *app, const struct graph_global *graph, weir_store *store,
+					  weir_error *err)
 {
-	struct global_process *p = weir__calloc(1, sizeof *p);
+	struct global_task *p = weir__calloc(1, sizeof *p);
 
 	p->graph = graph;
 	p->stores[0] = store;
 	make(p, app);
-	p->instance.op->init(&p->instance, &p->task.cx);
-	p->task.cx.current = &p->instance;
-	weir__failed_for_good(&p->task.cx, "init");
+	if (graph->process)
+		make_processor(p);
 	if (goes_on(p, err))
 		return p;
-	weir__global_process_free(p);
+	weir__global_task_free(p);
 	return NULL;
 }
 
-weir_context *weir__global_process_context(struct global_process *p)
+weir_context *weir__global_task_context(struct global_task *p)
 {
 	return &p->task.cx;
 }
 
-bool weir__global_process(struct global_process *p, const weir_kafka_record *record, const void *object,
-			  weir_error *err)
+bool weir__global_task_unreadable(struct global_task *p, const weir_kafka_record *record, weir_error *err)
+{
+	weir_context *cx = &p->task.cx;
+	weir_record r = { .key = record->key,
+			  .timestamp_ms = record->timestamp_ms,
+			  .encoded = record->value,
+			  .has_encoded = true,
+			  .cx = cx };
+
+	cx->source = record;
+	weir_answer what = weir__unreadable_answer(&p->task, &r,
+						   weir__arena_printf(&cx->arena, "unreadable: %s", err->message));
+
+	cx->source = NULL;
+	if (!goes_on(p, err)) /* the handler has stopped it */
+		return false;
+	return what != WEIR_ANSWER_STOP ||
+	       weir_wrap(err,
+			 "record %s/%d@%lld of a global table cannot be read (as the topology's handler has "
+			 "answered)",
+			 record->topic, (int)record->partition, (long long)record->offset);
+}
+
+bool weir__global_task_process(struct global_task *p, const weir_kafka_record *record, const void *object,
+			       weir_error *err)
 {
 	weir_context *cx = &p->task.cx;
 	weir_record r = {
@@ -164,11 +195,12 @@ bool weir__global_process(struct global_process *p, const weir_kafka_record *rec
 	return goes_on(p, err);
 }
 
-void weir__global_process_free(struct global_process *p)
+void weir__global_task_free(struct global_task *p)
 {
 	if (!p)
 		return;
-	p->instance.op->close(&p->instance);
+	if (p->instance.op)
+		p->instance.op->close(&p->instance);
 	weir__task_own_free(&p->task);
 	weir__arena_release(&p->task.cx.arena);
 	weir__origins_release(&p->task.cx.origins);
