@@ -143,20 +143,6 @@ weir_topology *build_failing(void)
 	return t;
 }
 
-void feed_failing(weir_rng *rng, int64_t number, int64_t now_ms, weir_simulation_input *in, void *user)
-{
-	static char key[16], value[24];
-
-	(void)user;
-	snprintf(key, sizeof key, "k%d", (int)weir_rng_below(rng, KEYS));
-	snprintf(value, sizeof value, "%lld", (long long)number);
-	*in = (weir_simulation_input){ .topic = "in",
-				       .key = weir_str(key),
-				       .value = weir_str(value),
-				       .timestamp_ms = now_ms - (int64_t)weir_rng_below(rng, 20000),
-				       .partition = -1 };
-}
-
 /* --- counted again ------------------------------------------------------------------------------- */
 
 struct recount {

@@ -56,16 +56,9 @@ weir_topology *build_global_store(void)
 
 void feed_global_store(weir_rng *rng, int64_t number, int64_t now_ms, weir_simulation_input *in, void *user)
 {
-	static char key[16], value[24];
-
-	(void)user;
-	snprintf(key, sizeof key, "k%d", (int)weir_rng_below(rng, KEYS));
-	snprintf(value, sizeof value, "%lld", (long long)number);
-	*in = (weir_simulation_input){ .topic = weir_rng_chance(rng, 0.7) ? "events" : "in",
-				       .key = weir_str(key),
-				       .value = weir_str(value),
-				       .timestamp_ms = now_ms - (int64_t)weir_rng_below(rng, 20000),
-				       .partition = -1 };
+	feed_numbers(rng, number, now_ms, in, user);
+	if (weir_rng_chance(rng, 0.7))
+		in->topic = "events";
 }
 
 struct recount {

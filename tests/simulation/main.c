@@ -43,7 +43,7 @@ static void usage(FILE *to)
 		    "                   sessions, hostile, joined, join-table, closing,\n"
 		    "                   closing-sessions, versioned, custom, recent,\n"
 		    "                   suppressed, failing, looped, global-store,\n"
-		    "                   matched, hidden\n"
+		    "                   matched, hidden, limited\n"
 		    "                   default: by the seed\n"
 		    "  --records N      of input\n"
 		    "  --disk N         one seed in N has its stores on disk; default 4, 0 = none\n"

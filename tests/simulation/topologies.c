@@ -34,7 +34,7 @@ static int64_t number_of(weir_bytes b)
 }
 
 /* The values are numbers of records, so that each is told from all others. */
-static void feed_numbers(weir_rng *rng, int64_t number, int64_t now_ms, weir_simulation_input *in, void *user)
+void feed_numbers(weir_rng *rng, int64_t number, int64_t now_ms, weir_simulation_input *in, void *user)
 {
 	static char key[16], value[24];
 
@@ -655,10 +655,11 @@ const struct simulated simulated[] = {
 	{ "recent", build_recent, feed_recent, check_recent },
 	{ "versioned", build_versioned, feed_versioned, check_versioned },
 	{ "suppressed", build_suppressed, feed_closing, check_closing },
-	{ "failing", build_failing, feed_failing, check_failing },
+	{ "failing", build_failing, feed_numbers, check_failing },
 	{ "looped", build_looped, feed_numbers, check_looped },
 	{ "global-store", build_global_store, feed_global_store, check_global_store },
 	{ "matched", build_matched, feed_matched, check_matched, { "metadata.max.age.ms", "700ms" } },
 	{ "hidden", build_hidden, feed_hidden, check_hidden },
+	{ "limited", build_limited, feed_limited, check_limited },
 };
 const size_t simulated_count = sizeof simulated / sizeof *simulated;

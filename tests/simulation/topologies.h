@@ -14,6 +14,9 @@ struct simulated {
 extern const struct simulated simulated[];
 extern const size_t simulated_count;
 
+/* topologies.c: "k<0 to 8>" and the number, into "in" */
+weir_simulation_feed_fn feed_numbers;
+
 /* tables.c */
 weir_topology *build_tables(void);
 weir_simulation_feed_fn feed_tables;
@@ -40,7 +43,6 @@ weir_simulation_check_fn check_closing, check_closing_sessions;
 
 /* failing.c */
 weir_topology *build_failing(void);
-weir_simulation_feed_fn feed_failing;
 weir_simulation_check_fn check_failing;
 
 /* custom.c */
@@ -72,5 +74,10 @@ weir_simulation_check_fn check_hidden;
 weir_topology *build_versioned(void);
 weir_simulation_feed_fn feed_versioned;
 weir_simulation_check_fn check_versioned;
+
+/* limited.c */
+weir_topology *build_limited(void);
+weir_simulation_feed_fn feed_limited;
+weir_simulation_check_fn check_limited;
 
 #endif
