@@ -38,7 +38,7 @@
 #define PLAIN BIT(20)      /* a table in a store of its own */
 #define TUMBLING BIT(21)   /* windows of which a record has one */
 #define GRACED BIT(22)     /* windows that close */
-#define CHANGES BIT(23)    /* what a commit sends on: of no topic in weir */
+#define CHANGES BIT(23)    /* what a commit or a timer sends on: of no topic in weir */
 #define FROM_ZERO BIT(24)  /* counts without a cache: Kafka Streams says that a new row was 0 before */
 #define UNCACHED BIT(25)   /* Kafka Streams passes its changes on at once, weir at a commit */
 /* what a step does besides */
@@ -125,13 +125,13 @@ static const struct operator operators[] = {
 	  "tick",
 	  { { STREAM, BEHIND | WINDOWED | NUMBER } },
 	  VALUES,
-	  STREAM | REKEYED | AGAIN | BURST | SEVERAL | ONE_TOPIC | OWN_STATE,
+	  STREAM | REKEYED | AGAIN | BURST | SEVERAL | CHANGES | ONE_TOPIC | OWN_STATE,
 	  "interval=10|20|37 ?times=2|5 ?from=5|171" },
 	{ 3,
 	  "tick",
 	  { { STREAM, BEHIND | WINDOWED | NUMBER } },
 	  VALUES,
-	  STREAM | REKEYED | AGAIN | BURST | SEVERAL | WALL | OWN_STATE,
+	  STREAM | REKEYED | AGAIN | BURST | SEVERAL | CHANGES | WALL | OWN_STATE,
 	  "interval=10|37|50 time=wall ?times=2|5 ?from=-100|40" },
 	{ 8,
 	  "with-store",
@@ -366,8 +366,9 @@ static const struct operator operators[] = {
 	  STREAM | REPARTITIONS,
 	  "fn=$joiner" },
 	{ 4,
+	  /* What waits tells its offset: those of internal topics are others. */
 	  "join-table",
-	  { { KEYED_STREAM }, { TABLE | VERSIONS | PLAIN, WINDOWED } },
+	  { { STREAM, WINDOWED | REKEYED | BEHIND }, { TABLE | VERSIONS | PLAIN, WINDOWED } },
 	  PASSED,
 	  STREAM | REPARTITIONS | STREAM_TIME | AGAIN | BURST | SEVERAL | MIXED | CHANGES,
 	  "fn=$joiner grace=10|20" },
@@ -380,8 +381,8 @@ static const struct operator operators[] = {
 	  "key=$key fn=$joiner" },
 
 	/* tables */
-	{ 10, "table-filter", { { TABLE, SUPPRESSED } }, ALL & ~PLAIN, STORE, "fn=$predicate" },
-	{ 6, "table-filter-not", { { TABLE, SUPPRESSED } }, ALL & ~PLAIN, STORE, "fn=$predicate" },
+	{ 10, "table-filter", { { TABLE, SUPPRESSED | FROM_ZERO } }, ALL & ~PLAIN, STORE, "fn=$predicate" },
+	{ 6, "table-filter-not", { { TABLE, SUPPRESSED | FROM_ZERO } }, ALL & ~PLAIN, STORE, "fn=$predicate" },
 	{ 10, "table-map-values", { { TABLE, 0 } }, ALL & ~(PLAIN | NUMBER), NO_SERDE | STORE, "fn=$mapper", 1, 3 },
 	{ 3,
 	  "table-transform-values",
@@ -411,14 +412,16 @@ static const struct operator operators[] = {
 	  "fn=$joiner" },
 	{ 8,
 	  "foreign-join",
-	  { { TABLE, SUPPRESSED | NO_SERDE | WINDOWED }, { TABLE, SUPPRESSED | NO_SERDE | WINDOWED } },
+	  { { TABLE, SUPPRESSED | NO_SERDE | WINDOWED | FROM_ZERO },
+	    { TABLE, SUPPRESSED | NO_SERDE | WINDOWED | FROM_ZERO } },
 	  VALUES,
 	  TABLE | PLAIN | BEHIND | AGAIN | SEVERAL | TOPIC,
 	  "key=$key fn=$joiner",
 	  2 },
 	{ 8,
 	  "foreign-left-join",
-	  { { TABLE, SUPPRESSED | NO_SERDE | WINDOWED }, { TABLE, SUPPRESSED | NO_SERDE | WINDOWED } },
+	  { { TABLE, SUPPRESSED | NO_SERDE | WINDOWED | FROM_ZERO },
+	    { TABLE, SUPPRESSED | NO_SERDE | WINDOWED | FROM_ZERO } },
 	  VALUES,
 	  TABLE | PLAIN | BEHIND | AGAIN | SEVERAL | TOPIC,
 	  "key=$key fn=$joiner",
@@ -435,7 +438,7 @@ static const struct operator operators[] = {
 	{ 5, "group-aggregate", { { GROUPED, 0 } }, VALUES, TABLE | PLAIN, "fn=sum minus=minus-gone|minus", 1, 1 },
 	{ 5,
 	  "suppress",
-	  { { TABLE | GRACED, NO_SERDE | SUPPRESSED | FROM_ZERO } },
+	  { { TABLE | GRACED, NO_SERDE | SUPPRESSED | SEVERAL | FROM_ZERO } },
 	  VALUES | WINDOWED | NUMBER,
 	  TABLE | SUPPRESSED | SEVERAL | AGAIN | BURST | MIXED | STREAM_TIME,
 	  "until=close" },
