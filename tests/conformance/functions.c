@@ -1,4 +1,5 @@
 #include <ctype.h>
+#include <errno.h>
 
 #include "tests/conformance/conformance.h"
 
@@ -113,7 +114,10 @@ static bool all_digits(const char *s)
 /* Its number, or its length. */
 static long long number(const char *s)
 {
-	return !s ? 0 : all_digits(s) ? atoll(s) : (long long)strlen(s);
+	errno = 0;
+	long long n = s && all_digits(s) ? strtoll(s, NULL, 10) : 0;
+
+	return !s ? 0 : all_digits(s) && !errno ? n : (long long)strlen(s);
 }
 
 static bool either_has(weir_context *cx, const char *l, const char *r, const char *a)

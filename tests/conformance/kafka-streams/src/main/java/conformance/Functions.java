@@ -102,7 +102,7 @@ class Functions {
 
 	private static long number(String s) {
 		try {
-			return s == null ? 0 : Long.parseLong(s);
+			return s == null ? 0 : s.startsWith("+") ? s.length() : Long.parseLong(s);
 		} catch (NumberFormatException e) {
 			return s.length();
 		}
