@@ -47,7 +47,7 @@ static bool all_run(const struct worker *w)
 	for (size_t i = 0; i < w->task_count; i++)
 		if (w->tasks[i]->state != TASK_RUNNING)
 			return false;
-	return w->task_count > 0;
+	return w->task_count > 0 || w->app->topology->subtopology_count == 0;
 }
 
 /* Steps until nothing moves any more. False when the application has stopped by itself. */

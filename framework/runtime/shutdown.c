@@ -81,8 +81,8 @@ bool weir__shutdown_begin(weir_app *app)
 {
 	weir_error err;
 
-	if (app->crash || !atomic_exchange(&app->shutdown_wanted, false))
-		return false;
+	if (app->crash || !atomic_exchange(&app->shutdown_wanted, false) || app->topology->subtopology_count == 0)
+		return false; /* without a source there is no group */
 	weir_log(WEIR_LOG_ERROR, "app", "asks all instances to stop application=%s instance=%s",
 		 app->settings.application_id, app->instance_id);
 	struct shutdown_call *c = app->shutdown = weir__calloc(1, sizeof *c);

@@ -115,7 +115,7 @@ bool weir__graph_finish(weir_topology *t, weir_error *err)
 {
 	if (!t->finished) {
 		t->finished = true;
-		if (t->node_count == 0)
+		if (t->node_count == 0 && t->global_count == 0)
 			weir__graph_mistake(t, t->name, "the topology has no steps");
 		if (t->wrap_steps)
 			t->wrap_steps(t);

@@ -46,7 +46,7 @@ bool topology_remove(struct topology *t, size_t step);
 /** Takes a step out, and gives those below it its input instead; false where that would be something else. */
 bool topology_bypass(struct topology *t, size_t step);
 size_t topology_size(const struct topology *t);
-/** After a removal: something is left to run. */
+/** After a removal: grouped tables are still aggregated. */
 bool topology_runs(const struct topology *t);
 
 /** The topologies of n seeds from that one on, each with so many inputs, through both sides (`live`), or through

@@ -64,6 +64,37 @@ static void all_tasks_have_all_of_it(void **state)
 	weir_driver_free(d);
 }
 
+static void first_row(weir_store *store, int32_t partition, void *user)
+{
+	int64_t ms;
+	weir_bytes row = weir_store_get(store, weir_str("a"), &ms);
+
+	assert_int_equal(partition, 0);
+	snprintf(user, 16, "%.*s@%lld", (int)row.len, (const char *)row.data, (long long)ms);
+}
+
+static void a_topology_may_be_a_global_table_alone(void **state)
+{
+	weir_topology *t = weir_topology_new("app");
+	char row[16];
+
+	(void)state;
+	weir_global_table(t, "cities", (weir_global_opts){ .value = &weir_utf8 });
+	weir_driver *d = driver(t, (weir_driver_opts){ .partitions = 1 });
+
+	weir_driver_pipe(d, "cities", "a", "A", 1);
+	weir_driver_pipe(d, "cities", "a", "B", 2);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(weir_app_state_get(weir_driver_app(d), NULL), WEIR_APP_RUNNING);
+		must(weir_app_query(weir_driver_app(d), "cities", first_row, row, (weir_query_opts){ 0 }, &err));
+		assert_string_equal(row, i ? "C@3" : "B@2");
+		weir_driver_stop(d, i == 0);
+		weir_driver_pipe(d, "cities", "a", "C", 3);
+		must(weir_driver_start(d, NULL, &err));
+	}
+	weir_driver_free(d);
+}
+
 static void tasks_run_once_it_has_come_to_the_end(void **state)
 {
 	for (int on_disk = 0; on_disk < 2; on_disk++)
@@ -181,6 +212,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_meets_the_newest_row),
 		cmocka_unit_test(all_tasks_have_all_of_it),
+		cmocka_unit_test(a_topology_may_be_a_global_table_alone),
 		cmocka_unit_test(tasks_run_once_it_has_come_to_the_end),
 		cmocka_unit_test(what_is_on_disk_is_not_read_again),
 		cmocka_unit_test(what_is_on_disk_of_another_topic_is_wiped),
