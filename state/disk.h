@@ -27,6 +27,7 @@ struct family {
 	char *name;                             /* <store>/<partition> */
 	rocksdb_column_family_handle_t *handle; /* NULL: in memory so far */
 	const void *holder;                     /* the store that holds the lease; NULL = free */
+	int64_t idle_since_us;                  /* nobody has held it since then */
 	size_t buffer_bytes;                    /* of its memtable */
 	atomic_bool unflushed;                  /* has rows that a crash would lose */
 	int64_t durable_offset;                 /* the holder's, kept over close and open */

@@ -42,6 +42,7 @@ void weir__family_opened(struct state *state, struct family *f, rocksdb_column_f
 	pthread_mutex_lock(&state->lock);
 	f->handle = handle;
 	f->buffer_bytes = buffer_bytes(state, families);
+	f->idle_since_us = state->clock->monotonic_us(state->clock);
 	pthread_mutex_unlock(&state->lock);
 }
 
@@ -132,10 +133,11 @@ void weir__family_give(struct state *state, struct family *f)
 {
 	pthread_mutex_lock(&state->lock);
 	f->holder = NULL;
+	f->idle_since_us = state->clock->monotonic_us(state->clock);
 	pthread_mutex_unlock(&state->lock);
 }
 
-bool weir__family_drop(struct state *state, struct family *f, weir_error *err)
+static bool family_remove(struct state *state, struct family *f, weir_error *err)
 {
 	char *message = NULL;
 
@@ -150,5 +152,39 @@ bool weir__family_drop(struct state *state, struct family *f, weir_error *err)
 	f->handle = NULL;
 	pthread_mutex_unlock(&state->lock);
 	rocksdb_column_family_handle_destroy(dropped);
-	return family_create(state, f, err);
+	return true;
+}
+
+bool weir__family_drop(struct state *state, struct family *f, weir_error *err)
+{
+	return family_remove(state, f, err) && family_create(state, f, err);
+}
+
+/* Held by the state itself, so that nobody takes it meanwhile. */
+static struct family *take_idle(struct state *state, int64_t until_us)
+{
+	pthread_mutex_lock(&state->lock);
+	struct family *f = state->families;
+
+	while (f && (f->holder || !f->handle || f->idle_since_us > until_us))
+		f = f->next;
+	if (f)
+		f->holder = state;
+	pthread_mutex_unlock(&state->lock);
+	return f;
+}
+
+int weir__state_cleanup(struct state *state, int64_t idle_ms, weir_error *err)
+{
+	int64_t until_us = state->clock->monotonic_us(state->clock) - idle_ms * 1000;
+	int n = 0;
+
+	for (struct family *f; (f = take_idle(state, until_us)); n++) {
+		bool removed = !weir__state_failed(state, err) && family_remove(state, f, err);
+
+		weir__family_give(state, f);
+		if (!removed)
+			return -1;
+	}
+	return n;
 }

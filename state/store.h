@@ -52,6 +52,9 @@ bool weir__state_failed(struct state *state, weir_error *err);
 void weir__state_break_after(struct state *state, int writes);
 /** Memory that the database holds now: block cache, memtables, table readers. */
 int64_t weir__state_memory_bytes(struct state *state);
+/** Removes from the disk what belongs to partitions that nobody has held for idle_ms. How many; -1 = the database
+ *  has failed. */
+int weir__state_cleanup(struct state *state, int64_t idle_ms, weir_error *err);
 /** A small value that outlives the process (instance id, cluster id), under a name; buf gets a terminated string.
  *  False if there is none. */
 bool weir__state_note_get(struct state *state, const char *name, char *buf, size_t size);

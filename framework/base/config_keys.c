@@ -100,6 +100,9 @@ const weir_config_key weir__config_keys[] = {
 	{ "repartition.purge.interval.ms", DURATION, "30s", 1000, DAY_MS,
 	  .help = "Time between deletions of the records in repartition topics that have been processed and"
 		  " committed." },
+	{ "state.cleanup.delay.ms", DURATION, "10m", 1000, 7 * DAY_MS,
+	  .help = "How long local state of partitions that another instance has by now is kept, in case they come"
+		  " back; counted from when this one runs undisturbed." },
 	{ "offsets.recommit.interval.ms", DURATION, "1h", MINUTE_MS, DAY_MS,
 	  .help = "Time after which the positions of idle partitions are committed again, so that the broker"
 		  " does not expire them." },

@@ -62,3 +62,29 @@ void weir__purge(struct worker *w)
 		weir_log(WEIR_LOG_WARN, "purge", "delete records: %s", err.message);
 	free(list.items);
 }
+
+enum { CLEANUP_LOOK_US = 500000 };
+
+/* Counted from when the instance has come to rest: while a group gathers, or a cluster is away, it may be that
+ * partitions come back. */
+void weir__cleanup(struct worker *w)
+{
+	weir_app *app = w->app;
+	int64_t now_us = weir__now_us(app), delay_ms = app->settings.cleanup_delay_ms;
+	weir_error err;
+
+	if (w->index != 0 || now_us < w->next_cleanup_us)
+		return;
+	w->next_cleanup_us = now_us + CLEANUP_LOOK_US;
+	if (weir_app_state_get(app, NULL) != WEIR_APP_RUNNING)
+		w->running_since_us = now_us;
+	if (now_us - w->running_since_us < delay_ms * 1000)
+		return;
+	int n = weir__state_cleanup(app->state, delay_ms, &err);
+
+	if (n < 0)
+		weir_log(WEIR_LOG_WARN, "state", "clean up: %s", err.message);
+	else if (n > 0)
+		weir_log(WEIR_LOG_INFO, "state", "removed local state of partitions that are elsewhere stores=%d",
+			 n);
+}

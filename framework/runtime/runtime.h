@@ -39,7 +39,7 @@ struct settings {
 	int64_t max_task_idle_ms, task_timeout_ms, emit_interval_ms;
 	int64_t future_ms_max; /* 0 = no limit */
 	int64_t checkpoint_interval_ms, checkpoint_records;
-	int64_t purge_interval_ms, recommit_interval_us, query_timeout_ms;
+	int64_t purge_interval_ms, cleanup_delay_ms, recommit_interval_us, query_timeout_ms;
 	int64_t memory_bytes_max, state_bytes_max;  /* state: RocksDB */
 	int64_t cache_bytes_max;                    /* of one worker */
 	int64_t restore_bytes_max;                  /* of all; part of what the caches have */
@@ -262,6 +262,7 @@ struct worker {
 	weir_partition *positions; /* of the commit at work */
 	int64_t leave_poll_us;     /* when the poll at work should be left: something is due */
 	int64_t next_purge_us, next_look_us;
+	int64_t next_cleanup_us, running_since_us; /* of the first worker */
 	/* For other threads. */
 	_Atomic(struct query *) mailbox;
 	struct query *queries; /* taken out of the mailbox, not yet answered */
@@ -656,5 +657,7 @@ void weir__queries_refuse(struct worker *w);
 
 /** Purges what is processed or expired, when it is time. */
 void weir__purge(struct worker *w);
+/** The same with local state of partitions that are elsewhere by now. */
+void weir__cleanup(struct worker *w);
 
 #endif

@@ -45,6 +45,7 @@ bool weir__settings_read(struct settings *s, const weir_config *cfg, weir_error 
 		.checkpoint_interval_ms = weir_config_ms(cfg, "checkpoint.interval.ms"),
 		.checkpoint_records = weir_config_int(cfg, "checkpoint.records"),
 		.purge_interval_ms = weir_config_ms(cfg, "repartition.purge.interval.ms"),
+		.cleanup_delay_ms = weir_config_ms(cfg, "state.cleanup.delay.ms"),
 		.recommit_interval_us = weir_config_ms(cfg, "offsets.recommit.interval.ms") * 1000,
 		.query_timeout_ms = weir_config_ms(cfg, "query.timeout.ms"),
 		.record_bytes_max = weir_record_bytes_max(cfg),

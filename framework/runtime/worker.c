@@ -67,6 +67,7 @@ static void set_up(struct worker *w)
 	snprintf(w->id, sizeof w->id, "%s-%s-%d", w->app->settings.application_id, w->app->instance_id, w->index);
 	w->last_commit_us = w->last_recommit_us = w->last_touch_us = weir__now_us(w->app);
 	w->next_purge_us = w->last_commit_us + w->app->settings.purge_interval_ms * 1000;
+	w->running_since_us = w->last_commit_us;
 }
 
 bool weir__worker_open(struct worker *w, weir_error *err)
@@ -436,8 +437,10 @@ bool weir__worker_step(struct worker *w, int64_t wait_ms)
 		weir__patterns_look(w);
 	weir__queries_answer(w);
 	weir__metrics_look(w);
-	if (!w->stop)
+	if (!w->stop) {
 		weir__purge(w);
+		weir__cleanup(w);
+	}
 	return !w->stop;
 }
 

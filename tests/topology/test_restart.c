@@ -57,6 +57,48 @@ static void after_a_crash_only_the_tail_of_the_changelog_is_read(void **state)
 	remove_directory(dir);
 }
 
+static weir_topology *without_its_stores(void)
+{
+	weir_topology *t = weir_topology_new("app");
+
+	weir_count(text_source(t, "elsewhere"), "others", (weir_window){ 0 });
+	return t;
+}
+
+/* As a partition's that another instance has meanwhile. */
+static void state_that_nobody_uses_for_long_is_cleaned_up(void **state)
+{
+	const char *const config[][2] = { { "state.cleanup.delay.ms", "2m" } };
+	const char *const worker[] = { "0" };
+
+	(void)state;
+	for (int gone = 1; gone < 4; gone += 2) {
+		char *dir = temporary_directory();
+		weir_driver *d = driver(mixed(), (weir_driver_opts){ .partitions = PARTITIONS,
+								     .state_dir = dir,
+								     .config = config,
+								     .config_count = 1 });
+		struct model m = { 0 };
+		unsigned seed = 4;
+
+		for (int i = 0; i < 50; i++)
+			pipe_one(d, &m, &seed);
+		weir_driver_advance(d, WEIR_MINUTES(6)); /* what is in use stays */
+		weir_driver_stop(d, false);
+		must(weir_driver_start(d, without_its_stores(), &err));
+		weir_driver_advance(d, WEIR_MINUTES(gone));
+		weir_driver_stop(d, true);
+		must(weir_driver_start(d, mixed(), &err));
+		double restored = weir_metrics_value(weir_app_metrics(weir_driver_app(d)),
+						     "weir_restored_records_total", worker);
+
+		assert_true((gone > 2) == (restored > 0));
+		assert_model(d, &m);
+		weir_driver_free(d);
+		remove_directory(dir);
+	}
+}
+
 static void local_state_older_than_deletions_are_kept_is_restored_whole(void **state)
 {
 	char *dir = temporary_directory();
@@ -500,6 +542,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(state_is_exact_after_restarts_at_many_points),
 		cmocka_unit_test(after_a_crash_only_the_tail_of_the_changelog_is_read),
+		cmocka_unit_test(state_that_nobody_uses_for_long_is_cleaned_up),
 		cmocka_unit_test(local_state_older_than_deletions_are_kept_is_restored_whole),
 		cmocka_unit_test(another_window_size_is_refused_and_the_old_one_goes_on),
 		cmocka_unit_test(another_number_of_partitions_is_refused),

@@ -200,6 +200,58 @@ static void a_wiped_store_is_as_new(void **state)
 	assert_get(f, "c", "1");
 }
 
+static void what_nobody_holds_for_long_is_removed(void **state)
+{
+	struct fixture *f = *state;
+	weir_error err = { 0 };
+
+	put(f, "a", "1");
+	commit(f, 10);
+	checkpoint(f, true);
+	f->clock.now_ms += 5000;
+	assert_int_equal(weir__state_cleanup(f->state, 1000, &err), 0); /* it is held */
+	weir__store_close(f->store);
+	f->clock.now_ms += 999;
+	assert_int_equal(weir__state_cleanup(f->state, 1000, &err), 0);
+	fixture_open(f); /* it has come back in time */
+	assert_get(f, "a", "1");
+	weir__store_close(f->store);
+	f->clock.now_ms += 999;
+	assert_int_equal(weir__state_cleanup(f->state, 1000, &err), 0);
+	f->clock.now_ms += 1;
+	assert_int_equal(weir__state_cleanup(f->state, 1000, &err), 1);
+	assert_int_equal(weir__state_cleanup(f->state, 0, &err), 0);
+	for (int i = 0; i < 2; i++) {
+		fixture_open(f);
+		assert_int_equal(weir__store_checkpoint_offset(f->store), i ? 3 : -1);
+		assert_get(f, "a", NULL);
+		put(f, "b", "2");
+		commit(f, 3);
+		checkpoint(f, true);
+		fixture_crash(f);
+	}
+	fixture_open(f);
+	assert_get(f, "b", "2");
+}
+
+static void a_break_while_cleaning_up_is_the_database_s(void **state)
+{
+	struct fixture *f = *state;
+	weir_error err = { 0 };
+
+	put(f, "a", "1");
+	commit(f, 10);
+	checkpoint(f, true);
+	weir__store_close(f->store);
+	weir__state_break_after(f->state, 0);
+	assert_int_equal(weir__state_cleanup(f->state, 0, &err), -1);
+	assert_true(weir__state_failed(f->state, &err));
+	weir__state_close_dirty(f->state);
+	f->state = NULL;
+	fixture_open(f);
+	assert_get(f, "a", "1");
+}
+
 static void another_kind_of_store_under_the_same_name_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -355,6 +407,8 @@ int main(void)
 						on_disk, drop),
 		cmocka_unit_test_setup_teardown(an_idle_store_does_not_become_stale, on_disk, drop),
 		cmocka_unit_test_setup_teardown(a_wiped_store_is_as_new, on_disk, drop),
+		cmocka_unit_test_setup_teardown(what_nobody_holds_for_long_is_removed, on_disk, drop),
+		cmocka_unit_test_setup_teardown(a_break_while_cleaning_up_is_the_database_s, on_disk, drop),
 		cmocka_unit_test_setup_teardown(another_kind_of_store_under_the_same_name_is_refused, on_disk,
 						drop),
 		cmocka_unit_test_setup_teardown(a_store_without_a_changelog_counts_its_unflushed_records, on_disk,
