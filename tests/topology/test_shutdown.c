@@ -204,8 +204,9 @@ static void all_stop_and_start_again(bool static_membership)
 		assert_contains(why.message, "\" has asked all instances of the application to stop");
 		named++;
 	}
-	assert_int_equal(atomic_load(&asked), 1);
-	assert_int_equal(named, INSTANCES - 1);
+	/* who gets the record next may fail, too, before it has seen the call; everybody else is told */
+	assert_in_range(atomic_load(&asked), 1, INSTANCES);
+	assert_int_equal(named, INSTANCES - atomic_load(&asked));
 	assert_group_is_empty();
 	atomic_store(&bad_stays, false);
 	for (int i = 0; i < INSTANCES; i++)
