@@ -2,17 +2,9 @@
 #include <stdatomic.h>
 
 #include "framework/kafka/embedded.h"
-#include "tests/topology/topology_test.h"
+#include "tests/topology/running.h"
 
-enum { PATIENCE_MS = 60000, RECORDS = 20 };
-
-static weir_cluster *cluster;
-
-struct running {
-	weir_topology *topology;
-	weir_config *cfg;
-	weir_app *app;
-};
+enum { RECORDS = 20 };
 
 static weir_topology *merging(void)
 {
@@ -61,18 +53,7 @@ static bool start(struct running *r, const char *instance, weir_error *err)
 static void end(struct running *r)
 {
 	weir_app_stop(r->app, PATIENCE_MS, NULL);
-	weir_app_free(r->app);
-	weir_topology_free(r->topology);
-	weir_config_free(r->cfg);
-}
-
-static void wait_for(struct running *r, weir_app_state state)
-{
-	for (int ms = 0; weir_app_state_get(r->app, NULL) != state; ms++) {
-		if (ms == PATIENCE_MS)
-			fail_msg("state %s does not come", weir_app_state_name(state));
-		usleep(1000);
-	}
+	running_free(r);
 }
 
 static void count_partition(const char *client_id, const char *member_id, const char *topic, int32_t partition,
@@ -176,42 +157,6 @@ static void put_records(void)
 	weir_producer_close(p);
 }
 
-static bool count(const weir_kafka_record *record, void *user)
-{
-	(void)record;
-	++*(int *)user;
-	return true;
-}
-
-static int results(void)
-{
-	int n = 0;
-	weir_consumer *c;
-
-	must(c = weir_consumer_open(cluster, (weir_consumer_opts){ 0 }, &err));
-	for (int32_t p = 0; p < 2; p++) {
-		weir_partition at = { .topic = "out", .partition = p, .offset = WEIR_OFFSET_BEGINNING };
-		int64_t end;
-
-		must(weir_consumer_assign(c, &at, 1, &err));
-		must(weir_offsets_range(cluster, "out", p, NULL, &end, &err));
-		while (weir_consumer_position(c, "out", p) < end)
-			must(weir_consumer_poll(c, 1, count, &n, &err));
-	}
-	weir_consumer_close(c);
-	return n;
-}
-
-static void wait_for_results(int wanted)
-{
-	for (int ms = 0; results() < wanted; ms++) {
-		if (ms == PATIENCE_MS)
-			fail_msg("%d results instead of %d", results(), wanted);
-		usleep(1000);
-	}
-	assert_int_equal(results(), wanted);
-}
-
 static void take_any(weir_consumer *consumer, weir_group_event event, const weir_partition *list, size_t n,
 		     void *user)
 {
@@ -260,7 +205,7 @@ static void of_those_who_start_at_the_same_moment_none_does_what_another_does(vo
 	must(slow = weir_consumer_open(cluster, (weir_consumer_opts){ .group = "app", .on_group = take_any },
 				       &err));
 	must(weir_consumer_subscribe(slow, (const char *[]){ "out" }, 1, &err));
-	must(weir_consumer_poll(slow, 0, count, NULL, &err));
+	must(weir_consumer_poll(slow, 0, running_count, NULL, &err));
 	must(start(&first, "1", &err));
 	wait_for_members(2);
 	must(weir_topic_widen(cluster, "b", 4, &err));
@@ -270,7 +215,7 @@ static void of_those_who_start_at_the_same_moment_none_does_what_another_does(vo
 	for (int ms = 0; !has_settled(&first) || !has_settled(&second); ms++) {
 		if (ms == PATIENCE_MS)
 			fail_msg("neither has its share");
-		must(weir_consumer_poll(slow, 1, count, NULL, &err));
+		must(weir_consumer_poll(slow, 1, running_count, NULL, &err));
 	}
 	weir_consumer_close(slow);
 	bool refused = weir_app_state_get(first.app, &whys[0]) == WEIR_APP_ERROR;

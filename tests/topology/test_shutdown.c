@@ -1,19 +1,12 @@
 /* One instance has all of the application stopped: threads, the system's clock, an embedded cluster. */
 #include <stdatomic.h>
 
-#include "tests/topology/topology_test.h"
+#include "tests/topology/running.h"
 
-enum { INSTANCES = 3, PARTITIONS = 6, RECORDS = 60, PATIENCE_MS = 60000 };
+enum { INSTANCES = 3, PARTITIONS = 6, RECORDS = 60 };
 
-static weir_cluster *cluster;
 static atomic_bool bad_stays;
 static atomic_int asked;
-
-struct running {
-	weir_topology *topology;
-	weir_config *cfg;
-	weir_app *app;
-};
 
 static weir_uncaught_answer shut_all_down(weir_app *app, int worker, const weir_error *error, void *user)
 {
@@ -71,27 +64,14 @@ static weir_error ended(struct running *r)
 
 	assert_false(weir_app_stop(r->app, PATIENCE_MS, &why));
 	assert_true(weir_app_ended(r->app));
-	weir_app_free(r->app);
-	weir_topology_free(r->topology);
-	weir_config_free(r->cfg);
+	running_free(r);
 	return why;
 }
 
 static void stop(struct running *r)
 {
 	must(weir_app_stop(r->app, PATIENCE_MS, &err));
-	weir_app_free(r->app);
-	weir_topology_free(r->topology);
-	weir_config_free(r->cfg);
-}
-
-static void wait_for(struct running *r, weir_app_state state)
-{
-	for (int ms = 0; weir_app_state_get(r->app, NULL) != state; ms++) {
-		if (ms == PATIENCE_MS)
-			fail_msg("state %s does not come", weir_app_state_name(state));
-		usleep(1000);
-	}
+	running_free(r);
 }
 
 static void open_cluster(void)
@@ -125,42 +105,6 @@ static void put(const char *value, int records)
 					&err));
 	must(weir_producer_flush(p, PATIENCE_MS, &err));
 	weir_producer_close(p);
-}
-
-static bool count(const weir_kafka_record *record, void *user)
-{
-	(void)record;
-	++*(int *)user;
-	return true;
-}
-
-static int results(void)
-{
-	int n = 0;
-	weir_consumer *c;
-
-	must(c = weir_consumer_open(cluster, (weir_consumer_opts){ 0 }, &err));
-	for (int32_t p = 0; p < PARTITIONS; p++) {
-		weir_partition at = { .topic = "out", .partition = p, .offset = WEIR_OFFSET_BEGINNING };
-		int64_t end;
-
-		must(weir_consumer_assign(c, &at, 1, &err));
-		must(weir_offsets_range(cluster, "out", p, NULL, &end, &err));
-		while (weir_consumer_position(c, "out", p) < end)
-			must(weir_consumer_poll(c, 1, count, &n, &err));
-	}
-	weir_consumer_close(c);
-	return n;
-}
-
-static void wait_for_results(int wanted)
-{
-	for (int ms = 0; results() < wanted; ms++) {
-		if (ms == PATIENCE_MS)
-			fail_msg("%d results instead of %d", results(), wanted);
-		usleep(1000);
-	}
-	assert_int_equal(results(), wanted);
 }
 
 static void count_member(const char *client_id, const char *member_id, const char *topic, int32_t partition,
@@ -266,11 +210,11 @@ static void who_starts_while_the_application_is_being_stopped_stops_too(void **s
 	open_cluster();
 	must(caller = weir_consumer_open(cluster, opts, &err));
 	must(weir_consumer_subscribe(caller, topics, 1, &err));
-	must(weir_consumer_poll(caller, 0, count, NULL, &err));
+	must(weir_consumer_poll(caller, 0, running_count, NULL, &err));
 	start(&r, 1, false);
 	for (int ms = 0; weir_app_state_get(r.app, NULL) != WEIR_APP_ERROR; ms++) {
 		assert_true(ms < PATIENCE_MS);
-		must(weir_consumer_poll(caller, 1, count, NULL, &err));
+		must(weir_consumer_poll(caller, 1, running_count, NULL, &err));
 	}
 	assert_contains(ended(&r).message, "instance \"other\" has asked all instances");
 	assert_int_equal(atomic_load(&asked), 0);
@@ -296,7 +240,7 @@ static void who_asks_waits_for_the_others_and_says_why_meanwhile(void **state)
 	wait_for(&r, WEIR_APP_RUNNING);
 	must(slow = weir_consumer_open(cluster, (weir_consumer_opts){ .group = "app" }, &err));
 	must(weir_consumer_subscribe(slow, topics, 1, &err));
-	must(weir_consumer_poll(slow, 0, count, NULL, &err));
+	must(weir_consumer_poll(slow, 0, running_count, NULL, &err));
 	put("bad", PARTITIONS);
 	wait_for(&r, WEIR_APP_ERROR);
 	assert_false(weir_app_stop(r.app, 300, &why));
