@@ -739,11 +739,14 @@ void *weir__store_object(weir_store *store, weir_bytes key, int64_t start_ms, in
 {
 	size_t size = store->spec.codec.size;
 
-	weir_assert(size > 0 && !weir_is_null(key));
+	weir_assert(size > 0);
 	if (store->spec.kind == STORE_WINDOW) {
 		if (!window_key(store, key, start_ms))
 			return NULL;
 		key = weir__buffer_view(&store->key);
+	} else {
+		weir_assert(!weir_is_null(key));
+		start_ms = INT64_MIN;
 	}
 	struct object_before *before = &store->before;
 	uint32_t hash = weir__cache_hash(key);
@@ -757,7 +760,7 @@ void *weir__store_object(weir_store *store, weir_bytes key, int64_t start_ms, in
 	before->mark = e->txn;
 	before->state = e->state;
 	before->present = e->present;
-	weir__times_see(&store->times, store->spec.kind == STORE_WINDOW ? start_ms : INT64_MIN, timestamp_ms);
+	weir__times_see(&store->times, start_ms, timestamp_ms);
 	before->entry = e = change(store, e, size);
 	*created = !e->present;
 	weir_counter_add_single(&store->stats->puts, 1);

@@ -152,17 +152,17 @@ static void add_to_windows(struct instance *in, weir_context *cx, const weir_rec
 	int64_t closed_ms = weir_time_sub(weir_time_sub(in->observed_ms, a->window.grace_ms), a->window.size_ms);
 	int64_t advance = a->window.advance_ms, first = r->timestamp_ms - a->window.size_ms + advance;
 	weir_record in_window = *r; /* what add and fold see: with its window */
-	int64_t start = (first > 0 ? first : 0) / advance * advance;
+	int64_t start = (first > 0 ? first : 0) / advance * advance, last = r->timestamp_ms;
 	bool taken = false;
 	int closed = 0;
 
-	for (; start <= closed_ms && start <= r->timestamp_ms; start += advance)
+	for (; start <= closed_ms && start <= last; start += advance)
 		closed++;
-	for (; start <= r->timestamp_ms; start += advance) {
+	for (; start <= last; start += advance) {
 		in_window.window_start_ms = start;
 		in_window.window_end_ms = weir_time_add(start, a->window.size_ms);
 		taken |= add_to(in, cx, &in_window, start);
-		if (start > INT64_MAX - advance || cx->failure)
+		if (start > last - advance || cx->failure) /* no overflow: last is not negative */
 			break;
 	}
 	if (!taken)
